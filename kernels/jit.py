@@ -1,0 +1,40 @@
+"""The one place that knows numba: how every kernel of gridsim is compiled.
+
+* ``error_model="numpy"``: x / 0 is inf or nan, and a loop that divides vectorises.
+* ``fastmath`` is off. A kernel that gains from it asks for FASTMATH_KEEPS_NAN:
+  with plain ``fastmath=True`` numba's isnan answers False to every nan.
+* The cache folder is named after a digest of all kernel sources. numba looks only
+  at the file of the function it compiles: without the digest, an edit to a helper
+  in another file would leave its cached callers running the old code.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+FASTMATH_KEEPS_NAN = {"nsz", "arcp", "contract", "afn", "reassoc"}  # no nnan, no ninf
+
+_SOURCES = sorted(Path(__file__).parent.rglob("*.py"))
+_DIGEST = hashlib.sha256(b"".join(p.read_bytes() for p in _SOURCES)).hexdigest()[:16]
+CACHE_DIR = str(Path(os.environ.get("GRIDSIM_CACHE_DIR", Path.home() / ".cache" / "gridsim")) / _DIGEST)
+
+
+def kernel(function: Any = None, *, fastmath: bool = False) -> Any:
+    """Compile a function on its first call and keep the machine code on disk."""
+
+    def compile_later(f: Any) -> Any:
+        saved, numba.config.CACHE_DIR = numba.config.CACHE_DIR, CACHE_DIR
+        try:
+            flags: Any = FASTMATH_KEEPS_NAN if fastmath else False
+            return numba.njit(f, cache=True, nogil=True, error_model="numpy", fastmath=flags)
+        finally:
+            numba.config.CACHE_DIR = saved
+
+    return compile_later if function is None else compile_later(function)

@@ -1,0 +1,1 @@
+"""The grids: the Jiangsu tables and builder, and the extra columns that gridsim reads on any pandapower net."""

@@ -1,0 +1,1 @@
+"""Hourly series that drive a run: one weather year made or read, checked, cached."""
