@@ -6,6 +6,7 @@ axis of every series; an hour's stamp is the start of its interval, on a fixed U
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ UNIT_COLUMNS = (
     "reserve_up",  # bool: headroom counts as spinning reserve up
     "reserve_down",  # bool: output above the minimum counts as spinning reserve down
     "initial_on",  # units on before the first hour
-)
+)  # further: ramp_mw_per_h (of ONE unit, inf: none; kept for later use, not enforced)
 SOURCE_COLUMNS = (
     "name",
     "element",
@@ -71,12 +72,14 @@ STORE_COLUMNS = (
     "end_rule",  # fixed: end of each window >= e_end_mwh | value: what is left is worth end_value | free
     "e_end_mwh",
     "end_value",  # currency/MWh stored
-)
+)  # further: units (identical units in the row)
 LOAD_COLUMNS = ("name", "element", "element_index", "bus_row", "zone")
+# bus_id -1: a bus that is not in the net (star point of a three-winding transformer, reference of a further island).
+# Further: island (int, from 0), reference (bool, one per island; its column of the PTDF is 0).
 BUS_COLUMNS = ("name", "bus_id", "zone", "vn_kv", "lat_deg", "lon_deg")
 BRANCH_COLUMNS = (
     "name",
-    "element",  # line, trafo, impedance, ...
+    "element",  # line, trafo, trafo3w, impedance, switch, island_balance (rating 0, see `gridsim.topology`)
     "element_index",
     "from_row",
     "to_row",
@@ -85,9 +88,9 @@ BRANCH_COLUMNS = (
     "rating_mw",  # inf: not limited
     "emergency_rating_mw",
     "circuits",
-)
+)  # further: overload_cost (currency/MWh over the rating: penalties.overload, more for island_balance)
 LINK_COLUMNS = ("name", "element", "element_index", "from_row", "to_row", "p_min_mw", "p_max_mw")  # embedded DC
-INTERFACE_COLUMNS = ("name", "limit_mw", "reverse_limit_mw")
+INTERFACE_COLUMNS = ("name", "limit_mw", "reverse_limit_mw")  # further: overload_cost
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,7 @@ class Case:
     penalties: Penalties = field(default_factory=Penalties)
     notes: tuple[ElementNote, ...] = ()
     net_json: str = ""  # pandapower JSON of the net, for the results file
+    events: tuple[dict[str, Any], ...] = ()  # weather events inside the horizon: kind, name, start, hours, zone, detail
 
     @property
     def time(self) -> pd.DatetimeIndex:

@@ -1,0 +1,158 @@
+"""From relaxed on-counts to whole units that keep their minimum up and down times.
+
+Units of a group are alike, but each has its own past. They are scheduled one after the other against what the group's
+relaxed count still asks for: the newest unit on first (it must stay longest), the longest rested unit last. One unit's
+schedule is a small dynamic programme over (on or off, hours in that state): it minimises
+
+    sum over hours on of (threshold - wanted_t),    wanted_t = what is left of the count, cut to [0, 1]
+
+so a low threshold rounds up. Planned outages take the units last in line, whatever their minimum times.
+"""
+
+import numpy as np
+
+from gridsim.kernels.jit import kernel
+
+
+@kernel
+def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come, out):
+    """Best schedule of one unit.
+
+    Parameters
+    ----------
+    wanted : (T,) float64, read only
+    free : (T,) bool, read only
+        False: on planned outage, off whatever the minimum times say.
+    on, hours : bool, int
+        State before the window and hours spent in it.
+    min_up, min_down : int
+        >= 1. [h]
+    value, come : (2, K) float64, (T, K) int64, scratch; K = min_up + min_down
+        States 0 .. min_up-1: on for 1 .. min_up or more hours; min_up .. K-1: off likewise.
+    out : (T,) bool, written
+    """
+    T, K = wanted.size, min_up + min_down
+    old, new = value[0], value[1]
+    old[:] = np.inf
+    if on:
+        old[min(hours, min_up) - 1] = 0.0
+    else:
+        old[min_up + min(hours, min_down) - 1] = 0.0
+    for t in range(T):
+        new[:] = np.inf
+        cost = threshold - wanted[t]
+        for k in range(K):
+            if not np.isfinite(old[k]):
+                continue
+            is_on = k < min_up
+            if free[t]:
+                if is_on or k == K - 1:  # may be on
+                    to = min(k + 1, min_up - 1) if is_on else 0
+                    if old[k] + cost < new[to]:
+                        new[to] = old[k] + cost
+                        come[t, to] = k
+                if not is_on or k == min_up - 1:  # may be off
+                    to = min_up if is_on else min(k + 1, K - 1)
+                    if old[k] < new[to]:
+                        new[to] = old[k]
+                        come[t, to] = k
+            else:
+                to = K - 1
+                if old[k] < new[to]:
+                    new[to] = old[k]
+                    come[t, to] = k
+        old, new = new, old
+    best = 0
+    for k in range(K):
+        if old[k] < old[best]:
+            best = k
+    for t in range(T - 1, -1, -1):
+        out[t] = best < min_up
+        best = come[t, best]
+
+
+@kernel
+def round_up(relaxed, avail, first, on, hours, min_up, min_down, threshold, count, start):
+    """Whole units on, and started, in every hour.
+
+    Parameters
+    ----------
+    relaxed : (T, nu) float64, read only
+        Relaxed on-count of each group.
+    avail : (T, nu) int64, read only
+        Units of each group not on planned outage.
+    first : (nu + 1,) int64, read only
+        Units of group i are first[i] .. first[i + 1] - 1.
+    on : (n,) bool, read only
+    hours : (n,) int64, read only
+        State of each unit before the window, and hours spent in it.
+    min_up, min_down : (nu,) int64, read only
+    threshold : float
+        Least wanted share of a unit that starts it.
+    count, start : (T, nu) int64, written
+    """
+    T, nu = relaxed.shape
+    wanted, left = np.empty(T), np.empty(T)
+    free, out = np.empty(T, dtype=np.bool_), np.empty(T, dtype=np.bool_)
+    for i in range(nu):
+        K = min_up[i] + min_down[i]
+        value, come = np.empty((2, K)), np.zeros((T, K), dtype=np.int64)
+        n = first[i + 1] - first[i]
+        rank = np.empty(n)
+        for j in range(n):
+            unit = first[i] + j
+            rank[j] = hours[unit] if on[unit] else 1e9 - min(hours[unit], 100_000_000)
+        order = np.argsort(rank)
+        left[:] = relaxed[:, i]
+        count[:, i] = 0
+        start[:, i] = 0
+        for place in range(n):
+            unit = first[i] + order[place]
+            for t in range(T):
+                wanted[t] = min(1.0, max(0.0, left[t]))
+                free[t] = place < avail[t, i]
+            _schedule(wanted, free, on[unit], hours[unit], min_up[i], min_down[i], threshold, value, come, out)
+            before = on[unit]
+            for t in range(T):
+                if out[t]:
+                    count[t, i] += 1
+                    left[t] -= 1.0
+                    if not before:
+                        start[t, i] += 1
+                before = out[t]
+
+
+@kernel
+def age(count, start, first, on, hours):
+    """Carry the units of each group one hour on: which of them start and stop, and for how long they have been so.
+
+    The longest rested units start, the longest running ones stop. Units of a group are alike, so a count that some
+    split over the units keeps within the minimum times is kept by this split too (exchange the units' futures).
+
+    Parameters
+    ----------
+    count, start : (nu,) int64, read only
+        Units on in the hour, and started in it.
+    first : (nu + 1,) int64, read only
+    on : (n,) bool, updated
+    hours : (n,) int64, updated
+        Hours in the present state at the end of the hour.
+    """
+    for i in range(count.size):
+        begin, end = first[i], first[i + 1]
+        running = 0
+        for unit in range(begin, end):
+            hours[unit] += 1
+            running += on[unit]
+        for turn_on in (False, True):
+            changes = start[i] if turn_on else running + start[i] - count[i]
+            for _ in range(changes):
+                best = -1
+                for unit in range(begin, end):
+                    if on[unit] != turn_on and hours[unit] > 0 and (best < 0 or hours[unit] > hours[best]):
+                        best = unit
+                on[best] = turn_on
+                hours[best] = -1  # changed in this hour: no second change
+        for unit in range(begin, end):
+            if hours[unit] < 0:
+                hours[unit] = 1

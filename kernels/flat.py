@@ -1,0 +1,80 @@
+"""What the interior point does to all pairs alike: loops over the flat vectors s and z that know no structure."""
+
+from gridsim.kernels.jit import kernel
+
+
+@kernel(fastmath=True)
+def ratios(s, z, reg, rows, a):
+    """a = z / s + reg; rows (pairs from `rows` on) carry no reg. Returns s'z."""
+    total = 0.0
+    for i in range(rows):
+        a[i] = z[i] / s[i] + reg
+        total += s[i] * z[i]
+    for i in range(rows, s.size):
+        a[i] = z[i] / s[i]
+        total += s[i] * z[i]
+    return total
+
+
+@kernel(fastmath=True)
+def dual_step(s, z, ds, e, rows, dz):
+    """dz = -z - e - (z / s) ds for the pairs before `rows`."""
+    for i in range(rows):
+        dz[i] = -z[i] - e[i] - z[i] / s[i] * ds[i]
+
+
+@kernel(fastmath=True)
+def step_lengths(s, z, ds, dz):
+    """Largest steps in s and in z that keep every pair nonnegative, at most 1 / 1e-30."""
+    worst_s, worst_z = 1e-30, 1e-30
+    for i in range(s.size):
+        worst_s = max(worst_s, -ds[i] / s[i])
+        worst_z = max(worst_z, -dz[i] / z[i])
+    return 1.0 / worst_s, 1.0 / worst_z
+
+
+@kernel(fastmath=True)
+def gap_after(s, z, ds, dz, alpha_s, alpha_z):
+    """s'z after a step."""
+    total = 0.0
+    for i in range(s.size):
+        total += (s[i] + alpha_s * ds[i]) * (z[i] + alpha_z * dz[i])
+    return total
+
+
+@kernel(fastmath=True)
+def centre(s, ds, dz, sigma_mu, e):
+    """e = (ds dz - sigma mu) / s: Mehrotra's second-order and centring term."""
+    for i in range(s.size):
+        e[i] = (ds[i] * dz[i] - sigma_mu) / s[i]
+
+
+@kernel(fastmath=True)
+def blend(s, z, ds0, dz0, ds, dz, floor):
+    """Mix predictor (ds0, dz0) and corrected direction (ds, dz) with the weight in [floor, 1] that steps farthest.
+
+    Four weights are compared; the winner is left in (ds, dz) and returned.
+    """
+    best, best_weight = -1.0, 1.0
+    for trial in range(4):
+        weight = floor + (1.0 - floor) * trial / 3.0
+        worst_s, worst_z = 1.0, 1.0
+        for i in range(s.size):
+            worst_s = max(worst_s, -(ds0[i] + weight * (ds[i] - ds0[i])) / s[i])
+            worst_z = max(worst_z, -(dz0[i] + weight * (dz[i] - dz0[i])) / z[i])
+        length = 1.0 / worst_s + 1.0 / worst_z
+        if length > best + 1e-12:
+            best, best_weight = length, weight
+    if best_weight < 1.0:
+        for i in range(s.size):
+            ds[i] = ds0[i] + best_weight * (ds[i] - ds0[i])
+            dz[i] = dz0[i] + best_weight * (dz[i] - dz0[i])
+    return best_weight
+
+
+@kernel(fastmath=True)
+def advance(s, z, ds, dz, alpha_s, alpha_z):
+    """Take the step."""
+    for i in range(s.size):
+        s[i] += alpha_s * ds[i]
+        z[i] += alpha_z * dz[i]

@@ -1,0 +1,327 @@
+"""The time step: one hour lived through after another - settle the plan, advance the state, account for it.
+
+An hour takes the planned outputs, removes what an interior point leaves behind (outputs a hair off their bounds, a
+store with both directions a hair above zero), closes the balance to rounding, moves the state of charge and the units'
+clocks, and adds up flows, costs, emissions and peak shaving (调峰). With perfect forecasts nothing else may change: the
+largest move against the plan is returned, for the caller to check.
+
+Balance left over by the tidying goes where it costs least thought: into dispatchable output with room, then into
+sources (up to what is available), then into shedding or spilling.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridsim.kernels.jit import FloatArray, IntArray, kernel
+
+COAL_DEEP, GAS, PUMPED_HYDRO, BATTERY, CAES, IMPORT = range(6)  # suppliers of regulation
+SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
+BASIC_DEPTH = 0.5  # coal load rate down to which peak shaving is unpaid duty (East China rules)
+DUST_MW = 1e-3
+COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_short", "overload")
+
+
+class Fleet(NamedTuple):
+    """What does not change during a run. nu unit rows, nk segments, ns sources, nst stores, nlk links, nm watched."""
+
+    unit_bus: IntArray
+    unit_p_min: FloatArray  # of one unit
+    unit_p_max: FloatArray
+    unit_min_cost: FloatArray  # currency/MWh up to p_min
+    unit_no_load: FloatArray
+    unit_start: FloatArray
+    unit_co2: FloatArray  # t/MWh
+    unit_co2_no_load: FloatArray  # t/h
+    unit_supplier: IntArray  # -1: none
+    unit_up: FloatArray  # 1: counts as reserve
+    unit_down: FloatArray
+    seg_unit: IntArray
+    seg_mw: FloatArray  # of one unit
+    seg_cost: FloatArray
+    source_bus: IntArray
+    source_cost: FloatArray
+    source_co2: FloatArray
+    source_supplier: IntArray
+    source_up: FloatArray
+    source_down: FloatArray
+    store_bus: IntArray
+    charge_max: FloatArray
+    discharge_max: FloatArray
+    charge_cost: FloatArray
+    discharge_cost: FloatArray
+    eta_c: FloatArray
+    eta_d: FloatArray
+    keep: FloatArray
+    e_min: FloatArray
+    e_max: FloatArray
+    store_supplier: IntArray
+    load_bus: IntArray
+    link_from: IntArray
+    link_to: IntArray
+    ptdf: FloatArray  # (nbr, nb)
+    offset: FloatArray  # (nbr,)
+    interface_weight: FloatArray  # (nif, nbr + nlk)
+    limit: FloatArray  # (nbr + nif,) forward; inf where not limited
+    back_limit: FloatArray
+    penalties: FloatArray  # shed, spill, reserve_short, overload
+
+
+class Hour(NamedTuple):
+    """The block of hours being lived: planned values in, settled values out. T hours; MW."""
+
+    on: IntArray  # (T, nu)
+    start: IntArray
+    seg: FloatArray  # (T, nk) updated
+    source: FloatArray  # (T, ns) updated
+    source_lo: FloatArray
+    source_hi: FloatArray
+    charge: FloatArray  # (T, nst) updated
+    discharge: FloatArray  # updated
+    e: FloatArray  # (T, nst) updated, end of the hour
+    link: FloatArray  # (T, nlk)
+    load: FloatArray  # (T, nl)
+    shed: FloatArray  # (T, nl) updated
+    spill: FloatArray  # (T, nb) updated
+    need_up: FloatArray  # (T,)
+    need_down: FloatArray
+    reference: FloatArray  # (T, 6) output that counts as no regulation, for gas and imports
+    unit_p: FloatArray  # (T, nu) written
+    flow: FloatArray  # (T, nbr + nif) written
+    cost: FloatArray  # (T, 8) written, COST_PARTS
+    regulation: FloatArray  # (T, 6) written
+    reserve: FloatArray  # (T, 4) written: provided up, short up, provided down, short down
+    margin: FloatArray  # (T, 2) written: up, down
+
+
+@kernel
+def _snap(value, lo, hi):
+    """A value a hair off a bound is that bound."""
+    if value <= lo + DUST_MW:
+        return lo
+    if value >= hi - DUST_MW:
+        return hi
+    return value
+
+
+@kernel
+def tidy_stores(f, h, t):
+    """One direction per store and hour, the same change of its energy; exact state of charge. Returns supply lost."""
+    lost = 0.0
+    for i in range(f.store_bus.size):
+        charge, discharge = max(0.0, h.charge[t, i]), max(0.0, h.discharge[t, i])
+        before = discharge - charge
+        net = f.eta_c[i] * charge - discharge / f.eta_d[i]
+        if net >= 0.0:
+            charge, discharge = net / f.eta_c[i], 0.0
+        else:
+            charge, discharge = 0.0, -net * f.eta_d[i]
+        charge = min(_snap(charge, 0.0, f.charge_max[i]), f.charge_max[i])
+        discharge = min(_snap(discharge, 0.0, f.discharge_max[i]), f.discharge_max[i])
+        h.charge[t, i], h.discharge[t, i] = charge, discharge
+        lost += before - (discharge - charge)
+    return lost
+
+
+@kernel
+def advance_stores(f, h, t, e):
+    """Move the state of charge `e` through hour t, cutting the power where the energy runs out or over by rounding."""
+    for i in range(e.size):
+        held = f.keep[i] * e[i]
+        room, left = f.e_max[i] - held, held - f.e_min[i]
+        if h.charge[t, i] * f.eta_c[i] > room:
+            h.charge[t, i] = max(0.0, room) / f.eta_c[i]
+        if h.discharge[t, i] > left * f.eta_d[i]:
+            h.discharge[t, i] = max(0.0, left) * f.eta_d[i]
+        e[i] = held + f.eta_c[i] * h.charge[t, i] - h.discharge[t, i] / f.eta_d[i]
+        h.e[t, i] = e[i]
+
+
+@kernel
+def _take(want, room):
+    """What of `want` fits into `room`; both of either sign, room >= 0."""
+    if want >= 0.0:
+        return min(want, room)
+    return max(want, -room)
+
+
+@kernel
+def close_balance(f, h, t):
+    """Make supply equal load in hour t to rounding. Returns what had to be moved, MW."""
+    short = 0.0
+    for i in range(f.load_bus.size):
+        short += h.load[t, i] - h.shed[t, i]
+    for i in range(f.unit_bus.size):
+        short -= h.on[t, i] * f.unit_p_min[i]
+    for k in range(f.seg_unit.size):
+        short -= h.seg[t, k]
+    for i in range(f.source_bus.size):
+        short -= h.source[t, i]
+    for i in range(f.store_bus.size):
+        short -= h.discharge[t, i] - h.charge[t, i]
+    for b in range(h.spill.shape[1]):
+        short += h.spill[t, b]
+    moved = short
+    for inside_only in (True, False):  # first into what the plan left between its bounds: nobody's bound is touched
+        for k in range(f.seg_unit.size):
+            top = h.on[t, f.seg_unit[k]] * f.seg_mw[k]
+            if inside_only and not 0.0 < h.seg[t, k] < top:
+                continue
+            part = _take(short, top - h.seg[t, k] if short > 0.0 else h.seg[t, k])
+            h.seg[t, k] += part
+            short -= part
+        for i in range(f.source_bus.size):
+            low, top = h.source_lo[t, i], h.source_hi[t, i]
+            if inside_only and not low < h.source[t, i] < top:
+                continue
+            part = _take(short, top - h.source[t, i] if short > 0.0 else h.source[t, i] - low)
+            h.source[t, i] += part
+            short -= part
+    if short > 0.0:
+        for i in range(f.load_bus.size):
+            part = min(short, max(0.0, h.load[t, i] - h.shed[t, i]))
+            h.shed[t, i] += part
+            short -= part
+    elif short < 0.0:
+        h.spill[t, f.unit_bus[0] if f.unit_bus.size else 0] -= short
+    return abs(moved)
+
+
+@kernel
+def injections(f, h, t, inj):
+    """Net injection of every bus in hour t."""
+    inj[:] = 0.0
+    for i in range(f.unit_bus.size):
+        inj[f.unit_bus[i]] += h.unit_p[t, i]
+    for i in range(f.source_bus.size):
+        inj[f.source_bus[i]] += h.source[t, i]
+    for i in range(f.store_bus.size):
+        inj[f.store_bus[i]] += h.discharge[t, i] - h.charge[t, i]
+    for i in range(f.load_bus.size):
+        inj[f.load_bus[i]] -= h.load[t, i] - h.shed[t, i]
+    for i in range(f.link_from.size):
+        inj[f.link_from[i]] -= h.link[t, i]
+        inj[f.link_to[i]] += h.link[t, i]
+    for b in range(inj.size):
+        inj[b] -= h.spill[t, b]
+
+
+@kernel(fastmath=True)
+def flows(f, h, t, inj):
+    """Branch flows f = H inj + offset, and interfaces as weighted sums of branches and links."""
+    nbr = f.offset.size
+    for j in range(nbr):
+        total = f.offset[j]
+        row = f.ptdf[j]
+        for b in range(inj.size):
+            total += row[b] * inj[b]
+        h.flow[t, j] = total
+    for j in range(f.interface_weight.shape[0]):
+        total = 0.0
+        for k in range(nbr):
+            total += f.interface_weight[j, k] * h.flow[t, k]
+        for k in range(f.link_from.size):
+            total += f.interface_weight[j, nbr + k] * h.link[t, k]
+        h.flow[t, nbr + j] = total
+
+
+@kernel
+def account(f, h, t, e_before):
+    """Costs, reserves, regulation by supplier and margins of hour t."""
+    cost, regulation, margin = h.cost[t], h.regulation[t], h.margin[t]
+    cost[:] = 0.0
+    regulation[:] = 0.0
+    margin[:] = 0.0
+    up = down = 0.0
+    for k in range(f.seg_unit.size):
+        cost[0] += f.seg_cost[k] * h.seg[t, k]
+    for i in range(f.unit_bus.size):
+        on, p = h.on[t, i], h.unit_p[t, i]
+        cost[0] += f.unit_min_cost[i] * on * f.unit_p_min[i]
+        cost[1] += f.unit_no_load[i] * on
+        cost[2] += f.unit_start[i] * h.start[t, i]
+        head, room = on * f.unit_p_max[i] - p, p - on * f.unit_p_min[i]
+        up += f.unit_up[i] * head
+        down += f.unit_down[i] * room
+        margin[0] += head
+        margin[1] += room
+        if f.unit_supplier[i] == COAL_DEEP:
+            regulation[COAL_DEEP] -= max(0.0, BASIC_DEPTH * on * f.unit_p_max[i] - p)
+        elif f.unit_supplier[i] >= 0:
+            regulation[f.unit_supplier[i]] += p
+    for i in range(f.source_bus.size):
+        p = h.source[t, i]
+        cost[0] += f.source_cost[i] * p
+        head, room = h.source_hi[t, i] - p, p - h.source_lo[t, i]
+        up += f.source_up[i] * head
+        down += f.source_down[i] * room
+        margin[0] += head
+        if f.source_supplier[i] >= 0:
+            margin[1] += room
+            regulation[f.source_supplier[i]] += p
+    for i in range(f.store_bus.size):
+        charge, discharge = h.charge[t, i], h.discharge[t, i]
+        cost[3] += f.charge_cost[i] * charge + f.discharge_cost[i] * discharge
+        held = f.keep[i] * e_before[i]
+        can_give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
+        can_take = min(f.charge_max[i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
+        margin[0] += max(0.0, can_give - discharge + charge)
+        margin[1] += max(0.0, can_take - charge + discharge)
+        if f.store_supplier[i] >= 0:
+            regulation[f.store_supplier[i]] += discharge - charge
+    for s in range(regulation.size):
+        if s == GAS or s == IMPORT:
+            regulation[s] -= h.reference[t, s]
+    for i in range(f.load_bus.size):
+        cost[4] += f.penalties[0] * h.shed[t, i]
+    for b in range(h.spill.shape[1]):
+        cost[5] += f.penalties[1] * h.spill[t, b]
+    short_up, short_down = max(0.0, h.need_up[t] - up), max(0.0, h.need_down[t] - down)
+    h.reserve[t, 0], h.reserve[t, 1], h.reserve[t, 2], h.reserve[t, 3] = up, short_up, down, short_down
+    cost[6] = f.penalties[2] * (short_up + short_down)
+    for j in range(f.limit.size):
+        over = max(h.flow[t, j] - f.limit[j], -h.flow[t, j] - f.back_limit[j])
+        if over > DUST_MW:
+            cost[7] += f.penalties[3] * over
+
+
+@kernel
+def walk(f, h, e):
+    """Live through the hours of the block one by one.
+
+    Parameters
+    ----------
+    f : Fleet, read only
+    h : Hour, updated
+    e : (nst,) float64, updated
+        State of charge before the first hour; on return, after the last. [MWh]
+
+    Returns
+    -------
+    float
+        Largest move of any hour's supply against the plan. [MW]
+    """
+    inj = np.zeros(f.ptdf.shape[1])
+    e_before = np.empty(e.size)
+    worst = 0.0
+    for t in range(h.load.shape[0]):
+        for k in range(f.seg_unit.size):
+            h.seg[t, k] = _snap(h.seg[t, k], 0.0, h.on[t, f.seg_unit[k]] * f.seg_mw[k])
+        for i in range(f.source_bus.size):
+            h.source[t, i] = _snap(h.source[t, i], h.source_lo[t, i], h.source_hi[t, i])
+        for i in range(f.load_bus.size):
+            h.shed[t, i] = _snap(h.shed[t, i], 0.0, h.load[t, i])
+        for b in range(h.spill.shape[1]):
+            h.spill[t, b] = h.spill[t, b] if h.spill[t, b] > DUST_MW else 0.0
+        e_before[:] = e
+        burnt = tidy_stores(f, h, t)
+        advance_stores(f, h, t, e)
+        worst = max(worst, close_balance(f, h, t) - abs(burnt))
+        for i in range(f.unit_bus.size):
+            h.unit_p[t, i] = h.on[t, i] * f.unit_p_min[i]
+        for k in range(f.seg_unit.size):
+            h.unit_p[t, f.seg_unit[k]] += h.seg[t, k]
+        injections(f, h, t, inj)
+        flows(f, h, t, inj)
+        account(f, h, t, e_before)
+    return worst

@@ -1,0 +1,238 @@
+"""The window problem solved in price space: a primal-dual interior point whose dense algebra is only on prices.
+
+Mehrotra's predictor and corrector with separate steps, a weighted corrector (Colombo and Gondzio, 2008), a start
+from the smoothed merit order, and honest stopping: relative gap, primal and dual residual. `newton` has the structure,
+`flat` the loops, `start` the start, `bound` the certificate.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gridsim.kernels import flat, newton
+from gridsim.kernels.bound import lagrangian
+from gridsim.kernels.jit import FloatArray
+from gridsim.kernels.layout import Layout, Window, lay_out, split
+from gridsim.kernels.problem import Problem, Rows, Solution
+from gridsim.kernels.start import Prices, fill, full_load_cost, merit_order, paths
+
+SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
+SNAPSHOT_GAP = 1e-2
+
+
+class Outcome(NamedTuple):
+    """How a solve ended."""
+
+    status: int
+    iterations: int
+    gap: float  # relative complementarity gap
+    primal: float  # largest residual of a row, scaled power
+    dual: float  # largest residual of a reduced cost, scaled money
+    why: str
+    snapshot: Prices | None  # prices at the first iterate with a gap below SNAPSHOT_GAP
+
+
+def no_rows(columns: int = 1) -> Rows:
+    """A window without line rows."""
+    return Rows(np.zeros(0, dtype=np.int64), np.zeros((0, columns)), np.zeros(0), np.zeros(0))
+
+
+def _cost_vector(lay: Layout, win: Window) -> tuple[FloatArray, float]:
+    """The objective as cost . s + constant."""
+    T, cost = lay.T, np.zeros(lay.size)
+    first = win.seg_first[:-1]
+    per_width = np.zeros(lay.nk)
+    per_width[first] = win.unit_cost / win.seg_width[first]
+    cost[lay.q : lay.w] = np.tile(win.seg_cost + per_width, T)
+    cost[lay.w : lay.n] = np.tile(per_width, T)
+    cost[lay.v : lay.c] = np.tile(win.unit_start, T)
+    cost[lay.bl : lay.bu] = win.box_cost
+    cost[lay.pl : lay.ph] = win.ramp_cost.ravel()
+    cost[lay.cl : lay.cu] = np.tile(win.charge_cost, T)
+    cost[lay.dl : lay.du] = np.tile(win.discharge_cost, T)
+    cost[lay.eu - lay.ns : lay.eu] = -win.end_value
+    cost[lay.over : lay.up] = win.row_cost
+    constant = float(win.box_cost @ win.box_lo + np.sum(win.ramp_cost * win.ramp_lo))
+    if lay.ns:
+        constant -= float(win.end_value @ win.e_lo[-1])
+    return cost, constant
+
+
+def _row_constants(lay: Layout, win: Window) -> tuple[FloatArray, FloatArray]:
+    """Right-hand sides of all rows for pairs measured from their lower bounds, and 1 where a row has a slack."""
+    T = lay.T
+    hour = np.repeat(np.arange(T), np.diff(win.box_ptr))
+    inj = np.zeros((T, lay.nc))
+    np.add.at(inj, (hour, win.box_col), win.box_line * win.box_lo)
+    for r in range(lay.nr):
+        inj[:, win.ramp_col[r]] += win.ramp_lo[:, r]
+
+    def given(coef: FloatArray) -> FloatArray:
+        return np.bincount(hour, weights=coef * win.box_lo, minlength=T)
+
+    flow = np.einsum("mc,mc->m", win.row_coef, inj[win.row_hour]) if lay.nm else np.zeros(0)
+    right = np.concatenate(
+        (
+            win.demand - given(win.box_bal) - win.ramp_lo.sum(axis=1),
+            win.reserve_up - given(win.box_up),
+            win.reserve_down - given(win.box_down),
+            flow - win.row_limit,
+        )
+    )
+    slack = np.ones(right.size)
+    slack[:T] = 0.0
+    return right, slack
+
+
+def solve(
+    problem: Problem,
+    rows: Rows,
+    *,
+    start: Prices | None = None,
+    tolerance: float = 1e-8,
+    loose: float | None = None,
+    max_iterations: int = 100,
+    reg: float = newton.REG,
+    mu0: float = 5e-3,
+) -> tuple[Solution, Outcome]:
+    """Solve one window.
+
+    Parameters
+    ----------
+    problem, rows : Problem, Rows
+        Scaled so that power and money are of order 1 to 1000; see `problem`.
+    start : Prices, optional
+        Prices of a kindred problem with the same rows; otherwise the smoothed merit order.
+    tolerance : float
+        On the gap relative to the objective.
+    loose : float, optional
+        Stop as soon as the relative gap and residuals are below it (to look at line flows early).
+
+    Returns
+    -------
+    Solution, Outcome
+        The solution is the last iterate in any case; `Outcome.status` says what it is worth.
+    """
+    lay, win, merge = lay_out(problem, rows)
+    T, size, first_row = lay.T, lay.size, lay.up
+    p_path, e_path, lost = paths(lay, win)
+    full_cost = full_load_cost(win)
+    cost, constant = _cost_vector(lay, win)
+    right, has_slack = _row_constants(lay, win)
+    w = newton.work(lay)
+    s, z = np.ones(size), np.ones(size)
+    lam, theta = np.zeros(T), np.zeros((T, lay.ns))
+
+    if start is None:
+        merit_order(lay, win, full_cost, mu0, lam)
+        z[first_row : lay.row] = 1e-3
+        z[lay.row :] = mu0 / 0.3
+    else:
+        lam[:] = start.lam
+        z[lay.up : lay.down] = np.maximum(start.up, 1e-3)
+        z[lay.down : lay.row] = np.maximum(start.down, 1e-3)
+        z[lay.row :] = np.minimum(np.maximum(start.row, mu0 / 0.3), 0.99 * win.row_cost)
+    newton.column_prices(lay, win, lam, z[lay.row :], w.price)
+    fill(lay, win, full_cost, mu0, w.price, lam, z[lay.up : lay.down], z[lay.down : lay.row], p_path, e_path, theta, s, z)
+    s[lay.over : lay.up] = mu0 / np.maximum(win.row_cost - z[lay.row :], 1e-3)
+    z[lay.over : lay.up] = np.maximum(win.row_cost - z[lay.row :], 1e-3)
+    newton.row_values(lay, win, s, w)
+    spare = w.values[T:] - right[T:]
+    s[first_row:] = np.maximum(spare, 0.3 if start is None else np.minimum(0.3, mu0 / z[first_row:]))
+    if start is None:
+        z[first_row : lay.row] = np.maximum(z[first_row : lay.row], 1e-6)
+
+    a, e, ds, dz = np.empty(size), np.zeros(size), np.zeros(size), np.zeros(size)
+    ds0, dz0 = np.zeros(size), np.zeros(size)
+    zero_t, zero_m = np.zeros(T), np.zeros(lay.nm)
+    residual_e = np.zeros((T, lay.ns))
+    snapshot: Prices | None = None
+    status, iteration, gap, primal, dual = ITERATION_LIMIT, 0, np.inf, np.inf, np.inf
+    if lost:
+        status, max_iterations = NO_INTERIOR, 0
+
+    def direction(out_s: FloatArray, out_z: FloatArray, need: FloatArray) -> None:
+        """Solve for one right-hand side, given by `e`; rows take their step from the primal row or complementarity."""
+        newton.local_sides(lay, win, a, e, z, lam, theta, residual_e, w)
+        w.dprice[:] = 0.0
+        newton.step(lay, win, a, e, z, zero_t, zero_t, zero_t, zero_m, out_s, w)
+        newton.row_values(lay, win, out_s, w)
+        w.y[:] = need - w.values
+        w.y[T:] -= s[first_row:] + e[first_row:] / a[first_row:]
+        newton.solve_prices(w.factor, w.y)
+        newton.column_prices(lay, win, w.y[:T], w.y[3 * T :], w.dprice)
+        newton.step(lay, win, a, e, z, w.y[:T], w.y[T : 2 * T], w.y[2 * T : 3 * T], w.y[3 * T :], out_s, w)
+        newton.row_values(lay, win, out_s, w)
+        flat.dual_step(s, z, out_s, e, first_row, out_z)
+        out_z[first_row:] = w.y[T:]
+        by_primal = w.values[T:] - need[T:]
+        by_pair = -s[first_row:] - (e[first_row:] + out_z[first_row:]) / a[first_row:]
+        out_s[first_row:] = np.where(s[first_row:] > z[first_row:], by_primal, by_pair)
+
+    for iteration in range(max_iterations + 1):
+        newton.column_prices(lay, win, lam, z[lay.row :], w.price)
+        newton.row_values(lay, win, s, w)
+        need = right - w.values
+        need[T:] += s[first_row:]
+        products = flat.ratios(s, z, reg, first_row, a)
+        objective = float(cost @ s) + constant
+        gap = products / max(1.0, abs(objective))
+        primal = float(np.max(np.abs(need)))
+        dual = newton.dual_residual(lay, win, z, lam, theta, w) if gap <= 1e-4 else np.inf
+        if not np.isfinite(products):
+            break
+        if snapshot is None and gap < SNAPSHOT_GAP:
+            snapshot = Prices(lam.copy(), z[lay.up : lay.down].copy(), z[lay.down : lay.row].copy(), z[lay.row :].copy())
+        if loose is not None and gap < loose and primal < loose:
+            status = SOLVED
+            break
+        if gap <= tolerance and primal <= 1e-6 and dual <= 1e-6:
+            status = SOLVED
+            break
+        if iteration == max_iterations:
+            break
+        newton.curvature(lay, win, a, w)
+        newton.assemble(lay, win, a, w)
+        newton.cholesky(w.matrix, w.factor)
+        e[:] = 0.0
+        direction(ds0, dz0, need)
+        dlam0, dtheta0 = w.y[:T].copy(), w.dtheta.copy()
+        alpha_s, alpha_z = flat.step_lengths(s, z, ds0, dz0)
+        alpha_s, alpha_z = min(1.0, alpha_s), min(1.0, alpha_z)
+        mu = products / size
+        after = flat.gap_after(s, z, ds0, dz0, alpha_s, alpha_z)
+        sigma_mu = mu * min(1.0, after / products) ** 3
+        flat.centre(s, ds0, dz0, sigma_mu, e)
+        direction(ds, dz, need)
+        weight = 1.0
+        if min(alpha_s, alpha_z) < 0.9:
+            weight = flat.blend(s, z, ds0, dz0, ds, dz, max(0.1, alpha_s * alpha_z))
+        alpha_s, alpha_z = flat.step_lengths(s, z, ds, dz)
+        fraction = min(0.9995, max(0.99, 1.0 - mu))
+        alpha_s, alpha_z = min(1.0, fraction * alpha_s), min(1.0, fraction * alpha_z)
+        flat.advance(s, z, ds, dz, alpha_s, alpha_z)
+        lam += alpha_z * (dlam0 + weight * (w.y[:T] - dlam0))
+        theta += alpha_z * (dtheta0 + weight * (w.dtheta - dtheta0))
+
+    x = win.box_lo + s[lay.bl : lay.bu]
+    first = win.seg_first[:-1]
+    q = s[lay.q : lay.w].reshape(T, lay.nk)
+    head = s[lay.w : lay.n].reshape(T, lay.nk)
+    prices = Prices(lam, z[lay.up : lay.down].copy(), z[lay.down : lay.row].copy(), z[lay.row :].copy())
+    solution = Solution(
+        u=(q[:, first] + head[:, first]) / win.seg_width[first],
+        q=q.copy(),
+        x=split(merge, win, x),
+        p=win.ramp_lo + s[lay.pl : lay.ph].reshape(T, lay.nr),
+        charge=s[lay.cl : lay.cu].reshape(T, lay.ns).copy(),
+        discharge=s[lay.dl : lay.du].reshape(T, lay.ns).copy(),
+        e=win.e_lo + s[lay.el : lay.eu].reshape(T, lay.ns),
+        overload=s[lay.over : lay.up].copy(),
+        price=prices.lam,
+        price_up=prices.up,
+        price_down=prices.down,
+        price_row=prices.row,
+        objective=objective if not lost else np.nan,
+        bound=lagrangian(lay, win, prices, theta, z) if not lost else -np.inf,
+    )
+    return solution, Outcome(status, iteration, gap, primal, dual, "; ".join(lost), snapshot)

@@ -1,0 +1,254 @@
+"""All series of one case in one year: made from the weather, or taken from the cache.
+
+A cached year is a `.npz` whose name is the sha256 of the sites, year, seed, and every source file of this package; its
+values carry a digest of their own. What does not fit is made again, with a warning.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.errors import InputError, Problem
+from gridsim.profiles.calendar import calendar
+from gridsim.profiles.events import Event
+from gridsim.profiles.load import ProvinceLoad, locate
+from gridsim.profiles.power import WIND_KINDS, pv_power, wind_power
+from gridsim.profiles.schedule import availability, import_schedule
+from gridsim.profiles.weather import Weather
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+
+UTC_OFFSET_H = 8.0
+# Last digits are rounded away so that they do not depend on a processor's math library.
+DECIMALS = {"1": 6, "MW": 3, "degC": 3}
+SITE_COLUMNS = (
+    "profile",
+    "kind",
+    "zone",
+    "lat_deg",
+    "lon_deg",
+    "rated_mw",
+    "energy_twh",
+    "full_load_h",
+    "units",
+    "character",
+)
+KINDS = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability")
+_NEEDS = {
+    "load": ("lat_deg", "lon_deg", "energy_twh"),
+    "wind_offshore": ("lat_deg", "lon_deg", "full_load_h"),
+    "wind_onshore": ("lat_deg", "lon_deg", "full_load_h"),
+    "pv": ("lat_deg", "lon_deg", "full_load_h"),
+    "import": ("rated_mw",),
+    "exchange": ("rated_mw",),
+    "availability": ("units",),
+}
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Hourly series of a year. An hour's stamp is the start of its interval, on a fixed UTC offset."""
+
+    start: np.datetime64  # [h], first hour
+    utc_offset_h: float
+    names: tuple[str, ...]
+    units: tuple[str, ...]  # of each series: "1" (p.u. of the element's rated power), "MW" or "degC"
+    values: FloatArray  # (hours, series)
+    events: tuple[Event, ...] = ()
+
+    @property
+    def hours(self) -> int:
+        return self.values.shape[0]
+
+    def has(self, name: str) -> bool:
+        return name in self.names
+
+    def column(self, name: str) -> FloatArray:
+        """One series by name. Shape (hours,). Raises KeyError if there is none."""
+        try:
+            return self.values[:, self.names.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
+
+    def digest(self) -> str:
+        """sha256 of the names, units, start and values: two runs are the same if and only if this is."""
+        text = json.dumps([str(self.start), self.utc_offset_h, self.names, self.units])
+        return hashlib.sha256(text.encode() + np.ascontiguousarray(self.values).tobytes()).hexdigest()
+
+
+def check_sites(sites: "pd.DataFrame") -> None:
+    """Refuse a site table that `make_year` cannot use, with every problem of it."""
+    problems = [
+        Problem("profile_site", f"must have a column {name!r}") for name in SITE_COLUMNS if name not in sites.columns
+    ]
+    if problems:
+        raise InputError("profile_site", problems)
+    for name in sites["profile"][sites["profile"].duplicated()].unique():
+        problems.append(Problem(f"profile_site: {name}", "must be there once"))
+    for row in sites.itertuples():
+        if row.kind not in KINDS:
+            problems.append(Problem(f"{row.profile}: kind", f"must be one of {', '.join(KINDS)}, is {row.kind!r}"))
+            continue
+        for column in _NEEDS[str(row.kind)]:
+            value = float(getattr(row, column))
+            if not np.isfinite(value):
+                problems.append(Problem(f"{row.profile}: {column}", f"must be a number for kind {row.kind}, is {value}"))
+            elif column in ("rated_mw", "full_load_h", "units") and value <= 0:
+                problems.append(Problem(f"{row.profile}: {column}", f"must be greater than 0, is {value:g}"))
+        if row.kind == "load" and float(row.energy_twh) < 0:
+            problems.append(Problem(f"{row.profile}: energy_twh", f"must not be negative, is {row.energy_twh:g}"))
+    if problems:
+        raise InputError("profile_site", problems)
+
+
+def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Profiles:
+    """Make every series of `sites` for one year, and the temperature of each city that has a load.
+
+    Parameters
+    ----------
+    sites : DataFrame
+        The `profile_site` table of a network, columns `SITE_COLUMNS`.
+    year : int
+        2018 to 2035 (the years whose lunar calendar is built in).
+    seed : int
+        Of the weather year, outages and revisions. Same sites, year and seed: same bytes.
+
+    Returns
+    -------
+    Profiles
+        Columns in the order of `sites`, then ``temperature/<City>``. A series depends on its own row, year and
+        seed only, never on which other rows there are.
+
+    Raises
+    ------
+    InputError
+        For a table that cannot be used, or full-load hours and energies out of reach: all of them at once.
+    """
+    calendar(year)
+    check_sites(sites)
+    weather = Weather(year, seed)
+    load = ProvinceLoad(weather)
+    names: list[str] = []
+    units: list[str] = []
+    columns: list[FloatArray] = []
+    problems: list[Problem] = []
+
+    def add(name: str, unit: str, make: Callable[[], FloatArray]) -> None:
+        try:
+            columns.append(np.round(make(), DECIMALS[unit]) + 0.0)  # + 0.0: no negative zeros
+        except InputError as error:
+            problems.extend(error.problems)
+            return
+        names.append(name)
+        units.append(unit)
+
+    for row in sites.itertuples():
+        name, kind, character = str(row.profile), str(row.kind), str(row.character)
+        lat, lon = float(row.lat_deg), float(row.lon_deg)
+        rated, energy, flh = float(row.rated_mw), float(row.energy_twh), float(row.full_load_h)
+        if kind == "load":
+            add(name, "MW", lambda: load.city_mw(name, lat, lon, energy, rated))
+        elif kind in WIND_KINDS:
+            add(name, "1", lambda: wind_power(weather, kind, lat, lon, name, flh))
+        elif kind == "pv":
+            add(name, "1", lambda: pv_power(weather, lat, lon, name, flh))
+        elif kind in ("import", "exchange"):
+            add(name, "1", lambda: import_schedule(name, character, year, seed, rated, energy))
+        else:
+            count = int(float(row.units))
+            add(name, "1", lambda: availability(name, character, year, seed, count))
+    for row in sites.itertuples():
+        if row.kind == "load":
+            city = str(row.profile).split("/")[-1]
+            spot = locate(city, float(row.lat_deg), float(row.lon_deg))
+            name = f"temperature/{city}"
+            add(name, "degC", lambda: weather.temperature_c(*spot, name))
+    if problems:
+        raise InputError("profile_site", problems)
+    start = np.datetime64(f"{year}-01-01T00", "h")
+    values = np.column_stack(columns) if columns else np.zeros((weather.hours, 0))
+    return Profiles(start, UTC_OFFSET_H, tuple(names), tuple(units), values, weather.episodes.events)
+
+
+def _cache_path(sites: "pd.DataFrame", year: int, seed: int) -> Path:
+    folder = Path(os.environ.get("GRIDSIM_CACHE_DIR", Path.home() / ".cache" / "gridsim")) / "profiles"
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    digest.update(f"numpy {np.__version__} year {year} seed {seed}\n".encode())
+    # repr of a float is exact; the index does not matter, the order of rows does (it orders the columns).
+    for row in sites[list(SITE_COLUMNS)].itertuples(index=False):
+        digest.update(repr([v.item() if hasattr(v, "item") else v for v in row]).encode())
+    return folder / f"{digest.hexdigest()[:32]}.npz"
+
+
+def load_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, cache: bool = True) -> Profiles:
+    """`make_year` through the disk cache, ``$GRIDSIM_CACHE_DIR`` or ``~/.cache/gridsim``."""
+    check_sites(sites)
+    if not cache:
+        return make_year(sites, year, seed)
+    path = _cache_path(sites, year, seed)
+    if path.exists():
+        try:
+            return _read(path)
+        except Exception as error:  # a file cut short can fail in many ways; all mean: make it again
+            warnings.warn(f"{path}: damaged ({error}); the year is made again", RuntimeWarning, stacklevel=2)
+    profiles = make_year(sites, year, seed)
+    try:
+        _write(path, profiles)
+    except OSError as error:
+        warnings.warn(f"{path}: cannot be written ({error}); the year is not cached", RuntimeWarning, stacklevel=2)
+    return profiles
+
+
+def _write(path: Path, profiles: Profiles) -> None:
+    """Write to a temporary name, then rename: readers see the whole file or none."""
+    about = {
+        "utc_offset_h": profiles.utc_offset_h,
+        "names": profiles.names,
+        "units": profiles.units,
+        "start": str(profiles.start),
+        "events": [[e.kind, e.name, str(e.start), e.hours, e.zone, e.detail] for e in profiles.events],
+        "digest": profiles.digest(),
+    }
+    buffer = io.BytesIO()
+    np.savez(buffer, values=profiles.values, about=np.array(json.dumps(about)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(buffer.getvalue())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path) -> Profiles:
+    with np.load(path, allow_pickle=False) as file:
+        about = json.loads(str(file["about"]))
+        values = np.ascontiguousarray(file["values"])
+    events = tuple(
+        Event(kind, name, np.datetime64(start, "h"), hours, zone, detail)
+        for kind, name, start, hours, zone, detail in about["events"]
+    )
+    start = np.datetime64(about["start"], "h")
+    profiles = Profiles(
+        start, about["utc_offset_h"], tuple(about["names"]), tuple(about["units"]), values, events
+    )
+    if profiles.digest() != about["digest"]:
+        raise ValueError("its digest does not fit its values")
+    return profiles

@@ -1,0 +1,306 @@
+"""From a scenario to a `Case`: one net and one set of hourly series as flat arrays, or every reason why not.
+
+The order of work: fetch (`inputs`), look at the net's tables (`networks.columns`, `topology.check_tables`, `costs`), find the
+electrical network (`topology`), read the devices (`elements`, `interfaces`), make the series (`series`). Problems are
+collected all the way, so that a user sees all of them at once; nothing is simulated if there is one.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gridsim.case import (
+    BRANCH_COLUMNS,
+    LINK_COLUMNS,
+    LOAD_COLUMNS,
+    SOURCE_COLUMNS,
+    STORE_COLUMNS,
+    UNIT_COLUMNS,
+    Case,
+    ElementNote,
+    Penalties,
+)
+from gridsim.costs import read_costs
+from gridsim.elements import Elements, read_elements
+from gridsim.errors import InputError, Problem
+from gridsim.fixed import left_out
+from gridsim.inputs import Inputs, load_net, load_series
+from gridsim.interfaces import read_interfaces
+from gridsim.kernels.jit import FloatArray
+from gridsim.nettable import NetTable, unique_names
+from gridsim.networks.columns import check_columns
+from gridsim.scenario import Scenario, check_names
+from gridsim.series import (
+    SeriesReader,
+    initial_on,
+    reserve_requirements,
+    source_bounds,
+    units_available,
+)
+from gridsim.series import load_series as load_mw_of
+from gridsim.topology import Topology, build_topology, check_tables
+
+# Tables that the modules above give a note for every row of; the rest is reported by `fixed.left_out`.
+_HANDLED = {
+    "bus",
+    "line",
+    "trafo",
+    "trafo3w",
+    "impedance",
+    "switch",
+    "load",
+    "gen",
+    "sgen",
+    "ext_grid",
+    "storage",
+    "dcline",
+    "motor",
+    "ward",
+    "xward",
+    "shunt",
+    "asymmetric_load",
+    "asymmetric_sgen",
+    "interface",
+}
+# An island's balance may be broken only when even shedding would not help: dearer than the load.
+_BALANCE_OVER_SHED = 2.0
+
+_DTYPES: dict[str, str] = {
+    **dict.fromkeys(("element_index", "bus_row", "units", "min_up_h", "min_down_h", "initial_on"), "int64"),
+    **dict.fromkeys(("from_row", "to_row"), "int64"),
+    **dict.fromkeys(("must_run", "reserve_up", "reserve_down", "curtailable"), "bool"),
+}
+_TEXTS = frozenset({"name", "element", "zone", "tech", "fuel", "end_rule"})
+
+
+def assemble(scenario: Scenario) -> Case:
+    """The case of a scenario.
+
+    Raises
+    ------
+    InputError
+        With every problem of the net, the series and their fit; exit code 3.
+    """
+    return assemble_net(scenario, load_net(scenario))
+
+
+def assemble_net(scenario: Scenario, net: Any) -> Case:
+    """`assemble` for a net that is there already; ``scenario.network.source`` is not looked at. `net` is not changed."""
+    problems = [*check_columns(net), *check_tables(net)]
+    costs = read_costs(net, problems)
+    penalties = Penalties(**scenario.penalties.model_dump())
+    topology: Topology | None = None
+    if not check_tables(net):
+        topology, found = build_topology(net, penalties.overload, penalties.shed * _BALANCE_OVER_SHED)
+        problems += found
+    # Without a network the devices are still looked at, on their own buses: for the rest of the problems.
+    elements = read_elements(net, topology or _unconnected(net), costs, scenario.factor)
+    problems += elements.problems
+    problems += check_names(
+        "scenario: scale", scenario.scale, ["load", *sorted(elements.techs)], "a tech of the network"
+    )
+
+    inputs, found = load_series(scenario, net)
+    problems += found
+    reader = SeriesReader(inputs.series, scenario.start, scenario.hours)
+    load_mw = load_mw_of(elements, reader, scenario.factor("load"))
+    low, high = source_bounds(elements, reader, float(load_mw.sum(axis=1).max(initial=0.0)))
+    available = units_available(elements, reader)
+    problems += reader.problems
+
+    branches = topology.branches if topology else pd.DataFrame(columns=[*BRANCH_COLUMNS])
+    links = _frame(elements.links, LINK_COLUMNS)
+    if topology:
+        interfaces, weight, interface_notes, found = read_interfaces(net, branches, links, penalties.overload)
+        problems += found
+        allowed = list(interfaces["name"])
+        given = scenario.grid.interface_limit_mw
+        problems += check_names("scenario: grid.interface_limit_mw", given, allowed, "an interface of the network")
+    if not elements.loads:
+        problems.append(Problem("load", "must have at least one row in service that consumes power"))
+    if problems or topology is None:
+        raise InputError(_source(scenario, net), _distinct(problems))
+
+    interfaces["limit_mw"] = [
+        float(scenario.grid.interface_limit_mw.get(name, limit))
+        for name, limit in zip(interfaces["name"], interfaces["limit_mw"], strict=True)
+    ]
+    factor = scenario.grid.line_rating_factor
+    branches = branches.assign(
+        rating_mw=branches["rating_mw"] * factor, emergency_rating_mw=branches["emergency_rating_mw"] * factor
+    )
+    seg_mw, seg_cost, min_cost = _segments(elements)
+    units = _frame(elements.units, (*UNIT_COLUMNS, "ramp_mw_per_h"))
+    sources = _frame(elements.sources, SOURCE_COLUMNS)
+    units["initial_on"] = initial_on(
+        units, available, _full_load_cost(units, seg_mw, seg_cost, min_cost), load_mw, low, high, sources
+    )
+    reserve = scenario.reserve
+    up_mw, down_mw = reserve_requirements(
+        load_mw,
+        high,
+        list(sources["tech"]),
+        (reserve.up_load_share, reserve.up_renewable_share, reserve.up_min_mw),
+        (reserve.down_load_share, reserve.down_renewable_share),
+    )
+    import pandapower as pp
+
+    notes = (*topology.notes, *elements.notes, *interface_notes, *left_out(net, _HANDLED))
+    return Case(
+        name=scenario.name,
+        currency=str(net["currency"]) if "currency" in net else "CNY",
+        start=np.datetime64(scenario.start, "h"),
+        utc_offset_h=inputs.utc_offset_h,
+        hours=scenario.hours,
+        buses=topology.buses,
+        loads=_frame(elements.loads, LOAD_COLUMNS),
+        units=units,
+        sources=sources,
+        stores=_frame(elements.stores, (*STORE_COLUMNS, "units")),
+        branches=branches,
+        links=links,
+        interfaces=interfaces,
+        load_mw=load_mw,
+        unit_available=available,
+        unit_seg_mw=seg_mw,
+        unit_seg_cost=seg_cost,
+        unit_min_cost=min_cost,
+        source_min_mw=low,
+        source_max_mw=high,
+        interface_weight=weight,
+        reserve_up_mw=up_mw,
+        reserve_down_mw=down_mw,
+        penalties=penalties,
+        notes=notes,
+        net_json=pp.to_json(net),
+        events=_event_records(inputs),
+    )
+
+
+def _source(scenario: Scenario, net: Any) -> str:
+    name = str(net["name"]) if "name" in net and net["name"] else scenario.network.source
+    return f"{scenario.source} (network {name})"
+
+
+def _distinct(problems: list[Problem]) -> list[Problem]:
+    """Without repeats: the column check and the device reader may find the same fault of the same column."""
+    seen: set[str] = set()
+    kept = []
+    for problem in problems:
+        if problem.where not in seen or "." not in problem.where or " " in problem.where:
+            kept.append(problem)
+        seen.add(problem.where)
+    return kept
+
+
+def _unconnected(net: Any) -> Topology:
+    """Every bus by itself, where there is no network: only to read devices for their own problems."""
+    bus = NetTable(net, "bus")
+    rows = {bus_id: row for row, bus_id in enumerate(bus.index)}
+    frame = pd.DataFrame({"zone": bus.text("zone")})
+    return Topology(frame, pd.DataFrame(), rows, frozenset(), frozenset(), [])
+
+
+def _frame(rows: Sequence[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataFrame:
+    """A case table with stable column types, also when it is empty; names are made unique."""
+    frame = pd.DataFrame(list(rows), columns=list(columns))
+    for column in columns:
+        frame[column] = frame[column].astype("object" if column in _TEXTS else _DTYPES.get(column, "float64"))
+    frame["name"] = unique_names(list(frame["name"]), list(frame["element"]), list(frame["element_index"]))
+    return frame
+
+
+def _segments(elements: Elements) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Cost segments of all units padded to one width, and the mean cost up to the minimum."""
+    nu = len(elements.unit_specs)
+    depth = max((len(spec.seg_mw) for spec in elements.unit_specs), default=0)
+    seg_mw, seg_cost, min_cost = np.zeros((nu, depth)), np.zeros((nu, depth)), np.zeros(nu)
+    for i, spec in enumerate(elements.unit_specs):
+        k = len(spec.seg_mw)
+        seg_mw[i, :k], seg_cost[i, :k], min_cost[i] = spec.seg_mw, spec.seg_cost, spec.min_cost
+        if k:
+            seg_cost[i, k:] = spec.seg_cost[-1]  # costs must not fall along a row, also where the width is 0
+    return seg_mw, seg_cost, min_cost
+
+
+def _full_load_cost(units: pd.DataFrame, seg_mw: FloatArray, seg_cost: FloatArray, min_cost: FloatArray) -> FloatArray:
+    """Mean cost of one unit at full load. [currency/MWh]"""
+    p_min, p_max = (units[c].to_numpy(dtype=np.float64) for c in ("p_min_mw", "p_max_mw"))
+    hourly = units["no_load_cost"].to_numpy(dtype=np.float64) + min_cost * p_min + (seg_mw * seg_cost).sum(axis=1)
+    return np.divide(hourly, p_max, out=np.full(len(units), np.inf), where=p_max > 0)
+
+
+def _event_records(inputs: Inputs) -> tuple[dict[str, Any], ...]:
+    return tuple({k: _plain(v) for k, v in dataclasses.asdict(event).items()} for event in inputs.events)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can hold it."""
+    if isinstance(value, np.datetime64):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+# --- in words
+
+
+def describe(case: Case) -> str:
+    """What a case holds, in a few lines: size, capacity by tech, peaks, and what became of every element of the net."""
+    end = case.start + np.timedelta64(case.hours - 1, "h")
+    load = case.load_mw.sum(axis=1)
+    peak = int(np.argmax(load))
+    stamp = case.start + np.timedelta64(peak, "h")
+    limited = int(np.isfinite(case.branches["rating_mw"].to_numpy(dtype=np.float64)).sum())
+    islands = case.buses["island"].nunique()
+    lines = [
+        f"{case.name}: {case.hours} hours, {case.start} to {end} (UTC{case.utc_offset_h:+g} h)",
+        f"network   {len(case.buses)} buses in {islands} island{'s' if islands != 1 else ''}, "
+        f"{len(case.branches)} branches ({limited} with a limit), {len(case.links)} DC links, "
+        f"{len(case.interfaces)} interfaces",
+        f"load      {len(case.loads)} rows, peak {load[peak]:,.0f} MW at {stamp}, least {load.min():,.0f} MW, "
+        f"{load.sum() / 1e6:,.2f} TWh",
+        f"reserve   up {case.reserve_up_mw.min():,.0f} to {case.reserve_up_mw.max():,.0f} MW, "
+        f"down {case.reserve_down_mw.min():,.0f} to {case.reserve_down_mw.max():,.0f} MW",
+        "capacity  (MW)",
+    ]
+    units, sources, stores = case.units, case.sources, case.stores
+    for tech in dict.fromkeys([*units["tech"], *sources["tech"], *stores["tech"]]):
+        u, s, st = (frame[frame["tech"] == tech] for frame in (units, sources, stores))
+        parts = []
+        if len(u):
+            parts.append(
+                f"{(u['units'] * u['p_max_mw']).sum():,.0f} in {u['units'].sum()} committed units ({len(u)} rows)"
+            )
+        if len(s):
+            energy = case.source_max_mw[:, s.index].sum() / 1e6
+            parts.append(f"{s['p_nom_mw'].sum():,.0f} in {len(s)} sources ({energy:,.2f} TWh available)")
+        if len(st):
+            parts.append(
+                f"{st['p_discharge_max_mw'].sum():,.0f} and {st['e_max_mwh'].sum():,.0f} MWh in {len(st)} stores"
+            )
+        lines.append(f"  {tech:<14} {', '.join(parts)}")
+    return "\n".join([*lines, *_notes_in_words(case.notes)])
+
+
+def _notes_in_words(notes: Sequence[ElementNote]) -> list[str]:
+    """Counts by fate and table; for merged and ignored elements also by reason."""
+    lines = ["elements of the net"]
+    for fate in ("used", "merged", "ignored"):
+        chosen = [n for n in notes if n.fate == fate]
+        if not chosen:
+            continue
+        tables = Counter(n.element for n in chosen)
+        lines.append(f"  {fate:<8} {len(chosen)}: " + ", ".join(f"{count} {name}" for name, count in tables.items()))
+        if fate != "used":
+            reasons = Counter((n.element, _generic(n.why)) for n in chosen)
+            lines += [f"    {count} {element}: {why}" for (element, why), count in reasons.items()]
+    return lines
+
+
+def _generic(why: str) -> str:
+    """A reason without the numbers in it, so that equal reasons are counted together."""
+    return " ".join("..." if any(c.isdigit() for c in word) else word for word in why.split())

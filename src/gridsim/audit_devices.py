@@ -1,0 +1,276 @@
+"""Audit of balance, units, sources, stores and reserves: every hour, every element, from the file's numbers.
+
+Tolerances. The balance must close within 1e-3 MW with no excuse for rounding: a year of a province adds some 300
+numbers of up to 10^4 MW an hour, and float32 rounds each by up to 5e-4 MW, so a writer that keeps dispatch as float32
+fails here. Bounds are checked to 1e-3 MW beyond what the stored type may have rounded.
+"""
+
+import numpy as np
+import pandas as pd
+
+from gridsim.audit_data import AuditRow, FloatArray, Record, among, at, outside, row_of, skipped
+
+BALANCE_MW = 1e-3
+BOUND_MW = 1e-3
+ENERGY_MWH = 1e-3
+SPLIT_MW = 1e-6
+
+
+def check_devices(record: Record) -> list[AuditRow]:
+    return [
+        *balance(record),
+        *units(record),
+        *min_times(record),
+        *sources(record),
+        *curtailment(record),
+        *stores(record),
+        *reserve(record),
+        *loads(record),
+    ]
+
+
+def balance(record: Record) -> list[AuditRow]:
+    """Sum of units, sources, discharge - charge, unserved - spill equals the load, hour by hour."""
+    s = record.series
+    supply = s("dispatch/unit_p_mw").sum(1) + s("dispatch/source_p_mw").sum(1)
+    supply += s("storage/discharge_mw").sum(1) - s("storage/charge_mw").sum(1)
+    supply += s("unserved/load_mw").sum(1) - s("spill/bus_mw").sum(1)
+    return [row_of("hourly balance", np.abs(supply - s("dispatch/load_mw").sum(1)), BALANCE_MW, at(record))]
+
+
+def loads(record: Record) -> list[AuditRow]:
+    """Unserved load is between 0 and the load; spill is not negative."""
+    unserved, load = record.series("unserved/load_mw"), record.series("dispatch/load_mw")
+    excess = outside(unserved, 0.0, np.maximum(load, 0.0)) - record.rounding("unserved/load_mw")
+    names = record.names("loads")
+    return [
+        row_of("unserved within the load", excess, BOUND_MW, at(record, names)),
+        row_of("spill not negative", -record.series("spill/bus_mw"), SPLIT_MW, at(record, record.names("buses"))),
+    ]
+
+
+def units(record: Record) -> list[AuditRow]:
+    """Counts within what is available, output within on * [p_min, p_max], counts that follow from starts and stops."""
+    table, names = record.tables["units"], record.names("units")
+    if table.empty:
+        return [skipped("units", "the run has no committed units")]
+    on, available = record.series("commitment/on"), record.series("commitment/available")
+    start, stop = record.series("commitment/start"), record.series("commitment/stop")
+    p = record.series("dispatch/unit_p_mw")
+    label = at(record, names)
+    installed = table["units"].to_numpy(float)
+    before = np.vstack([table["initial_on"].to_numpy(float)[None], on[:-1]])
+    excess = outside(p, on * table["p_min_mw"].to_numpy(float), on * table["p_max_mw"].to_numpy(float))
+    must_run = table["must_run"].to_numpy(bool)
+    return [
+        row_of("units on within available", outside(on, 0.0, np.minimum(available, installed)), 0.0, label, "units"),
+        row_of("unit output within limits", excess - record.rounding("dispatch/unit_p_mw"), BOUND_MW, label),
+        row_of("on follows starts and stops", np.abs(on - before - start + stop), 0.0, label, "units"),
+        row_of("starts and stops not negative", -np.minimum(start, stop), 0.0, label, "units"),
+        row_of("must-run units on", np.where(must_run, available - on, 0.0), 0.0, label, "units"),
+    ]
+
+
+def min_times(record: Record) -> list[AuditRow]:
+    """Minimum up and down times of groups of identical units.
+
+    Units of a group are told apart by age only, so the best assignment stops the longest running first and starts the
+    longest resting first. Under it a schedule is feasible exactly when, in every hour, the units started within the
+    last ``min_up_h`` hours are no more than those on, and those stopped within the last ``min_down_h`` hours no
+    more than those off. Where a planned outage takes units that were on (available falls below the count before), the
+    stops it forces are excused and counted in a row of their own. The time before the first hour is not known, and
+    excuses whatever depends on it.
+    """
+    table, names = record.tables["units"], record.names("units")
+    if table.empty:
+        return []
+    on, available = record.series("commitment/on"), record.series("commitment/available")
+    start, stop = record.series("commitment/start"), record.series("commitment/stop")
+    before = np.vstack([table["initial_on"].to_numpy(float)[None], on[:-1]])
+    forced = np.minimum(np.maximum(before - available, 0.0), stop)
+    min_up, min_down = table["min_up_h"].to_numpy(int), table["min_down_h"].to_numpy(int)
+    early = recent(start, min_up) - on
+    late = recent(stop, min_down) - (table["units"].to_numpy(float) - on)
+    excuse = recent(forced, min_up)
+    label = at(record, names)
+    excused = np.minimum(np.maximum(early, 0.0), excuse)
+    count = int((excused > 0).sum())
+    place = np.unravel_index(int(np.argmax(excused)), excused.shape)
+    where = label((int(place[0]), int(place[1]))) if count else ""
+    return [
+        row_of("minimum up time", early - excuse, 0.0, label, "units"),
+        row_of("minimum down time", late, 0.0, label, "units"),
+        AuditRow(
+            "minimum up time, cut by planned outages (excused)",
+            float(excused.max()),
+            f"{count} unit-hours, first worst {where}" if count else "",
+            float("inf"),
+            0,
+            True,
+            "units",
+        ),
+    ]
+
+
+def recent(events: FloatArray, hours: np.ndarray) -> FloatArray:
+    """Sum of events over the last `hours[i]` hours up to and with each hour; 0 where hours[i] <= 1 would not bind."""
+    total = np.vstack([np.zeros((1, events.shape[1])), np.cumsum(events, axis=0)])
+    n = events.shape[0]
+    out = np.empty_like(events)
+    for i, span in enumerate(hours):
+        first = np.maximum(np.arange(1, n + 1) - max(int(span), 1), 0)
+        out[:, i] = total[1:, i] - total[first, i]
+    return out
+
+
+def source_floor(record: Record) -> tuple[FloatArray | None, str]:
+    """Lowest output allowed of every source and hour: stored, or worked out from the net's own columns."""
+    if record.has("dispatch/source_min_mw"):
+        return record.series("dispatch/source_min_mw"), ""
+    table, net = record.tables["sources"], record.net
+    if net is None:
+        return None, "the file has neither dispatch/source_min_mw nor a net"
+    available = record.series("dispatch/source_available_mw")
+    floor = np.array(available)
+    for j, source in enumerate(table.itertuples()):
+        row = net[source.element].loc[source.element_index]
+        if source.curtailable:
+            least = float(row.get("min_p_mw", 0.0))
+            floor[:, j] = np.minimum(available[:, j], 0.0 if np.isnan(least) else least)
+        else:
+            band = float(row.get("band_down", 0.0))
+            floor[:, j] = available[:, j] - (0.0 if np.isnan(band) else band) * np.abs(available[:, j])
+    return floor, ""
+
+
+def sources(record: Record) -> list[AuditRow]:
+    """Output within [least, available]; the hourly ramp limit across every hour, borders of windows too.
+
+    Where the bounds themselves move by more than the ramp limit (a schedule that steps), the step they force is allowed.
+    """
+    table, names = record.tables["sources"], record.names("sources")
+    if table.empty:
+        return [skipped("sources", "the run has no sources")]
+    p, high = record.series("dispatch/source_p_mw"), record.series("dispatch/source_available_mw")
+    rounding = record.rounding("dispatch/source_p_mw") + np.asarray(record.rounding("dispatch/source_available_mw"))
+    label = at(record, names)
+    rows = [row_of("source output within available", p - high - rounding, BOUND_MW, label)]
+    low, why = source_floor(record)
+    if low is None:
+        rows.append(AuditRow("source output above its least", float("inf"), why, BOUND_MW, 1, False, "MW"))
+        low = np.minimum(p, high)
+    else:
+        rows.append(row_of("source output above its least", low - p - rounding, BOUND_MW, label))
+    ramp = table["ramp_mw_per_h"].to_numpy(float)
+    ramp = np.where(np.isnan(ramp), np.inf, ramp)
+    if not np.isfinite(ramp).any() or len(p) < 2:
+        rows.append(skipped("source ramps", "no source has a ramp limit"))
+        return rows
+    step = np.diff(p, axis=0)
+    up = step - np.maximum(ramp, low[1:] - high[:-1])
+    down = -step - np.maximum(ramp, low[:-1] - high[1:])
+    slack = np.broadcast_to(rounding, p.shape)
+    excess = np.maximum(up, down) - slack[1:] - slack[:-1]
+    rows.append(row_of("source ramps", excess, BOUND_MW, lambda place: label((place[0] + 1, place[1]))))
+    return rows
+
+
+def curtailment(record: Record) -> list[AuditRow]:
+    """Curtailment is available - output of curtailable sources, and its two causes add up to it exactly."""
+    table, names = record.tables["sources"], record.names("sources")
+    if table.empty:
+        return []
+    total = record.series("curtailment/source_mw")
+    system, network = record.series("curtailment/system_mw"), record.series("curtailment/network_mw")
+    p, high = record.series("dispatch/source_p_mw"), record.series("dispatch/source_available_mw")
+    want = np.where(table["curtailable"].to_numpy(bool), high - p, 0.0)
+    rounding = record.rounding("curtailment/source_mw")
+    for path in ("dispatch/source_p_mw", "dispatch/source_available_mw"):
+        rounding = rounding + record.rounding(path)
+    causes = record.rounding("curtailment/source_mw") + np.asarray(record.rounding("curtailment/system_mw"))
+    causes = causes + record.rounding("curtailment/network_mw")
+    label = at(record, names)
+    return [
+        row_of("curtailment is available - output", np.abs(total - want) - rounding, BOUND_MW, label),
+        row_of("causes add up to curtailment", np.abs(system + network - total) - causes, SPLIT_MW, label),
+        row_of("curtailment by cause not negative", -np.minimum(system, network), BOUND_MW, label),
+    ]
+
+
+def stores(record: Record) -> list[AuditRow]:
+    """e_t = (1 - loss) e_(t-1) + eta_c c_t - d_t / eta_d within limits, never charging and discharging at once."""
+    table, names = record.tables["stores"], record.names("stores")
+    if table.empty:
+        return [skipped("stores", "the run has no stores")]
+    charge, discharge = record.series("storage/charge_mw"), record.series("storage/discharge_mw")
+    e = record.series("storage/e_mwh")
+    column = {name: table[name].to_numpy(float) for name in table.columns if name in STORE_NUMBERS}
+    before = np.vstack([column["e_start_mwh"][None], e[:-1]])
+    want = (1.0 - column["loss_per_h"]) * before
+    want += column["eta_charge"] * charge - discharge / column["eta_discharge"]
+    rounding = column["eta_charge"] * record.rounding("storage/charge_mw")
+    rounding = rounding + record.rounding("storage/discharge_mw") / column["eta_discharge"]
+    rounding = rounding + record.rounding("storage/e_mwh")
+    label = at(record, names)
+    over_c = outside(charge, 0.0, column["p_charge_max_mw"]) - record.rounding("storage/charge_mw")
+    over_d = outside(discharge, 0.0, column["p_discharge_max_mw"]) - record.rounding("storage/discharge_mw")
+    over_e = outside(e, column["e_min_mwh"], column["e_max_mwh"]) - record.rounding("storage/e_mwh")
+    ends = np.where(table["end_rule"].astype(str) == "fixed", column["e_end_mwh"] - e[-1], -np.inf)
+    rows = [
+        row_of("state of charge recursion", np.abs(e - want) - rounding, ENERGY_MWH, label, "MWh"),
+        row_of("state of charge within limits", over_e, ENERGY_MWH, label, "MWh"),
+        row_of("charging within limits", over_c, BOUND_MW, label),
+        row_of("discharging within limits", over_d, BOUND_MW, label),
+        row_of("no hour with both", np.minimum(charge, discharge), SPLIT_MW, label),
+    ]
+    if np.isfinite(ends).any():
+        rows.append(row_of("stored at the end of the run", ends, ENERGY_MWH, among(names), "MWh"))
+    return rows
+
+
+STORE_NUMBERS = (
+    "p_charge_max_mw p_discharge_max_mw e_min_mwh e_max_mwh e_start_mwh eta_charge eta_discharge loss_per_h e_end_mwh"
+).split()
+
+
+def reserve(record: Record) -> list[AuditRow]:
+    """Provided + short covers what is required; what is said to be provided is really there.
+
+    Room up of a unit is on * p_max - p, down p - on * p_min; of a source available - p and p - least, where the
+    table says that it counts.
+    """
+    rows = []
+    low, _ = source_floor(record)
+    for side in ("up", "down"):
+        required, provided, short = (record.series(f"reserve/{side}_{what}_mw") for what in KINDS)
+        rounding = sum(np.asarray(record.rounding(f"reserve/{side}_{what}_mw")) for what in KINDS)
+        missing = required - provided - short - rounding
+        rows.append(row_of(f"reserve {side} covered or short", missing, BOUND_MW, at(record)))
+        rows.append(row_of(f"reserve {side} short not negative", -short, SPLIT_MW, at(record)))
+        if low is not None:
+            room = room_of(record, side, low)
+            rows.append(row_of(f"reserve {side} really there", provided - room - rounding, BOUND_MW, at(record)))
+    return rows
+
+
+KINDS = ("required", "provided", "short")
+
+
+def room_of(record: Record, side: str, low: FloatArray) -> FloatArray:
+    units_table, sources_table = record.tables["units"], record.tables["sources"]
+    room = np.zeros(record.hours)
+    if not units_table.empty:
+        p, on = record.series("dispatch/unit_p_mw"), record.series("commitment/on")
+        if side == "up":
+            each = on * units_table["p_max_mw"].to_numpy(float) - p
+        else:
+            each = p - on * units_table["p_min_mw"].to_numpy(float)
+        room += each @ flag(units_table, f"reserve_{side}")
+    if not sources_table.empty:
+        p, high = record.series("dispatch/source_p_mw"), record.series("dispatch/source_available_mw")
+        room += (high - p if side == "up" else p - low) @ flag(sources_table, f"reserve_{side}")
+    return room
+
+
+def flag(table: pd.DataFrame, name: str) -> FloatArray:
+    return table[name].to_numpy(bool).astype(np.float64)

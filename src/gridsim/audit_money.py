@@ -1,0 +1,206 @@
+"""Audit of costs, emissions, totals by technology and the summary: recomputed from tables, counts and outputs."""
+
+from typing import Any
+
+import h5py
+import numpy as np
+
+from gridsim.audit_data import AuditRow, FloatArray, Record, at, row_of, skipped
+
+COST_SHARE = 1e-6  # of the hour's total cost
+TOTAL_SHARE = 1e-6
+COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_short", "overload")
+
+
+def check_money(record: Record) -> list[AuditRow]:
+    return [*costs(record), *by_tech(record), *peaks(record), *summary(record)]
+
+
+def costs(record: Record) -> list[AuditRow]:
+    """Every part of /cost, in shares of the hour's total."""
+    want = recompute_costs(record)
+    stored = {part: record.series(f"cost/{part}") for part in COST_PARTS}
+    scale = np.maximum(np.abs(sum(stored.values())), 1.0)
+    rows = [
+        row_of(f"cost: {part}", np.abs(stored[part] - want[part]) / scale, COST_SHARE, at(record), "of the hour")
+        for part in COST_PARTS
+    ]
+    total = record.series("cost/total")
+    rows.append(row_of("cost: total", np.abs(total - sum(want.values())) / scale, COST_SHARE, at(record), "of the hour"))
+    return rows
+
+
+def recompute_costs(record: Record) -> dict[str, FloatArray]:
+    """Currency per hour by part.
+
+    A group of identical units splits its output in the cheapest way: every unit on gives its minimum, then the
+    segments fill in the order of the table (costs do not fall along it), each `on` times as wide as one unit's.
+    """
+    n, s = record.hours, record.series
+    cost = {part: np.zeros(n) for part in COST_PARTS}
+    units, sources, stores = record.tables["units"], record.tables["sources"], record.tables["stores"]
+    if not units.empty:
+        on, start, p = s("commitment/on"), s("commitment/start"), s("dispatch/unit_p_mw")
+        width, price = s("units/seg_mw"), s("units/seg_cost")
+        floor = on * units["p_min_mw"].to_numpy(float)
+        cost["energy"] += floor @ units["min_cost"].to_numpy(float)
+        left = p - floor
+        for k in range(width.shape[1]):
+            # the last segment takes what rounding leaves, so that it is priced and not lost
+            room = on * width[:, k]
+            fill = np.clip(left, 0.0, room) if k + 1 < width.shape[1] else np.minimum(left, room)
+            cost["energy"] += fill @ price[:, k]
+            left = left - fill
+        cost["no_load"] += on @ units["no_load_cost"].to_numpy(float)
+        cost["start"] += start @ units["start_cost"].to_numpy(float)
+    if not sources.empty:
+        cost["energy"] += s("dispatch/source_p_mw") @ sources["cost"].to_numpy(float)
+    if not stores.empty:
+        cost["wear"] += s("storage/charge_mw") @ stores["charge_cost"].to_numpy(float)
+        cost["wear"] += s("storage/discharge_mw") @ stores["discharge_cost"].to_numpy(float)
+    cost["shed"] += penalty(record, "shed") * s("unserved/load_mw").sum(1)
+    cost["spill"] += penalty(record, "spill") * s("spill/bus_mw").sum(1)
+    short = s("reserve/up_short_mw") + s("reserve/down_short_mw")
+    cost["reserve_short"] += penalty(record, "reserve_short") * short
+    for table, name in OVERLOADS:
+        if record.has(name):
+            rows = record.tables[table]
+            # a branch or interface may have a price of its own
+            own = "overload_cost" in rows.columns
+            price = rows["overload_cost"].to_numpy(float) if own else np.full(len(rows), penalty(record, "overload"))
+            cost["overload"] += s(name) @ price
+    return cost
+
+
+OVERLOADS = (("branches", "flow/branch_overload_mw"), ("interfaces", "flow/interface_overload_mw"))
+
+
+def overload_mw(record: Record) -> FloatArray:
+    return sum((record.series(name).sum(1) for _, name in OVERLOADS if record.has(name)), np.zeros(record.hours))
+
+
+def penalty(record: Record, name: str) -> float:
+    """Price of a slack, an attribute of /meta. NaN when it is missing, which no comparison survives."""
+    return float(record.meta.get(f"penalty_{name}", np.nan))
+
+
+def by_tech(record: Record) -> list[AuditRow]:
+    """Power and emissions by technology are sums of their elements. A store's technology counts its net output."""
+    s = record.series
+    techs = tech_names(record)
+    power = np.zeros((record.hours, len(techs)))
+    carbon = np.zeros_like(power)
+    column = {tech: k for k, tech in enumerate(techs)}
+    parts: list[tuple[str, FloatArray, FloatArray]] = []
+    units, sources, stores = record.tables["units"], record.tables["sources"], record.tables["stores"]
+    if not units.empty:
+        p = s("dispatch/unit_p_mw")
+        emitted = p * units["co2_t_per_mwh"].to_numpy(float)
+        emitted = emitted + s("commitment/on") * units["co2_no_load_t_per_h"].to_numpy(float)
+        parts += [(str(tech), p[:, i], emitted[:, i]) for i, tech in enumerate(units["tech"])]
+    if not sources.empty:
+        p = s("dispatch/source_p_mw")
+        emitted = p * sources["co2_t_per_mwh"].to_numpy(float)
+        parts += [(str(tech), p[:, i], emitted[:, i]) for i, tech in enumerate(sources["tech"])]
+    if not stores.empty:
+        p = s("storage/discharge_mw") - s("storage/charge_mw")
+        parts += [(str(tech), p[:, i], np.zeros(record.hours)) for i, tech in enumerate(stores["tech"])]
+    missing = sorted({tech for tech, _, _ in parts if tech not in column})
+    if missing:
+        where = f"{missing[0]} is not in the tech dimension"
+        return [AuditRow("power by technology", float("inf"), where, BY_TECH_MW, len(missing), False, "MW")]
+    for tech, p, t in parts:
+        power[:, column[tech]] += p
+        carbon[:, column[tech]] += t
+    stored, stored_t = s("dispatch/tech_p_mw"), s("carbon/tech_t")
+    off = np.abs(stored - power) - record.rounding("dispatch/tech_p_mw")
+    off_t = np.abs(stored_t - carbon) - record.rounding("carbon/tech_t")
+    return [
+        row_of("power by technology", off, BY_TECH_MW, at(record, techs)),
+        row_of("emissions by technology", off_t, BY_TECH_MW, at(record, techs), "t"),
+    ]
+
+
+BY_TECH_MW = 5e-3  # sums of many float32 stores, should the writer keep them so
+
+
+def tech_names(record: Record) -> list[str]:
+    values = record.file["tech"][...]
+    return [v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in values]
+
+
+def peaks(record: Record) -> list[AuditRow]:
+    """The load of the peak-shaving table is the sum of the loads."""
+    load = record.series("peak_shaving/load_mw")
+    off = np.abs(load - record.series("dispatch/load_mw").sum(1)) - record.rounding("peak_shaving/load_mw")
+    return [row_of("load of the peak-shaving table", off, BY_TECH_MW, at(record))]
+
+
+def summary(record: Record) -> list[AuditRow]:
+    """Attributes of /summary against the arrays."""
+    if "summary" not in record.file or not len(record.file["summary"].attrs):
+        where = "the run was not finished: there is no summary"
+        return [AuditRow("summary", float("inf"), where, TOTAL_SHARE, 1, False, "share")]
+    stored = dict(flatten(record.file["summary"]))
+    want = recompute_summary(record)
+    rows, known = [], 0
+    off, names = [], []
+    for name, value in want.items():
+        if name not in stored:
+            continue
+        known += 1
+        found = float(stored[name])
+        off.append(abs(found - value) / max(abs(value), 1e-3))
+        names.append(f"{name}: stored {found:.9g}, arrays say {value:.9g}")
+    missing = sorted(name for name in want if name not in stored and "/" not in name)
+    rows.append(row_of("summary agrees with the arrays", np.array(off), TOTAL_SHARE, lambda i: names[i[0]], "share"))
+    if missing:
+        rows.append(skipped("summary, what is missing", ", ".join(missing)))
+    return rows
+
+
+def recompute_summary(record: Record) -> dict[str, float]:
+    s = record.series
+    sources = record.tables["sources"]
+    curtailed = float(s("curtailment/source_mw").sum())
+    available = 0.0
+    if not sources.empty:
+        available = float(s("dispatch/source_available_mw")[:, sources["curtailable"].to_numpy(bool)].sum())
+    want = {
+        "hours": float(record.hours),
+        "total_cost": float(s("cost/total").sum()),
+        "unserved_mwh": float(s("unserved/load_mw").sum()),
+        "curtailment_mwh": curtailed,
+        "curtailment_rate": curtailed / available if available > 0.0 else 0.0,
+        "spill_mwh": float(s("spill/bus_mw").sum()),
+        "reserve_short_mwh": float((s("reserve/up_short_mw") + s("reserve/down_short_mw")).sum()),
+        "overload_mwh": float(overload_mw(record).sum()),
+        "starts": float(s("commitment/start").sum()),
+        "co2_mt": float(s("carbon/tech_t").sum()) / 1e6,
+        "peak_load_mw": float(s("dispatch/load_mw").sum(1).max()),
+        "gap_mean": float(s("windows/gap").mean()),
+        "gap_max": float(s("windows/gap").max()),
+    }
+    for tech, energy in zip(tech_names(record), s("dispatch/tech_p_mw").sum(0) / 1e6, strict=True):
+        want[f"energy_twh/{tech}"] = float(energy)
+    return want
+
+
+def flatten(group: h5py.Group) -> list[tuple[str, Any]]:
+    """Numbers of the summary under their own names; those by technology as ``name/technology``.
+
+    A table by technology may be a JSON text, attributes of a sub-group, or ``name.technology`` / ``name/technology``.
+    """
+    import json
+
+    found: list[tuple[str, Any]] = []
+    for key, value in group.attrs.items():
+        value = value.decode("utf-8") if isinstance(value, bytes) else value
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            found += [(f"{key}/{name}", number) for name, number in json.loads(value).items()]
+        elif np.ndim(value) == 0 and not isinstance(value, str):
+            found.append((key.replace(".", "/"), value))
+    for key, item in group.items():
+        if isinstance(item, h5py.Group):
+            found += [(f"{key}/{name}", number) for name, number in item.attrs.items()]
+    return found

@@ -1,0 +1,334 @@
+"""Audit of the network: flows solved again from bus injections, against what is stored, ratings and interfaces.
+
+The DC power flow of the branch table, for every hour at once: with b = 100 MVA / x, angles theta and shifts phi ::
+
+    f_l = b_l (theta_from - theta_to - phi_l),     sum of f leaving a bus = its injection
+
+Each island has its own reference, and its injections must sum to zero by themselves. Besides, pandapower's own
+``rundcpp`` solves the stored net for a few hours: that checks the branch table itself, not only what was done with it.
+"""
+
+import contextlib
+import copy
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+from scipy.sparse.linalg import splu
+
+from gridsim.audit_data import AuditRow, FloatArray, Record, among, at, outside, row_of, skipped
+
+S_BASE_MVA = 100.0
+FLOW_MW = 1e-2
+NET_FLOW_MW = 5e-2  # pandapower works in per unit, and stores transformers by short-circuit voltage
+LIMIT_MW = 1e-2
+TABLE_SHARE = 1e-6
+CHECKED_HOURS = 4
+
+
+def check_network(record: Record) -> list[AuditRow]:
+    injection = injections(record)
+    flow = solve_flows(record, injection)
+    return [
+        *islands(record, injection),
+        *flows(record, flow),
+        *interfaces(record),
+        *links(record),
+        *against_net(record, injection, flow),
+    ]
+
+
+def injections(record: Record) -> FloatArray:
+    """Net power into every bus, (time, bus)."""
+    s = record.series
+    nb = len(record.tables["buses"])
+    total = np.zeros((record.hours, nb))
+
+    def add(table: str, power: FloatArray, column: str = "bus_row") -> None:
+        rows = record.tables[table]
+        if not rows.empty:
+            to_bus = sparse.csr_array(
+                (np.ones(len(rows)), (np.arange(len(rows)), rows[column].to_numpy(int))), shape=(len(rows), nb)
+            )
+            np.add(total, power @ to_bus, out=total)
+
+    add("units", s("dispatch/unit_p_mw"))
+    add("sources", s("dispatch/source_p_mw"))
+    add("stores", s("storage/discharge_mw") - s("storage/charge_mw"))
+    add("loads", s("unserved/load_mw") - s("dispatch/load_mw"))
+    if not record.tables["links"].empty:
+        add("links", -s("dispatch/link_p_mw"), "from_row")
+        add("links", s("dispatch/link_p_mw"), "to_row")
+    total -= s("spill/bus_mw")
+    return total
+
+
+def solve_flows(record: Record, injection: FloatArray) -> FloatArray:
+    """Flow on every branch from its `from` side, (time, branch)."""
+    branch, nb = record.tables["branches"], len(record.tables["buses"])
+    if branch.empty:
+        return np.zeros((record.hours, 0))
+    nbr = len(branch)
+    b = S_BASE_MVA / branch["x_pu"].to_numpy(float)
+    shift = np.deg2rad(branch["shift_deg"].to_numpy(float))
+    lines = np.arange(nbr)
+    incidence = sparse.csr_array(
+        (
+            np.concatenate([np.ones(nbr), -np.ones(nbr)]),
+            (np.concatenate([lines, lines]), np.concatenate(ends(branch))),
+        ),
+        shape=(nbr, nb),
+    )
+    _, first = np.unique(island_of(record), return_index=True)
+    kept = np.setdiff1d(np.arange(nb), first)
+    theta = np.zeros((nb, record.hours))
+    if kept.size:
+        matrix = sparse.csc_array(incidence.T @ sparse.diags_array(b) @ incidence)[kept][:, kept]
+        right = injection.T + (incidence.T @ (b * shift))[:, None]
+        theta[kept] = splu(sparse.csc_matrix(matrix)).solve(np.ascontiguousarray(right[kept]))
+    return (b[:, None] * (incidence @ theta - shift[:, None])).T
+
+
+def ends(branch: pd.DataFrame) -> tuple[Any, Any]:
+    return branch["from_row"].to_numpy(int), branch["to_row"].to_numpy(int)
+
+
+def island_of(record: Record, artificial: bool = True) -> Any:
+    """Number of the AC island of every bus; without the branches of no element of the net when not `artificial`.
+
+    Such branches join the islands of a net to one, with rating 0, so that each island balances by itself.
+    """
+    branch, nb = record.tables["branches"], len(record.tables["buses"])
+    if not artificial and not branch.empty:
+        branch = branch[branch["element"] != "island_balance"]
+    if branch.empty:
+        return np.arange(nb)
+    graph = sparse.coo_array((np.ones(len(branch)), ends(branch)), shape=(nb, nb))
+    return connected_components(graph, directed=False)[1]
+
+
+def islands(record: Record, injection: FloatArray) -> list[AuditRow]:
+    """Every AC island balances by itself; links between islands count as injections."""
+    if record.tables["branches"].empty:
+        return [skipped("balance of every island", "the run has no network (single bus)")]
+    label = island_of(record)
+    count = int(label.max()) + 1
+    names = [f"island of {record.names('buses')[int(np.argmax(label == k))]}" for k in range(count)]
+    total = np.stack([injection[:, label == k].sum(1) for k in range(count)], axis=1)
+    return [row_of("balance of every island", np.abs(total), 1e-3, at(record, names))]
+
+
+def flows(record: Record, flow: FloatArray) -> list[AuditRow]:
+    """Stored flows are those of the injections, and within the rating plus the overload that was recorded."""
+    branch, names = record.tables["branches"], record.names("branches")
+    if branch.empty:
+        return [skipped("branch flows", "the run has no network (single bus)")]
+    stored = record.series("flow/branch_p_mw")
+    rating = branch["rating_mw"].to_numpy(float)
+    rating = np.where(np.isnan(rating), np.inf, rating)
+    over = recorded(record, "flow/branch_overload_mw")
+    label = at(record, names)
+    return [
+        row_of("branch flows solved again", np.abs(stored - flow) - record.rounding("flow/branch_p_mw"), FLOW_MW, label),
+        row_of("branch ratings", np.abs(flow) - rating - over, LIMIT_MW, label),
+        row_of("branch overload not negative", -over, 1e-6, label),
+    ]
+
+
+def recorded(record: Record, path: str) -> FloatArray:
+    return record.series(path) if record.has(path) else np.zeros(1)
+
+
+def interfaces(record: Record) -> list[AuditRow]:
+    """Interface flows are the weighted sums of their members, within their limits plus the recorded overload."""
+    table = record.tables["interfaces"]
+    if table.empty:
+        return [skipped("interfaces", "the run has no interface")]
+    names = record.names("interfaces")
+    label = at(record, names)
+    stored = record.series("flow/interface_p_mw")
+    over = recorded(record, "flow/interface_overload_mw")
+    low, high = (-table["reverse_limit_mw"].to_numpy(float), table["limit_mw"].to_numpy(float))
+    low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+    branch_weight, link_weight, why = weights(record)
+    rows = []
+    if branch_weight is None or link_weight is None:
+        rows.append(AuditRow("interface flows", float("inf"), why, FLOW_MW, 1, False, "MW"))
+        flow = stored
+    else:
+        flow = record.series("flow/branch_p_mw") @ branch_weight.T + record.series("dispatch/link_p_mw") @ link_weight.T
+        rounding = np.broadcast_to(record.rounding("flow/branch_p_mw"), (record.hours, len(record.tables["branches"])))
+        rounding = rounding @ np.abs(branch_weight).T + record.rounding("flow/interface_p_mw")
+        off = np.abs(stored - flow) - rounding
+        rows.append(row_of("interface flows", off, FLOW_MW, label))
+    rows.append(row_of("interface limits", outside(flow, low - over, high + over), LIMIT_MW, label))
+    rows.append(row_of("interface overload not negative", -over, 1e-6, label))
+    return rows
+
+
+def weights(record: Record) -> tuple[FloatArray | None, FloatArray | None, str]:
+    """Weight of every branch and link in every interface, from the net's member table; else from the file."""
+    names = {name: k for k, name in enumerate(record.names("interfaces"))}
+    branch, link = record.tables["branches"], record.tables["links"]
+    net = record.net
+    if net is not None and "interface_member" in net and isinstance(net["interface_member"], pd.DataFrame):
+        on_branch, on_link = np.zeros((len(names), len(branch))), np.zeros((len(names), len(link)))
+        places = {"branch": (branch, on_branch), "link": (link, on_link)}
+        found = {
+            (str(row.element), int(row.element_index)): (kind, k)
+            for kind, (frame, _) in places.items()
+            if not frame.empty
+            for k, row in enumerate(frame.itertuples())
+        }
+        for member in net["interface_member"].itertuples():
+            place = found.get((str(member.element), int(member.element_index)))
+            if place is not None and member.interface in names:
+                places[place[0]][1][names[member.interface], place[1]] += float(member.weight)
+        return on_branch, on_link, ""
+    if record.has("interfaces/branch_weight"):
+        return record.series("interfaces/branch_weight"), record.series("interfaces/link_weight"), ""
+    return None, None, "neither the net nor /interfaces says what its members are"
+
+
+def links(record: Record) -> list[AuditRow]:
+    """DC links within their limits."""
+    table = record.tables["links"]
+    if table.empty:
+        return [skipped("DC link limits", "the run has no embedded DC link")]
+    p = record.series("dispatch/link_p_mw")
+    excess = outside(p, table["p_min_mw"].to_numpy(float), table["p_max_mw"].to_numpy(float))
+    excess = excess - record.rounding("dispatch/link_p_mw")
+    return [row_of("DC link limits", excess, 1e-3, at(record, record.names("links")))]
+
+
+def against_net(record: Record, injection: FloatArray, flow: FloatArray) -> list[AuditRow]:
+    """The tables against the net they were made of: flows by ``rundcpp`` in a few hours; limits no looser."""
+    net = record.net
+    if net is None:
+        return [skipped("the net itself", "the file holds no net")]
+    rows = limits_of_net(record, net)
+    branch = record.tables["branches"]
+    if branch.empty or not branch["element"].isin(["line", "trafo"]).any():
+        return [*rows, skipped("flows of pandapower's rundcpp", "the run has no lines or transformers")]
+    return [*rows, flows_of_net(record, net, injection, flow)]
+
+
+def flows_of_net(record: Record, net: Any, injection: FloatArray, flow: FloatArray) -> AuditRow:
+    """pandapower solves the hours of highest flow, highest load, lowest load and the middle one."""
+    import pandapower as pp
+
+    check = "flows of pandapower's rundcpp"
+    buses, branch = record.tables["buses"], record.tables["branches"]
+    load = record.series("dispatch/load_mw").sum(1)
+    hours = sorted({int(np.abs(flow).max(1).argmax()), int(load.argmax()), int(load.argmin()), record.hours // 2})
+    bare = bare_net(net)
+    ids = buses["bus_id"].to_numpy(int)
+    real = np.isin(ids, bare.bus.index)
+    label = island_of(record, artificial=False)
+    for k in range(int(label.max()) + 1):
+        members = np.flatnonzero((label == k) & real)
+        if members.size:
+            pp.create_ext_grid(bare, int(ids[members[0]]))
+    feeds = [pp.create_sgen(bare, int(i), 0.0) for i in ids[real]]
+    picked = {e: (branch["element"] == e).to_numpy() for e in ("line", "trafo")}
+    worst, where, violations = 0.0, "", 0
+    for t in hours[:CHECKED_HOURS]:
+        bare.sgen.loc[feeds, "p_mw"] = injection[t, real]
+        try:
+            with contextlib.redirect_stdout(None):
+                pp.rundcpp(bare)
+        except Exception as error:
+            return AuditRow(check, float("inf"), f"{record.hour(t)}: {error}", NET_FLOW_MW, 1, False, "MW")
+        for element, column in (("line", "p_from_mw"), ("trafo", "p_hv_mw")):
+            rows = np.flatnonzero(picked[element])
+            if not rows.size:
+                continue
+            want = bare[f"res_{element}"][column].reindex(branch["element_index"].to_numpy(int)[rows]).to_numpy(float)
+            off = np.abs(np.nan_to_num(want, nan=np.inf) - flow[t, rows])
+            violations += int((off > NET_FLOW_MW).sum())
+            if off.max() > worst:
+                worst = float(off.max())
+                where = f"{record.hour(t)}, {record.names('branches')[rows[int(off.argmax())]]}"
+    return AuditRow(check, worst, where, NET_FLOW_MW, violations, violations == 0, "MW")
+
+
+def bare_net(net: Any) -> Any:
+    """A copy with buses, branches and switches only, without losses in iron or insulation."""
+    bare = copy.deepcopy(net)
+    for element in list(bare.keys()):
+        frame = bare[element]
+        if isinstance(frame, pd.DataFrame) and element in INJECTING and len(frame):
+            bare[element] = frame.iloc[0:0]
+    for element, column in (("trafo", "pfe_kw"), ("trafo3w", "pfe_kw"), ("line", "g_us_per_km")):
+        if len(bare[element]) and column in bare[element]:
+            bare[element][column] = 0.0
+    return bare
+
+
+INJECTING = (
+    "load sgen gen ext_grid storage dcline shunt ward xward motor asymmetric_load asymmetric_sgen svc ssc tcsc vsc b2b_vsc"
+).split()
+
+
+def limits_of_net(record: Record, net: Any) -> list[AuditRow]:
+    """Limits of the tables are no looser than those of the net: outputs, stored energy, ratings, interfaces."""
+    excess: list[float] = []
+    names: list[str] = []
+
+    def compare(what: str, allowed: float, used: float) -> None:
+        """`used` may not be above `allowed`; what the net leaves open is no limit."""
+        if np.isfinite(allowed):
+            excess.append((used - allowed) / max(abs(allowed), 1.0))
+            names.append(f"{what}: {used:.6g} in the table, {allowed:.6g} in the net")
+
+    for group, columns in (("units", ("p_min_mw", "p_max_mw")), ("stores", STORE_LIMITS)):
+        table = record.tables[group]
+        if table.empty:
+            continue
+        for (element, index), rows in table.groupby(["element", "element_index"]):
+            row = net[element].loc[index]
+            each = rows["units"].to_numpy(float) if group == "units" else 1.0
+            total = {c: float((rows[c].to_numpy(float) * each).sum()) for c in columns}
+            name = str(rows["name"].iloc[0])
+            if group == "units":
+                compare(f"{name} p_max_mw", number(row, "max_p_mw"), total["p_max_mw"])
+                compare(f"{name} p_min_mw", -number(row, "min_p_mw"), -total["p_min_mw"])
+            else:
+                compare(f"{name} p_charge_max_mw", number(row, "max_p_mw"), total["p_charge_max_mw"])
+                compare(f"{name} p_discharge_max_mw", -number(row, "min_p_mw"), total["p_discharge_max_mw"])
+                compare(f"{name} e_max_mwh", number(row, "max_e_mwh"), total["e_max_mwh"])
+    branch = record.tables["branches"]
+    if not branch.empty:
+        for row in branch[branch["element"].isin(["line", "trafo"])].itertuples():
+            compare(f"{row.name} rating_mw", rating_of_net(net, row.element, row.element_index), float(row.rating_mw))
+    if "interface" in net and isinstance(net["interface"], pd.DataFrame):
+        limit = net["interface"].set_index("name")
+        for row in record.tables["interfaces"].itertuples():
+            if row.name in limit.index:
+                compare(f"{row.name} limit_mw", float(limit.loc[row.name, "limit_mw"]), float(row.limit_mw))
+    return [row_of("limits no looser than the net's", np.array(excess), TABLE_SHARE, among(names), "share")]
+
+
+STORE_LIMITS = ("p_charge_max_mw", "p_discharge_max_mw", "e_max_mwh")
+
+
+def number(row: pd.Series, column: str) -> float:
+    value = row.get(column)
+    return float("nan") if value is None or pd.isna(value) else float(value)
+
+
+def rating_of_net(net: Any, element: str, index: int) -> float:
+    """Rating in MW at 1 p.u. voltage, of all parallel circuits, times the loading allowed. NaN: none."""
+    row = net[element].loc[index]
+    share = number(row, "max_loading_percent") / 100.0
+    share = 1.0 if np.isnan(share) else share
+    derate = number(row, "df")
+    share *= (1.0 if np.isnan(derate) else derate) * number(row, "parallel")
+    # at and above these, pandapower's converters from MATPOWER mean "no limit"
+    if element == "line":
+        i_ka = number(row, "max_i_ka")
+        vn_kv = float(net.bus.at[row["from_bus"], "vn_kv"])
+        return share * np.sqrt(3.0) * i_ka * vn_kv if i_ka < 9_999.0 else float("nan")
+    return share * number(row, "sn_mva") if number(row, "sn_mva") < 99_999.0 else float("nan")

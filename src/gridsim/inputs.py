@@ -1,0 +1,170 @@
+"""Fetching what a scenario names: the net, by builder or from a pandapower file, and the hourly series over the horizon."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from gridsim.errors import InputError, Problem
+from gridsim.nettable import NetTable
+from gridsim.scenario import NETWORK_SUFFIXES, PROFILE_SUFFIXES, Scenario, check_names
+from gridsim.series import Series
+
+if TYPE_CHECKING:  # pvlib and pandapower load when a run needs them
+    from gridsim.profiles import Event, Profiles
+
+_WITH_PROFILES = ("load", "gen", "sgen")
+_DEFAULT_UTC_OFFSET_H = 8.0  # of a run without any hourly series: where Jiangsu is
+
+
+class Inputs(NamedTuple):
+    """Hourly series over the horizon."""
+
+    series: dict[str, Series]
+    utc_offset_h: float
+    events: "tuple[Event, ...]"
+
+
+def load_net(scenario: Scenario) -> Any:
+    """The pandapower net of a scenario. Raises InputError if there is none to be had."""
+    source = scenario.network.source
+    if source == "jiangsu":
+        from gridsim.networks import jiangsu
+
+        return jiangsu(scenario.year)
+    return read_net(scenario.resolve(source))
+
+
+def read_net(path: Path) -> Any:
+    """A pandapower file (.json, .xlsx or .sqlite). Raises InputError if it is missing or not one."""
+    if path.suffix.lower() not in NETWORK_SUFFIXES:
+        raise InputError(str(path), [Problem("network", f"must be a file of type {', '.join(NETWORK_SUFFIXES)}")])
+    if not path.is_file():
+        raise InputError(str(path), [Problem("network", "is missing: there is no such file")])
+    import pandapower as pp
+
+    reader = {".json": pp.from_json, ".xlsx": pp.from_excel, ".sqlite": pp.from_sqlite}[path.suffix.lower()]
+    try:
+        net = reader(str(path))
+    except Exception as error:  # whatever pandapower's readers meet in a damaged file
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(str(path), [Problem("network", f"must be a file that pandapower can read: {text}")]) from error
+    if not isinstance(net, pp.pandapowerNet) or "bus" not in net:
+        raise InputError(str(path), [Problem("network", "must hold a pandapower network")])
+    return net
+
+
+def profile_names(net: Any) -> list[str]:
+    """Series that elements of the net name, in the order of the tables."""
+    names: dict[str, None] = {}
+    for element in _WITH_PROFILES:
+        table = NetTable(net, element)
+        names |= {name: None for name, on in zip(table.text("profile"), table.in_service(), strict=True) if name and on}
+    return list(names)
+
+
+def load_series(scenario: Scenario, net: Any) -> tuple[Inputs, list[Problem]]:
+    """Every series of the scenario's sources, cut to its horizon."""
+    problems: list[Problem] = []
+    found: dict[str, Series] = {}
+    needed = profile_names(net)
+    offsets: dict[float, str] = {}
+    events: tuple[Event, ...] = ()
+    problems += check_names(
+        "scenario: profiles.files", scenario.profiles.files, needed, "a series that an element names"
+    )
+    for name, path in scenario.profiles.files.items():
+        read = _read(scenario.resolve(path), problems)
+        if read is None:
+            continue
+        given = _cut(read, path, scenario, problems)
+        if name in given:
+            found[name] = given[name]
+        elif len(given) == 1:
+            found[name] = next(iter(given.values()))
+        elif given:
+            problems.append(
+                Problem(f"profile file {path}", f"must have one series, or one named '{name}': it has {_some(given)}")
+            )
+        offsets.setdefault(read.utc_offset_h, path)
+    rest = [name for name in needed if name not in found]
+    for path in scenario.profiles.paths:
+        read = _read(scenario.resolve(path), problems)
+        if read is not None:
+            for name, series in _cut(read, path, scenario, problems).items():
+                found.setdefault(name, series)
+            offsets.setdefault(read.utc_offset_h, path)
+    if not scenario.profiles.paths and rest:
+        made = _synthetic(scenario, net, rest, problems)
+        if made is not None:
+            for name, series in _cut(made, "synthetic year", scenario, problems).items():
+                found.setdefault(name, series)
+            offsets.setdefault(made.utc_offset_h, "synthetic year")
+            events = made.events
+    if len(offsets) > 1:
+        said = ", ".join(f"{source} has UTC{offset:+g} h" for offset, source in offsets.items())
+        problems.append(Problem("profiles", f"must all be in one time zone: {said}"))
+    return Inputs(found, next(iter(offsets), _DEFAULT_UTC_OFFSET_H), _within(events, scenario)), problems
+
+
+def _synthetic(scenario: Scenario, net: Any, needed: list[str], problems: list[Problem]) -> "Profiles | None":
+    sites = net["profile_site"] if "profile_site" in net else None
+    if not isinstance(sites, pd.DataFrame) or not len(sites):
+        some = ", ".join(f"'{name}'" for name in needed[:5]) + (" ..." if len(needed) > 5 else "")
+        rule = (
+            f"must name files: the network has no profile_site table to make series from, and its elements need {some}"
+        )
+        problems.append(Problem("scenario: profiles.source", rule))
+        return None
+    from gridsim.profiles import load_year
+
+    try:
+        return load_year(sites, scenario.year, scenario.seed)
+    except InputError as error:
+        problems += error.problems
+        return None
+
+
+def _read(path: Path, problems: list[Problem]) -> "Profiles | None":
+    where = f"profile file {path}"
+    if path.suffix.lower() not in PROFILE_SUFFIXES:
+        problems.append(Problem(where, f"must be of type {', '.join(PROFILE_SUFFIXES)}"))
+        return None
+    if not path.is_file():
+        problems.append(Problem(where, "is missing: there is no such file"))
+        return None
+    from gridsim.profiles import read_series
+
+    try:
+        return read_series(path)
+    except InputError as error:
+        problems += [Problem(f"{path}: {p.where}", p.rule) for p in error.problems]
+        return None
+
+
+def _cut(given: "Profiles", source: str, scenario: Scenario, problems: list[Problem]) -> dict[str, Series]:
+    """The hours of the horizon out of every series; a problem if it does not cover them."""
+    start, n = np.datetime64(scenario.start, "h"), scenario.hours
+    first = int((start - np.datetime64(given.start, "h")) // np.timedelta64(1, "h"))
+    if first < 0 or first + n > given.hours:
+        last = np.datetime64(given.start, "h") + np.timedelta64(given.hours - 1, "h")
+        end = start + np.timedelta64(n - 1, "h")
+        rule = f"must cover {start} to {end} ({n} hours): it has {given.hours} hours, {given.start} to {last}"
+        problems.append(Problem(f"profile file {source}", rule))
+        # as missing hours, so that no element is called without a series besides
+        return {name: Series(np.zeros(n), unit) for name, unit in zip(given.names, given.units, strict=True)}
+    cut = np.ascontiguousarray(given.values[first : first + n].T)
+    return {name: Series(cut[k], unit) for k, (name, unit) in enumerate(zip(given.names, given.units, strict=True))}
+
+
+def _within(events: "tuple[Event, ...]", scenario: Scenario) -> "tuple[Event, ...]":
+    start = np.datetime64(scenario.start, "h")
+    end = start + np.timedelta64(scenario.hours, "h")
+    return tuple(e for e in events if e.start < end and e.start + np.timedelta64(int(e.hours), "h") > start)
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(f"'{n}'" for n in names[:5]) + (" ..." if len(names) > 5 else "")

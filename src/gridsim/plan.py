@@ -1,0 +1,451 @@
+"""The look-ahead: one window of a case planned - relaxed, rounded, fixed - with its network rows and its certificate.
+
+`Planner` restates windows of a `Case` as the scaled arrays of `kernels.problem`, finds the line rows that matter, and
+solves: the relaxed window (a lower bound), whole units near it, and the dispatch with those units. What it returns is
+in MW and currency again.
+
+Line rows are found lazily: yesterday's binding rows, then whatever the solution loads beyond its rating, until the
+full screen of every monitored branch and interface in every hour finds nothing. Once a row is in, it stays in.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gridsim.case import Case
+from gridsim.errors import WindowError
+from gridsim.kernels import commit, window
+from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.kernels.network import sensitivities
+from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
+from gridsim.kernels.start import Prices
+
+SCREEN_AT = 0.97  # loading from which a row is added while the solution is still rough
+ROUGH = 1e-2  # relative gap at which flows are first looked at
+ROUNDS = 30
+THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
+TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
+
+
+@dataclass
+class State:
+    """What one window hands to the next. MW and MWh."""
+
+    unit_on: FloatArray  # (individual units,) bool
+    unit_hours: IntArray  # (individual units,) hours in the present state
+    ramp_p_mw: FloatArray  # (ramped sources,) output of the hour before
+    e_mwh: FloatArray  # (stores,)
+    rows: "RowKeys"
+
+
+class RowKeys(NamedTuple):
+    """Line rows by what they watch: monitored element, hour of the window, direction."""
+
+    hour: IntArray
+    element: IntArray
+    sign: IntArray
+
+
+class Plan(NamedTuple):
+    """A planned window of T hours. MW, MWh, currency; (T, .) unless said otherwise."""
+
+    on: IntArray  # (T, nu) units on
+    start: IntArray
+    unit_seg_mw: FloatArray  # (T, segments) output of each cost segment of each unit row
+    source_mw: FloatArray
+    charge_mw: FloatArray
+    discharge_mw: FloatArray
+    e_mwh: FloatArray
+    link_mw: FloatArray
+    shed_mw: FloatArray  # (T, loads)
+    spill_mw: FloatArray  # (T, buses)
+    short_up_mw: FloatArray  # (T,)
+    short_down_mw: FloatArray
+    price: FloatArray  # (T,) balance
+    price_up: FloatArray
+    price_down: FloatArray
+    price_bus: FloatArray  # (T, buses)
+    cost: float  # of the window as planned
+    bound: float  # no schedule of this window costs less
+    relaxed: float  # cost with relaxed on-counts
+    iterations: int
+    rounds: int
+    rows: int
+    retries: int
+    next_rows: RowKeys
+
+
+def _no_keys() -> RowKeys:
+    none = np.zeros(0, dtype=np.int64)
+    return RowKeys(none, none, none)
+
+
+class Planner:
+    """Windows of one case. Everything that does not change from window to window is made once."""
+
+    def __init__(self, case: Case, *, tolerance: float = 1e-8, network: bool = True, step_h: int = 24):
+        self.case, self.tolerance, self.step_h = case, tolerance, step_h
+        units, sources = case.units, case.sources
+        self.power_mw = max(1e-3, float(case.load_mw.sum(axis=1).max(initial=1.0)) / 100.0)  # scale of power
+        p_max = np.maximum(units.p_max_mw.to_numpy(float), 1e-9)
+        energy = case.unit_min_cost * units.p_min_mw + (case.unit_seg_mw * case.unit_seg_cost).sum(axis=1)
+        full = (energy + units.no_load_cost.to_numpy(float)) / p_max
+        dearest = max(float(np.max(full, initial=0.0)), float(np.max(np.abs(sources.cost.to_numpy(float)), initial=0.0)))
+        self.price_scale = dearest / 0.6 if dearest > 0 else 1.0  # currency/MWh
+        self.money = self.power_mw * self.price_scale
+
+        self.must = units.must_run.to_numpy(bool)
+        self.free = np.flatnonzero(~self.must)
+        self.units_in_row = units.units.to_numpy(np.int64)
+        self.first_unit = np.concatenate(([0], np.cumsum(self.units_in_row[self.free]))).astype(np.int64)
+        # every unit keeps at least one segment, so that its output can be told from its minimum
+        has_seg = case.unit_seg_mw > 1e-9 * p_max[:, None]
+        has_seg[~has_seg.any(axis=1), 0] = True
+        self.seg_unit, self.seg_at = (part.astype(np.int64) for part in np.nonzero(has_seg))
+        width = np.maximum(case.unit_seg_mw[self.seg_unit, self.seg_at], 1e-6 * p_max[self.seg_unit])
+        self.seg_mw = width
+        self.seg_cost = case.unit_seg_cost[self.seg_unit, self.seg_at]
+        self.unit_cost = units.no_load_cost.to_numpy(float) + case.unit_min_cost * units.p_min_mw.to_numpy(float)
+
+        ramped = np.isfinite(sources.ramp_mw_per_h.to_numpy(float))
+        self.ramped, self.plain = np.flatnonzero(ramped), np.flatnonzero(~ramped)
+        self.nb, self.nlink = len(case.buses), len(case.links)
+        self.network = network and len(case.branches) > 0
+        if self.network:
+            self.H, self.offset = sensitivities(case)
+            rating = case.branches.rating_mw.to_numpy(float)
+            watched = rating[np.isfinite(rating)]
+            forward = np.concatenate((watched, case.interfaces.limit_mw.to_numpy(float)))
+            backward = np.concatenate((watched, case.interfaces.reverse_limit_mw.to_numpy(float)))
+            self.limit = np.stack((forward, backward))  # by direction + and -
+        self.load_bus = case.loads.bus_row.to_numpy(np.int64)
+        self.fed = np.unique(
+            np.concatenate((units.bus_row, sources.bus_row, case.stores.bus_row)).astype(np.int64)
+        )  # buses that may have to spill
+        self.load_to_bus = np.zeros((len(case.loads), self.nb))
+        self.load_to_bus[np.arange(len(case.loads)), self.load_bus] = 1.0
+
+    def first_state(self) -> State:
+        """The state before the first hour: units as the case says and long so, stores at their start, no rows."""
+        on = np.zeros(self.first_unit[-1], dtype=bool)
+        initial = self.case.units.initial_on.to_numpy(np.int64)[self.free]
+        for i, count in enumerate(initial):
+            on[self.first_unit[i] : self.first_unit[i] + count] = True
+        before = np.clip(self.case.source_max_mw[0], self.case.source_min_mw[0], None)[self.ramped]
+        return State(
+            unit_on=on,
+            unit_hours=np.full(on.size, 10_000, dtype=np.int64),
+            ramp_p_mw=before.copy(),
+            e_mwh=self.case.stores.e_start_mwh.to_numpy(float).copy(),
+            rows=_no_keys(),
+        )
+
+    # -- the problem ----------------------------------------------------------------------------------------------
+
+    def _segments_of(self, rows: IntArray) -> IntArray:
+        return np.flatnonzero(np.isin(self.seg_unit, rows))
+
+    def problem(self, t0: int, hours: int, state: State, on: IntArray | None) -> tuple[Problem, FloatArray, float]:
+        """The window of `hours` from hour `t0`; with `on` (T, nu) the units on are given, else they are relaxed.
+
+        Returns
+        -------
+        Problem, (T, columns) fixed injections in scaled power (demand and what given units must produce), constant cost
+        """
+        case, sp, sc = self.case, self.power_mw, self.price_scale
+        at = slice(t0, t0 + hours)
+        load = case.load_mw[at] / sp
+        units, sources, stores, links = case.units, case.sources, case.stores, case.links
+        given = np.arange(len(units)) if on is not None else np.flatnonzero(self.must)
+        running = case.unit_available[at][:, given] if on is None else on[:, given]
+        p_min = units.p_min_mw.to_numpy(float)
+        bus = units.bus_row.to_numpy(np.int64)
+
+        fixed = np.zeros((hours, self.nb + self.nlink))
+        np.add.at(fixed.T, self.load_bus, -load.T)
+        base = running * (p_min[given] / sp)
+        np.add.at(fixed.T, bus[given], base.T)
+        constant = float((running @ self.unit_cost[given])) if running.ndim == 1 else float((running @ self.unit_cost[given]).sum())
+
+        # boxes: segments of given units, plain sources, shedding, spilling, shortfalls, links
+        segs = self._segments_of(given)
+        place = np.searchsorted(given, self.seg_unit[segs])
+        seg_hi = running[:, place] * (self.seg_mw[segs] / sp)
+        up_ok, down_ok = units.reserve_up.to_numpy(float), units.reserve_down.to_numpy(float)
+        src_lo, src_hi = case.source_min_mw[at] / sp, case.source_max_mw[at] / sp
+        src_up, src_down = sources.reserve_up.to_numpy(float), sources.reserve_down.to_numpy(float)
+        plain, nl, nf = self.plain, len(case.loads), self.fed.size
+        link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
+        link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
+        need_up, need_down = case.reserve_up_mw[at] / sp, case.reserve_down_mw[at] / sp
+        penalties = case.penalties
+        zero_l, zero_f = np.zeros((hours, nl)), np.zeros((hours, nf))
+        spill_hi = np.full((hours, nf), 2.0 * (load.sum(axis=1).max(initial=0.0) + 1.0) + base.sum(axis=1).max(initial=0.0))
+        lo = np.hstack((0.0 * seg_hi, src_lo[:, plain], zero_l, zero_f, np.zeros((hours, 2)), link_lo))
+        hi = np.hstack(
+            (seg_hi, src_hi[:, plain], np.maximum(load, 0.0), spill_hi, np.maximum(need_up, 0.0)[:, None],
+             np.maximum(need_down, 0.0)[:, None], link_hi)
+        )  # fmt: skip
+        cost = np.concatenate(
+            (self.seg_cost[segs], sources.cost.to_numpy(float)[plain], np.full(nl, penalties.shed),
+             np.full(nf, penalties.spill), np.full(2, penalties.reserve_short), np.zeros(self.nlink))
+        ) / sc  # fmt: skip
+        seg_row = self.seg_unit[segs]
+        ones, none = np.ones, np.zeros
+        boxes = Boxes(
+            bus=np.concatenate(
+                (bus[seg_row], sources.bus_row.to_numpy(np.int64)[plain], self.load_bus, self.fed,
+                 np.zeros(2, dtype=np.int64), self.nb + np.arange(self.nlink))
+            ).astype(np.int64),
+            lo=lo,
+            hi=hi,
+            cost=np.tile(cost, (hours, 1)),
+            bal=np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2 + self.nlink))),
+            up=np.concatenate((-up_ok[seg_row], -src_up[plain], none(nl + nf), [1.0, 0.0], none(self.nlink))),
+            down=np.concatenate((down_ok[seg_row], src_down[plain], none(nl + nf), [0.0, 1.0], none(self.nlink))),
+            line=np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2), ones(self.nlink))),
+        )  # fmt: skip
+        head = hi @ np.where(boxes.up == -1.0, 1.0, 0.0)
+        room = lo @ np.where(boxes.down == 1.0, 1.0, 0.0)
+
+        free = self.free if on is None else np.zeros(0, dtype=np.int64)
+        free_seg = self._segments_of(free)
+        first = self.first_unit
+        problem = Problem(
+            demand=load.sum(axis=1) - base.sum(axis=1),
+            reserve_up=need_up - head,
+            reserve_down=need_down + room,
+            units=Units(
+                bus=bus[free],
+                p_min=p_min[free] / sp,
+                cost=self.unit_cost[free] / self.money,
+                start_cost=units.start_cost.to_numpy(float)[free] / self.money,
+                on0=np.array([state.unit_on[a:b].sum() for a, b in zip(first[:-1], first[1:], strict=True)], dtype=float)
+                if free.size
+                else np.zeros(0),
+                avail=case.unit_available[at][:, free].astype(float),
+                up=up_ok[free],
+                down=down_ok[free],
+                seg_unit=np.searchsorted(free, self.seg_unit[free_seg]).astype(np.int64),
+                seg_width=self.seg_mw[free_seg] / sp,
+                seg_cost=self.seg_cost[free_seg] / sc,
+            ),
+            boxes=boxes,
+            ramps=Ramps(
+                bus=sources.bus_row.to_numpy(np.int64)[self.ramped],
+                lo=src_lo[:, self.ramped],
+                hi=src_hi[:, self.ramped],
+                cost=np.tile(sources.cost.to_numpy(float)[self.ramped] / sc, (hours, 1)),
+                limit=sources.ramp_mw_per_h.to_numpy(float)[self.ramped] / sp,
+                p0=state.ramp_p_mw / sp,
+            ),
+            stores=self._stores(hours, state),
+        )
+        return problem, fixed, constant
+
+    def _stores(self, hours: int, state: State) -> Stores:
+        stores, sp, sc = self.case.stores, self.power_mw, self.price_scale
+
+        def column(name: str) -> FloatArray:
+            return stores[name].to_numpy(float)
+
+        keep = 1.0 - column("loss_per_h")
+        e_lo = np.tile(column("e_min_mwh") / sp, (hours, 1))
+        e_hi = np.tile(column("e_max_mwh") / sp, (hours, 1))
+        # a store above or below its bounds at the start (rounding of a long run) is taken as it is
+        e0 = np.clip(state.e_mwh / sp, e_lo[0], e_hi[0]) if hours else state.e_mwh / sp
+        # the end target, as far as nine tenths of full charging can bring the store by then
+        reach = e0.copy()
+        for _ in range(hours):
+            reach = np.minimum(e_hi[0], keep * reach + 0.9 * column("eta_charge") * column("p_charge_max_mw") / sp)
+        rule = stores.end_rule.to_numpy(str)
+        target = np.minimum(column("e_end_mwh") / sp, np.minimum(reach, e_hi[0] - 1e-3 * (e_hi[0] - e_lo[0])))
+        e_lo[-1] = np.where(rule == "fixed", np.maximum(e_lo[-1], target), e_lo[-1])
+        return Stores(
+            bus=stores.bus_row.to_numpy(np.int64),
+            charge_max=np.tile(column("p_charge_max_mw") / sp, (hours, 1)),
+            discharge_max=np.tile(column("p_discharge_max_mw") / sp, (hours, 1)),
+            charge_cost=column("charge_cost") / sc,
+            discharge_cost=column("discharge_cost") / sc,
+            eta_c=column("eta_charge"),
+            eta_d=column("eta_discharge"),
+            keep=keep,
+            e0=e0,
+            e_lo=e_lo,
+            e_hi=e_hi,
+            end_value=np.where(rule == "value", column("end_value") / sc, 0.0),
+        )
+
+    # -- line rows ------------------------------------------------------------------------------------------------
+
+    def rows(self, keys: RowKeys, fixed: FloatArray) -> Rows:
+        """The rows of `keys` as arrays, demand already on their limits."""
+        if not keys.hour.size:
+            return window.no_rows(self.nb + self.nlink)
+        sp, sign = self.power_mw, keys.sign.astype(float)
+        coef = self.H[keys.element] * sign[:, None]
+        limit = self.limit[(keys.sign < 0).astype(np.int64), keys.element] / sp
+        flow = np.einsum("mc,mc->m", coef, fixed[keys.hour]) + sign * self.offset[keys.element] / sp
+        cost = np.full(keys.hour.size, self.case.penalties.overload / self.price_scale)
+        return Rows(keys.hour, coef, limit - flow, cost)
+
+    def injections(self, problem: Problem, fixed: FloatArray, s: Solution) -> FloatArray:
+        """(T, columns) net injections of a solution, scaled power."""
+        out = fixed.copy()
+        units = problem.units
+        np.add.at(out.T, units.bus, (s.u * units.p_min).T)
+        np.add.at(out.T, units.bus[units.seg_unit], s.q.T)
+        np.add.at(out.T, problem.boxes.bus, (s.x * problem.boxes.line).T)
+        np.add.at(out.T, problem.ramps.bus, s.p.T)
+        np.add.at(out.T, problem.stores.bus, (s.discharge - s.charge).T)
+        return out
+
+    def screen(self, injected: FloatArray, at: float) -> tuple[RowKeys, float]:
+        """Rows loaded beyond `at` of their limit, and the worst loading."""
+        flow = injected @ self.H.T + self.offset / self.power_mw  # (T, monitored)
+        forward = flow / (self.limit[0] / self.power_mw)
+        backward = -flow / (self.limit[1] / self.power_mw)
+        keys = []
+        for sign, loading in ((1, forward), (-1, backward)):
+            hour, element = np.nonzero(loading > at)
+            keys.append((hour, element, np.full(hour.size, sign)))
+        hour, element, sign_of = (np.concatenate(part).astype(np.int64) for part in zip(*keys, strict=True))
+        return RowKeys(hour, element, sign_of), float(max(forward.max(initial=0.0), backward.max(initial=0.0)))
+
+    @staticmethod
+    def join(a: RowKeys, b: RowKeys) -> RowKeys:
+        """Both sets, each row once, sorted by hour."""
+        stacked = np.unique(np.stack([np.concatenate(pair) for pair in zip(a, b, strict=True)]), axis=1)
+        return RowKeys(*stacked)
+
+    # -- solving --------------------------------------------------------------------------------------------------
+
+    def _solve(self, problem: Problem, rows: Rows, start: Prices | None, loose: float | None) -> tuple[Solution, window.Outcome, int]:
+        """One solve with its retries: another start, then more regularisation. Counts the retries."""
+        ladder = ({"start": start}, {"start": None}, {"start": None, "mu0": 5e-2}, {"start": None, "mu0": 5e-2, "reg": 1e-6})
+        outcome = None
+        for retry, options in enumerate(ladder):
+            if retry == 1 and start is None:
+                continue
+            solution, outcome = window.solve(problem, rows, tolerance=self.tolerance, loose=loose, **options)
+            if outcome.status == window.SOLVED:
+                return solution, outcome, retry
+        assert outcome is not None
+        raise WindowError(
+            f"the window's linear problem was not solved: gap {outcome.gap:.1e}, balance {outcome.primal:.1e}, prices "
+            f"{outcome.dual:.1e} after {outcome.iterations} iterations and {len(ladder)} starts. {outcome.why}"
+        )
+
+    def settle(self, problem: Problem, fixed: FloatArray, keys: RowKeys, start: Prices | None) -> tuple[Solution, window.Outcome, RowKeys, list[int]]:
+        """Solve with every line row that matters. Counts: iterations, rounds, retries."""
+        iterations = rounds = retries = 0
+        rough = self.network and start is None
+        while True:
+            rows = self.rows(keys, fixed)
+            solution, outcome, again = self._solve(problem, rows, start, ROUGH if rough else None)
+            iterations, rounds, retries = iterations + outcome.iterations, rounds + 1, retries + again
+            if not self.network:
+                return solution, outcome, keys, [iterations, rounds, retries]
+            injected = self.injections(problem, fixed, solution)
+            found, _ = self.screen(injected, SCREEN_AT if rough else 1.0 + 1e-6)
+            known = keys.hour.size
+            joined = self.join(keys, found)
+            if joined.hour.size == known:
+                if not rough:
+                    return solution, outcome, keys, [iterations, rounds, retries]
+                rough = False
+            elif rounds >= ROUNDS:
+                raise WindowError(f"line rows were still being found after {ROUNDS} rounds")
+            else:
+                rough = rough and rounds < 4
+            if joined.hour.size != known:
+                start = None
+            keys = joined
+
+    def plan(self, t0: int, hours: int, state: State) -> Plan:
+        """Plan `hours` hours from `t0`."""
+        case = self.case
+        relaxed_problem, fixed, constant = self.problem(t0, hours, state, None)
+        keys = RowKeys(*(part[state.rows.hour < hours] for part in state.rows))
+        relaxed, outcome, keys, counts = self.settle(relaxed_problem, fixed, keys, None)
+        money = self.money
+        bound = relaxed.bound * money + constant
+        avail = case.unit_available[t0 : t0 + hours]
+        best: tuple[float, Solution, IntArray, IntArray, RowKeys, Problem] | None = None
+        tried: list[bytes] = []
+        for threshold in THRESHOLDS:
+            on, start = self._round(relaxed.u, avail, state, threshold)
+            if on.tobytes() in tried:
+                continue
+            tried.append(on.tobytes())
+            problem, fixed, constant = self.problem(t0, hours, state, on)
+            prices = outcome.snapshot if outcome.snapshot is not None and outcome.snapshot.row.size == keys.hour.size else None
+            solution, _, found, more = self.settle(problem, fixed, keys, prices)
+            counts = [a + b for a, b in zip(counts, more, strict=True)]
+            cost = solution.objective * money + constant + float((start @ case.units.start_cost.to_numpy(float)).sum())
+            if best is None or cost < best[0]:
+                best = (cost, solution, on, start, found, problem)
+            if best[0] - bound <= TARGET_GAP * abs(best[0]):
+                break
+        assert best is not None
+        return self._unpack(best, relaxed.objective * money + constant, bound, counts)
+
+    def _round(self, relaxed: FloatArray, avail: IntArray, state: State, threshold: float) -> tuple[IntArray, IntArray]:
+        """Whole units (T, nu) on and started; must-run rows are on as far as available."""
+        units, free = self.case.units, self.free
+        on, start = avail.copy(), np.zeros_like(avail)
+        count, begun = np.zeros((len(avail), free.size), np.int64), np.zeros((len(avail), free.size), np.int64)
+        commit.round_up(
+            np.ascontiguousarray(relaxed), np.ascontiguousarray(avail[:, free]), self.first_unit, state.unit_on,
+            state.unit_hours, units.min_up_h.to_numpy(np.int64)[free], units.min_down_h.to_numpy(np.int64)[free],
+            threshold, count, begun,
+        )  # fmt: skip
+        on[:, free], start[:, free] = count, begun
+        return on, start
+
+    def _unpack(self, best: tuple[float, Solution, IntArray, IntArray, RowKeys, Problem], relaxed: float, bound: float, counts: list[int]) -> Plan:
+        cost, s, on, start, keys, problem = best
+        case, sp, sc = self.case, self.power_mw, self.price_scale
+        hours, nu_seg = on.shape[0], self.seg_unit.size
+        x = np.clip(s.x, problem.boxes.lo, problem.boxes.hi) * sp
+        ends = np.cumsum([nu_seg, self.plain.size, len(case.loads), self.fed.size, 1, 1])
+        seg, plain, shed, spill, up, down, link = np.split(x, ends, axis=1)
+        source = np.empty((hours, len(case.sources)))
+        source[:, self.plain] = plain
+        source[:, self.ramped] = np.clip(s.p, problem.ramps.lo, problem.ramps.hi) * sp
+        spill_bus = np.zeros((hours, self.nb))
+        spill_bus[:, self.fed] = spill
+        price_bus = np.tile(s.price[:, None], (1, self.nb))
+        if keys.hour.size:
+            np.subtract.at(price_bus, keys.hour, s.price_row[:, None] * (self.rows(keys, np.zeros((hours, self.nb + self.nlink))).coef[:, : self.nb]))
+        active = s.price_row > 1e-6
+        later = active & (keys.hour >= self.step_h)
+        last_day = RowKeys(*(part[later] for part in keys))
+        shifted = RowKeys(last_day.hour - self.step_h, last_day.element, last_day.sign)
+        return Plan(
+            on=on,
+            start=start,
+            unit_seg_mw=seg,
+            source_mw=source,
+            charge_mw=s.charge * sp,
+            discharge_mw=s.discharge * sp,
+            e_mwh=s.e * sp,
+            link_mw=link,
+            shed_mw=shed,
+            spill_mw=spill_bus,
+            short_up_mw=up[:, 0],
+            short_down_mw=down[:, 0],
+            price=s.price * sc,
+            price_up=s.price_up * sc,
+            price_down=s.price_down * sc,
+            price_bus=price_bus * sc,
+            cost=cost,
+            bound=bound,
+            relaxed=relaxed,
+            iterations=counts[0],
+            rounds=counts[1],
+            rows=keys.hour.size,
+            retries=counts[2],
+            next_rows=self.join(shifted, last_day),
+        )

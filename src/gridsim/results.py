@@ -1,0 +1,192 @@
+"""Reading a results file. The format is described in `gridsim.schema`; `ResultsWriter` makes it.
+
+>>> from gridsim.results import ResultsReader            # doctest: +SKIP
+>>> with ResultsReader("results/jiangsu-2024.h5") as run:
+...     run.frame("dispatch/tech_p_mw").resample("D").mean()
+...     run.table("units"), run.summary["total_cost"]
+"""
+
+import gzip
+import json
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gridsim.errors import InputError, IntegrityError, Problem
+from gridsim.results_writer import ResultsWriter, WindowReport, check_output
+from gridsim.schema import BY_PATH, DATASETS, FORMAT, FORMAT_VERSION, TABLES
+
+__all__ = ["ResultsReader", "ResultsWriter", "WindowReport", "check_format", "check_output"]
+
+
+def check_format(file: h5py.File) -> None:
+    """Refuse what is not a run, is newer than this reader, or was never finished. Version 1.x only ever adds."""
+    name = file.filename
+    attrs = file["meta"].attrs if isinstance(file.get("meta"), h5py.Group) else {}
+    found = attrs.get("format")
+    if found != FORMAT:
+        raise IntegrityError(f"{name}: not a gridsim run (format is {found!r})")
+    text = str(attrs.get("format_version"))
+    try:
+        major = int(text.split(".")[0])
+    except ValueError:
+        raise IntegrityError(f"{name}: has no readable format version ({text!r})") from None
+    if major > FORMAT_VERSION[0]:
+        newest = f"this gridsim reads up to {FORMAT_VERSION[0]}.x; read it with a newer one"
+        raise IntegrityError(f"{name}: has format {text}; {newest}")
+    if not attrs.get("complete", False):
+        raise IntegrityError(f"{name}: the run was stopped before its end")
+    missing = [d.path for d in DATASETS if d.path not in file] + [t for t in TABLES if t not in file]
+    if missing:
+        raise IntegrityError(f"{name}: damaged: has no {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}")
+
+
+class ResultsReader:
+    """A run, opened: cheap to open, arrays are read when asked for. A context manager.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    IntegrityError
+        If it is not a complete run of a format that this version reads.
+    """
+
+    def __init__(self, path: str | Path | h5py.File):
+        self._owns = not isinstance(path, h5py.File)
+        self.file: h5py.File = path if isinstance(path, h5py.File) else _open(Path(path))
+        self.path = Path(self.file.filename)
+        try:
+            check_format(self.file)
+        except IntegrityError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._owns:
+            self.file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __contains__(self, path: str) -> bool:
+        return path in self.file
+
+    def __getitem__(self, path: str) -> h5py.Dataset:
+        """The dataset itself: ``run["flow/branch_p_mw"][:24]`` reads one day."""
+        if path not in self.file:
+            raise IntegrityError(f"{self.path}: has no dataset {path}")
+        return self.file[path]
+
+    def array(self, path: str) -> NDArray[Any]:
+        """The whole dataset."""
+        try:
+            return self[path][...]
+        except OSError as error:
+            raise IntegrityError(f"{self.path}: damaged at {path}: {error}") from None
+
+    def names(self, dim: str) -> list[str]:
+        """Names along a dimension (unit, source, tech, supplier ...)."""
+        return self.file[dim].asstr()[...].tolist()
+
+    def frame(self, path: str) -> pd.DataFrame:
+        """A dataset [time, x] as a table: times down, names across."""
+        _, dim = BY_PATH[path].dims
+        return pd.DataFrame(self.array(path), index=self.time, columns=pd.Index(self.names(dim), name=dim))
+
+    def series(self, path: str) -> pd.Series:
+        """A dataset [time] with its times."""
+        return pd.Series(self.array(path), index=self.time, name=path.split("/")[1])
+
+    def table(self, group: str) -> pd.DataFrame:
+        """An index table ("units", "sources", ...), or "windows", in the column order of `gridsim.case`."""
+        if group == "windows":
+            columns = [d.path.split("/")[1] for d in DATASETS if d.group == "windows"]
+        else:
+            columns = json.loads(self.file[group].attrs["columns"])
+        data = {}
+        for column in columns:
+            dataset = self[f"{group}/{column}"]
+            data[column] = dataset.asstr()[...] if h5py.check_string_dtype(dataset.dtype) else dataset[...]
+        return pd.DataFrame(data)
+
+    @cached_property
+    def meta(self) -> dict[str, Any]:
+        """Attributes of /meta."""
+        return _plain(self.file["meta"].attrs)
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """Attributes of /meta/run: times, memory, versions of this execution."""
+        return _plain(self.file["meta/run"].attrs)
+
+    @cached_property
+    def time(self) -> pd.DatetimeIndex:
+        """Start of every hour, local time."""
+        return pd.date_range(self.start, periods=self.hours, freq="h", name="time")
+
+    @property
+    def start(self) -> np.datetime64:
+        return np.datetime64(self.meta["start"], "h")
+
+    @property
+    def hours(self) -> int:
+        return int(self.meta["hours"])
+
+    @property
+    def currency(self) -> str:
+        return str(self.meta["currency"])
+
+    @property
+    def scenario_text(self) -> str:
+        """TOML of the scenario, every default written out."""
+        return self.file["meta/scenario_text"].asstr()[()]
+
+    @property
+    def net_json(self) -> str:
+        """pandapower JSON of the net ("" if the run had none)."""
+        return gzip.decompress(self.file["meta/net_json"][...].tobytes()).decode()
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        """What became of every element of the net: see `gridsim.case.ElementNote`."""
+        return json.loads(self.file["meta/notes"].asstr()[()])
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Events of the profiles: heat waves, typhoons, holidays ..."""
+        return json.loads(self.file["meta/events"].asstr()[()])
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The numbers of ``gridsim show --json``: see `gridsim.summary`."""
+        from gridsim.summary import summarise
+
+        return summarise(self)
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise InputError(str(path), [Problem("the results file", "does not exist")])
+    try:
+        return h5py.File(path, "r", locking=False)  # a finished file is never written again
+    except OSError as error:
+        if isinstance(error, PermissionError):
+            raise InputError(str(path), [Problem("the results file", "cannot be read: no permission")]) from None
+        raise IntegrityError(f"{path}: not an HDF5 file, or damaged: {error}") from None
+
+
+def _plain(attrs: h5py.AttributeManager) -> dict[str, Any]:
+    """Attributes as plain Python values."""
+    return {k: v.item() if isinstance(v, np.generic) else v for k, v in attrs.items()}

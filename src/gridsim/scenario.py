@@ -1,0 +1,309 @@
+"""Scenarios: what a run simulates, read from TOML with strict keys.
+
+A scenario is a TOML file, or the name of a built-in one (`builtin_names`). ``base = "..."`` takes every key from
+another scenario first (a built-in name, or a path from the file's own folder); tables are merged key by key, other
+values are replaced. ``--set key.sub=value`` is laid over both. A path inside a scenario counts from the folder of
+the file that says it, a path in ``--set`` from the current folder.
+
+The models below are the reference of the keys; each field's comment gives its unit and who consumes it.
+Every key that is accepted has an effect on the run or on what the results file says about it.
+
+========== ============================== =======================================================================
+section    consumed by                    keys
+========== ============================== =======================================================================
+(top)      results (/meta), assemble      name, title; year -> networks.jiangsu, profiles; seed -> profiles
+network    assemble                       source
+profiles   assemble                       source, files
+horizon    assemble: start, hours         start, hours, window_h, step_h
+           simulate: window_h, step_h
+reserve    assemble (Case.reserve_*_mw)   up_load_share, up_renewable_share, up_min_mw, down_load_share,
+                                          down_renewable_share
+penalties  assemble (Case.penalties)      shed, spill, reserve_short, overload
+grid       assemble: ratings, limits      enforce, line_rating_factor, interface_limit_mw
+           simulate: enforce
+scale      assemble                       load, and any tech of the network
+solver     simulate                       engine, tolerance, max_rounds
+========== ============================== =======================================================================
+"""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic_core import PydanticCustomError
+
+from gridsim.errors import Problem
+from gridsim.toml_tree import Key, dump
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+
+NETWORK_NAMES = ("jiangsu",)
+NETWORK_SUFFIXES = (".json", ".xlsx", ".sqlite")
+PROFILE_SUFFIXES = (".csv", ".h5", ".hdf5", ".nc")
+
+
+def _whole_hour(value: Any) -> Any:
+    """A TOML date, date-time or ISO string as a naive date-time on a whole hour."""
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            raise PydanticCustomError("start", "must be a date or a date-time such as 2024-07-01T00:00") from None
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        value = dt.datetime(value.year, value.month, value.day)
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is not None:
+            raise PydanticCustomError("start", "must be local time of the network, without a UTC offset")
+        if (value.minute, value.second, value.microsecond) != (0, 0, 0):
+            raise PydanticCustomError("start", "must be a whole hour")
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Network(_Section):
+    """Which grid. assemble: ``networks.jiangsu(year)`` for "jiangsu", else the pandapower file at the path."""
+
+    source: str = "jiangsu"
+
+
+class Profiles(_Section):
+    """Where hourly series come from. assemble."""
+
+    # "synthetic": profiles.load_year(net.profile_site, year, seed); else one path or a list of paths for
+    # profiles.read_series; the first file that has a series wins.
+    source: str | list[str] = "synthetic"
+    # one series each, by name, over whatever `source` gives: {"pv/Suzhou" = "suzhou.csv"}
+    files: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths in `source`, in order; () if the series are synthetic."""
+        if self.source == "synthetic":
+            return ()
+        return (self.source,) if isinstance(self.source, str) else tuple(self.source)
+
+
+class Horizon(_Section):
+    """Which hours, and how the windows roll over them."""
+
+    # local time of the first hour; default 1 January of `year`. Use Scenario.start.  assemble
+    start: Annotated[dt.datetime | None, BeforeValidator(_whole_hour)] = None
+    # hours to simulate; default: to the end of the year. Use Scenario.hours.  assemble
+    hours: Annotated[int | None, Field(ge=1)] = None
+    window_h: Annotated[int, Field(ge=1, le=336)] = 48  # look-ahead of one window, h.  simulate
+    step_h: Annotated[int, Field(ge=1)] = 24  # hours kept of each window, h.  simulate
+
+    @model_validator(mode="after")
+    def _step_fits(self) -> "Horizon":
+        if self.step_h > self.window_h:
+            text = f"must not be longer than window_h = {self.window_h}: got {self.step_h}"
+            raise _found([(("step_h",), text)])
+        return self
+
+
+class Reserve(_Section):
+    """Spinning reserve of each hour: max(min, share of load + share of available wind and PV). assemble."""
+
+    up_load_share: Share = 0.03
+    up_renewable_share: Share = 0.05
+    up_min_mw: NotNegative = 2500.0
+    down_load_share: Share = 0.02
+    down_renewable_share: Share = 0.05
+
+
+class Penalties(_Section):
+    """Prices of the slacks, currency/MWh (see `gridsim.case.Penalties`). assemble."""
+
+    shed: Positive = 20_000.0
+    spill: Positive = 500.0
+    reserve_short: Positive = 3_000.0
+    overload: Positive = 5_000.0
+
+
+class Grid(_Section):
+    """Limits of the network."""
+
+    enforce: Literal["dc", "copper"] = "dc"  # "copper": no line or interface limit is enforced.  simulate
+    line_rating_factor: Positive = 1.0  # on rating_mw and emergency_rating_mw of every branch.  assemble
+    # limit_mw of the interface of that name, MW; its reverse limit stays as it is.  assemble
+    interface_limit_mw: dict[str, Positive] = Field(default_factory=dict)
+
+
+class Solver(_Section):
+    """How windows are solved. simulate."""
+
+    engine: Literal["kernel", "highs"] = "kernel"
+    tolerance: Annotated[float, Field(ge=1e-12, le=1e-3)] = 1e-8  # relative, on primal, dual and gap residuals
+    max_rounds: Annotated[int, Field(ge=1, le=200)] = 20  # rounds of adding violated line rows to one window
+
+
+class Window(NamedTuple):
+    """One window of the rolling horizon: it sees `hours` hours from `first_hour` and keeps the first `kept`."""
+
+    first_hour: int
+    hours: int
+    kept: int
+
+
+class Scenario(_Section):
+    """One run, validated. Made by `gridsim.scenario.load`, or directly from sections."""
+
+    name: Annotated[str, Field(min_length=1)]
+    title: str = ""
+    year: Annotated[int, Field(ge=1980, le=2100)] = 2024  # calendar and weather year
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 2024  # of the synthetic profiles
+    network: Network = Field(default_factory=Network)
+    profiles: Profiles = Field(default_factory=Profiles)
+    horizon: Horizon = Field(default_factory=Horizon)
+    reserve: Reserve = Field(default_factory=Reserve)
+    penalties: Penalties = Field(default_factory=Penalties)
+    grid: Grid = Field(default_factory=Grid)
+    # factor on the load ("load") or on the installed capacity of a tech ("wind_offshore"); 1 where not named.
+    # For stores the energy capacity is scaled too. Keys must be techs of the network: see `check_names`.  assemble
+    scale: dict[str, NotNegative] = Field(default_factory=dict)
+    solver: Solver = Field(default_factory=Solver)
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+    _source: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _inside_the_year(self) -> "Scenario":
+        start, end = self.start, np.datetime64(f"{self.year + 1}-01-01T00", "h")
+        rest = int((end - start) // np.timedelta64(1, "h"))
+        if not 0 < rest <= self.year_hours:
+            raise _found([(("horizon", "start"), f"must lie in {self.year}: got {start}")])
+        if self.horizon.hours is not None and self.horizon.hours > rest:
+            text = f"must be at most {rest}, from {start} to the end of {self.year}: got {self.horizon.hours}"
+            raise _found([(("horizon", "hours"), text)])
+        return self
+
+    @property
+    def year_hours(self) -> int:
+        """Hours of the calendar year: 8760 or 8784."""
+        first, after = (np.datetime64(f"{y}-01-01T00", "h") for y in (self.year, self.year + 1))
+        return int((after - first) // np.timedelta64(1, "h"))
+
+    @property
+    def start(self) -> np.datetime64:
+        """First hour, local time, as datetime64[h]."""
+        return np.datetime64(self.horizon.start or f"{self.year}-01-01T00", "h")
+
+    @property
+    def hours(self) -> int:
+        """Hours to simulate."""
+        if self.horizon.hours is not None:
+            return self.horizon.hours
+        end = np.datetime64(f"{self.year + 1}-01-01T00", "h")
+        return int((end - self.start) // np.timedelta64(1, "h"))
+
+    def windows(self) -> list[Window]:
+        """The rolling windows, in order. The last ones are shorter where the horizon ends."""
+        h, n = self.horizon, self.hours
+        firsts = range(0, n, h.step_h)
+        return [Window(t, min(h.window_h, n - t), min(h.step_h, n - t)) for t in firsts]
+
+    @property
+    def source(self) -> str:
+        """Where the scenario came from, for messages: a path or a built-in name."""
+        return self._source or self.name
+
+    def resolve(self, path: str) -> Path:
+        """A path written in this scenario as a path that can be opened."""
+        return self._folder / path
+
+    def input_files(self) -> dict[str, Path]:
+        """Every file that the scenario names: key -> path."""
+        out = {}
+        if self.network.source not in NETWORK_NAMES:
+            out["network.source"] = self.resolve(self.network.source)
+        for path in self.profiles.paths:
+            out[f"profiles.source {path}"] = self.resolve(path)
+        for series, path in self.profiles.files.items():
+            out[f"profiles.files {series}"] = self.resolve(path)
+        return out
+
+    def input_digests(self) -> dict[str, str]:
+        """SHA-256 of every file of `input_files`, by the same keys."""
+        return {key: hashlib.sha256(path.read_bytes()).hexdigest() for key, path in self.input_files().items()}
+
+    def factor(self, tech: str) -> float:
+        """[scale] of a tech (or "load"); 1 if it is not named."""
+        return self.scale.get(tech, 1.0)
+
+    @cached_property
+    def text(self) -> str:
+        """The scenario as TOML with every default written out and every base merged: same run, same text."""
+        tree = self.model_dump()
+        tree["horizon"]["start"] = self.start.astype("datetime64[s]").item()
+        tree["horizon"]["hours"] = self.hours
+        return dump(tree)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of `text`, hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def _found(problems: list[tuple[Key, str]]) -> PydanticCustomError:
+    """An error that carries our own words: `gridsim.scenario_file` unpacks it."""
+    return PydanticCustomError("gridsim", "see ctx", {"found": problems})
+
+
+def suggestion(given: str, allowed: Iterable[str]) -> str:
+    """``(did you mean x?)``, or the list of what is allowed."""
+    allowed = list(allowed)
+    close = get_close_matches(given, allowed, n=1, cutoff=0.6) or get_close_matches(
+        given.lower(), [a for a in allowed if a.lower() == given.lower() or given.lower() in a.lower()], n=1, cutoff=0.0
+    )
+    return f"(did you mean {close[0]}?)" if close else f"(allowed: {', '.join(allowed) or 'none'})"
+
+
+def check_names(where: str, given: Iterable[str], allowed: Iterable[str], what: str) -> list[Problem]:
+    """A Problem for every name that is not allowed, with the closest one that is.
+
+    For keys that only the network can judge: ``check_names("scenario: scale", scenario.scale, {"load", *techs},
+    "a tech of the network")``, likewise ``grid.interface_limit_mw`` and ``profiles.files``.
+    """
+    allowed = list(allowed)
+    return [
+        Problem(f"{where}.{name}", f"is not {what} {suggestion(name, allowed)}")
+        for name in given
+        if name not in allowed
+    ]
+
+
+def load(spec: str | Path, overrides: Iterable[str] = ()) -> Scenario:
+    """Read a scenario: a built-in name, a path to a .toml, or a folder with scenario.toml.
+
+    Parameters
+    ----------
+    spec : str or Path
+    overrides : iterable of "key.sub=value"
+        Laid over the file, in order; the value in TOML syntax (a plain word may stay unquoted).
+
+    Raises
+    ------
+    InputError
+        With every problem found: file, line, key, value, what is allowed.
+    """
+    from gridsim.scenario_file import load as load_file
+
+    return load_file(spec, overrides)
+
+
+def builtin_names() -> list[str]:
+    """Names of the scenarios inside the package, sorted."""
+    from gridsim.scenario_file import builtin_names as names
+
+    return names()

@@ -1,0 +1,287 @@
+"""From a name or path to a validated `Scenario`: find the files, merge the bases, word every problem."""
+
+import os
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from gridsim.errors import InputError, Problem
+from gridsim.scenario import NETWORK_NAMES, NETWORK_SUFFIXES, PROFILE_SUFFIXES, Scenario, suggestion
+from gridsim.toml_tree import Key, find_lines, join_key, leaves, merge, split_key, value_text
+
+FILE_IN_FOLDER = "scenario.toml"
+_WORDS = {
+    "greater_than": ("gt", "must be greater than {}"),
+    "greater_than_equal": ("ge", "must be at least {}"),
+    "less_than": ("lt", "must be less than {}"),
+    "less_than_equal": ("le", "must be at most {}"),
+    "int_type": ("", "must be a whole number"),
+    "float_type": ("", "must be a number"),
+    "finite_number": ("", "must be a finite number"),
+    "string_type": ("", "must be a text in quotes"),
+    "string_too_short": ("", "must not be empty"),
+    "list_type": ("", "must be a list"),
+    "dict_type": ("", "must be a table"),
+    "model_type": ("", "must be a table"),
+    "datetime_type": ("", "must be a date or a date-time such as 2024-07-01T00:00"),
+    "missing": ("", "is missing"),
+}
+
+
+@dataclass
+class _Tree:
+    """Merged keys, and for each the place that wrote it last."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    places: dict[Key, str] = field(default_factory=dict)  # "file.toml: line 12"
+
+    def lay_over(self, values: dict[str, Any], label: str, lines: dict[Key, int]) -> None:
+        self.values = merge(self.values, values)
+        for key, _ in leaves(values):
+            for n in range(1, len(key) + 1):
+                line = lines.get(key[:n])
+                self.places[key[:n]] = f"{label}: line {line}" if line else label
+
+    def where(self, key: Key, root: str) -> str:
+        place = next((self.places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.places), root)
+        return f"{place}: {join_key(key)}" if key else place
+
+
+def builtin_names() -> list[str]:
+    """Names of the scenarios inside the package, sorted."""
+    folder = files("gridsim") / "scenarios"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load(spec: str | Path, overrides: Iterable[str] = ()) -> Scenario:
+    """See `gridsim.scenario.load`."""
+    tree = _Tree()
+    root, folder = _read(str(spec), Path.cwd(), tree, [], str(spec))
+    set_problems = _lay_overrides(tree, list(overrides), folder)
+    tree.values.setdefault("name", Path(root).stem if root not in builtin_names() else root)
+    try:
+        scenario = Scenario.model_validate(tree.values)
+    except ValidationError as error:
+        problems = [p for e in error.errors() for p in _problems(e, tree, root)]
+        raise InputError(root, set_problems + problems) from None
+    scenario._folder, scenario._source = folder, root
+    problems = set_problems + _file_problems(scenario, tree, root)
+    if problems:
+        raise InputError(root, problems)
+    return scenario
+
+
+def _read(spec: str, near: Path, tree: _Tree, above: list[str], asked_by: str) -> tuple[str, Path]:
+    """Lay a scenario and its bases into `tree`; returns its label and the folder its paths count from."""
+    if spec in builtin_names():
+        label, identity = spec, f"built-in {spec}"
+        text = (files("gridsim") / "scenarios" / f"{spec}.toml").read_text(encoding="utf-8")
+        folder = near
+    else:
+        path = _find(spec, near, asked_by)
+        label, identity, folder = _shown(path), str(path.resolve()), path.parent
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(label, [Problem("the file", f"cannot be read: {error}")]) from None
+    if identity in above:
+        chain = " -> ".join([*(_shown(Path(a)) for a in above[above.index(identity) :]), label])
+        raise InputError(asked_by, [Problem("base", f"must not lead back to itself: {chain}")])
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(label, [Problem("the text", f"is not TOML: {error}")]) from None
+
+    lines = find_lines(text)
+    base = values.pop("base", None)
+    if base is not None:
+        if not isinstance(base, str):
+            rule = f"must be a scenario's name or path, in quotes: got {value_text(base)}"
+            raise InputError(label, [Problem(f"{label}: line {lines.get(('base',), 1)}: base", rule)])
+        _, base_folder = _read(base, folder, tree, [*above, identity], label)
+        _move_paths(tree.values, base_folder, folder)
+        tree.values.pop("name", None)  # a scenario is named after its own file, not after its base
+    tree.lay_over(values, label, lines)
+    return label, folder
+
+
+def _find(spec: str, near: Path, asked_by: str) -> Path:
+    path = near / Path(spec).expanduser()
+    if path.is_dir():
+        path = path / FILE_IN_FOLDER
+        if path.is_file():
+            return path
+        raise InputError(spec, [Problem("the folder", f"has no {FILE_IN_FOLDER}")])
+    if path.is_file():
+        return path
+    names = builtin_names()
+    key = "scenario" if asked_by == spec else f"{asked_by}: base"
+    close = suggestion(spec, names) if "did you mean" in suggestion(spec, names) else ""
+    rule = f"is neither a built-in scenario nor a file {close}".strip() + f"; built-in: {', '.join(names)}"
+    raise InputError(asked_by, [Problem(f"{key} {value_text(spec)}", rule)])
+
+
+def _shown(path: Path) -> str:
+    """The path as a person would write it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _paths_in(values: dict[str, Any]) -> list[tuple[dict[str, Any] | list[Any], Any]]:
+    """(container, key) of every value that is a path; values of a wrong type are left to validation."""
+    out: list[tuple[dict[str, Any] | list[Any], Any]] = []
+    network, profiles = values.get("network"), values.get("profiles")
+    if isinstance(network, dict) and network.get("source") not in (None, *NETWORK_NAMES):
+        out.append((network, "source"))
+    if isinstance(profiles, dict):
+        source, named = profiles.get("source"), profiles.get("files")
+        if isinstance(source, list):
+            out += [(source, i) for i in range(len(source))]
+        elif source not in (None, "synthetic"):
+            out.append((profiles, "source"))
+        if isinstance(named, dict):
+            out += [(named, k) for k in named]
+    return [(c, k) for c, k in out if isinstance(c[k], str)]
+
+
+def _move_paths(values: dict[str, Any], old: Path, new: Path) -> None:
+    """Rewrite relative paths that count from `old` so that they count from `new`."""
+    if old.resolve() == new.resolve():
+        return
+    for container, key in _paths_in(values):
+        if not Path(container[key]).is_absolute():
+            container[key] = Path(os.path.relpath(old / container[key], new)).as_posix()
+
+
+def _lay_overrides(tree: _Tree, overrides: list[str], folder: Path) -> list[Problem]:
+    problems = []
+    for text in overrides:
+        name, equals, value = text.partition("=")
+        try:
+            if not equals:
+                raise ValueError("must be key=value")
+            key = split_key(name.strip())
+            values: Any = _parse_value(value.strip())
+        except ValueError as error:
+            problems.append(Problem(f"--set {text}", str(error)))
+            continue
+        if key == ("base",):
+            problems.append(Problem("--set base", "is for files only: name that scenario instead"))
+            continue
+        for part in reversed(key):
+            values = {part: values}
+        _move_paths(values, Path.cwd(), folder)
+        tree.lay_over(values, "--set", {})
+    return problems
+
+
+def _parse_value(text: str) -> Any:
+    """A TOML value; what is not one, and has none of TOML's signs, is a plain word."""
+    try:
+        tree = tomllib.loads(f"x = {text}")
+    except tomllib.TOMLDecodeError:
+        if text and not set(text) & set("\"'[]{}=,\n#"):
+            return text
+        raise ValueError(f"{text!r} is not a TOML value") from None
+    if set(tree) != {"x"}:
+        raise ValueError("must set one key only")
+    return tree["x"]
+
+
+def _section_fields(key: Key) -> list[str]:
+    """Keys allowed in the table at `key`."""
+    model: Any = Scenario
+    for part in key:
+        model = model.model_fields[part].annotation
+    return [*model.model_fields, *(["base"] if model is Scenario else [])]
+
+
+def _problems(error: ErrorDetails, tree: _Tree, root: str) -> list[Problem]:
+    """pydantic's error in our words, with the file and line of the key."""
+    key = _key_of(error["loc"])
+    kind, ctx = error["type"], error.get("ctx", {})
+    if kind == "gridsim":
+        return [Problem(tree.where(key + tuple(k), root), text) for k, text in ctx["found"]]
+    if kind == "extra_forbidden":
+        where = f"[{join_key(key[:-1])}]" if key[:-1] else "a scenario"
+        return [
+            Problem(tree.where(key, root), f"is not a key of {where} {suggestion(key[-1], _section_fields(key[:-1]))}")
+        ]
+    given = error["input"]
+    got = f": got {_brief(given)}" if kind != "missing" else ""
+    if kind == "literal_error":
+        allowed = _choices(key)
+        hint = suggestion(str(given), allowed)
+        rule = f"must be {' or '.join(map(value_text, allowed))}" + (f" {hint}" if "did you mean" in hint else "")
+    elif kind in _WORDS:
+        name, form = _WORDS[kind]
+        rule = form.format(ctx.get(name))
+    else:
+        rule = error["msg"][0].lower() + error["msg"][1:]
+    if key == ("profiles", "source"):
+        rule = 'must be "synthetic", a path or a list of paths'
+    return [Problem(tree.where(key, root), rule + got)]
+
+
+def _key_of(loc: tuple[int | str, ...]) -> Key:
+    """pydantic's location without the names of union members and positions in lists."""
+    model: Any = Scenario
+    key: list[str] = []
+    for part in loc:
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            key.append(str(part))
+            info = model.model_fields.get(str(part))
+            model = info.annotation if info else None
+        elif get_origin(model) is dict:
+            if part != "[key]":
+                key.append(str(part))
+            model = None
+        else:
+            break
+    return tuple(key)
+
+
+def _choices(key: Key) -> list[str]:
+    model: Any = Scenario
+    for part in key:
+        model = model.model_fields[part].annotation
+    return list(get_args(model))
+
+
+def _brief(value: Any, limit: int = 60) -> str:
+    try:
+        text = value_text(value)
+    except TypeError:
+        text = repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _file_problems(scenario: Scenario, tree: _Tree, root: str) -> list[Problem]:
+    """Files that a scenario names must exist and have an ending that can be read."""
+    problems = []
+    for name, path in scenario.input_files().items():
+        key_text, _, rest = name.partition(" ")
+        section, _, sub = key_text.partition(".")
+        key: Key = (section, sub, rest) if sub == "files" else (section, sub)
+        suffixes = NETWORK_SUFFIXES if section == "network" else PROFILE_SUFFIXES
+        known = NETWORK_NAMES if section == "network" else ("synthetic",)
+        where, shown = tree.where(key, root), value_text(rest or scenario.network.source)
+        if sub == "files":
+            shown = value_text(scenario.profiles.files[rest])
+        if path.suffix.lower() not in suffixes:
+            allowed = f"must be {' or '.join(map(value_text, known))} or a path to a {', '.join(suffixes)} file"
+            allowed = allowed if sub == "source" else f"must be a path to a {', '.join(suffixes)} file"
+            hint = suggestion(shown.strip('"'), known) if sub == "source" else ""
+            hint = f" {hint}" if "did you mean" in hint else ""
+            problems.append(Problem(where, f"{allowed}: got {shown}{hint}"))
+        elif not path.is_file():
+            problems.append(Problem(where, f"must be a file that exists: {_shown(path)} does not"))
+    return problems

@@ -1,0 +1,223 @@
+"""The results file: every dataset of a run, with dimensions, type, unit, meaning and sign. Format 1.0.
+
+One HDF5 file per run, netCDF4-compatible: each dimension is a dimension scale at the root, and every group holds
+links to the scales that it uses, so ``xarray.open_dataset(FILE, engine="h5netcdf", group="dispatch")`` has
+coordinates. `DATASETS` below is the reference; ``gridsim.results`` writes and reads it and nothing else does.
+
+Dimensions
+    time       start of each hour, local time of the network: CF "hours since <start>", attribute utc_offset_h
+    unit source store load bus branch link interface     names, in the order of the index tables
+    zone tech supplier                                   names
+    window segment                                       0, 1, ...
+    day        0, 1, ...: 24 hours each from the first hour (the last may be shorter)
+
+Groups
+    /meta      attributes: format, format_version, gridsim_version, scenario_name, scenario_title, scenario_digest,
+               case_name, currency, utc_offset_h, start, hours, window_h, step_h, seed, year, engine, penalty_shed ...
+               (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json (pandapower JSON, gzip'd
+               bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each input file.
+               /meta/run: attributes of this execution: times, memory, versions, machine.
+    /buses /units /sources /stores /loads /branches /links /interfaces
+               index tables: one dataset per column of `gridsim.case`. Beside them the cost curve of ONE unit,
+               /units/seg_mw, seg_cost [unit, segment] and min_cost [unit], and the members of interfaces,
+               /interfaces/branch_weight [interface, branch], link_weight [interface, link].
+    /summary   attributes: the numbers of ``gridsim show --json`` that do not depend on the machine; tables by
+               technology as ``energy_twh.coal``.
+    the others as in `DATASETS`
+
+Precision. MW and prices are float64 on a fixed grid: multiples of 2**-20 (about 1e-6 MW, or 1e-6 currency/MWh), said
+in the attribute ``rounding``, so that a sum over hundreds of elements still balances to 1e-3 MW, which float32
+cannot promise. Energy states, money, carbon and windows are exact float64. Counts are int16.
+
+Determinism. Two runs of one scenario on one version of gridsim differ in /timing and /meta/run only.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gridsim.case import Case
+
+FORMAT = "gridsim"
+FORMAT_VERSION = (1, 0)  # 1.x only ever adds
+
+GRID = 2.0**-20  # stored MW and prices are multiples of this
+GRID_TEXT = "to the nearest multiple of 2**-20"
+
+TABLES = {  # group of an index table -> its dimension
+    "buses": "bus",
+    "units": "unit",
+    "sources": "source",
+    "stores": "store",
+    "loads": "load",
+    "branches": "branch",
+    "links": "link",
+    "interfaces": "interface",
+}
+SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
+
+# Order of technologies in every table and picture: base load first, then what follows the load, then stores.
+TECH_ORDER = (
+    "nuclear",
+    "coal",
+    "gas",
+    "biomass",
+    "hydro",
+    "import",
+    "exchange",
+    "wind_offshore",
+    "wind_onshore",
+    "pv",
+    "pumped_hydro",
+    "caes",
+    "battery",
+)
+
+_WINDOW_STATUS = (
+    "0 solved; 1 solved on a retry; 2 stopped short of the tolerance, within its recorded gap; 3 not solved"
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One array of the file."""
+
+    path: str  # "group/name"
+    dims: tuple[str, ...]
+    dtype: str
+    units: str
+    long_name: str
+    sign: str = ""  # what a positive value means, where both signs occur
+    on_grid: bool = False  # rounded to GRID
+
+    @property
+    def group(self) -> str:
+        return self.path.split("/")[0]
+
+    @property
+    def per_hour(self) -> bool:
+        return self.dims[0] == "time"
+
+
+def _mw(path: str, dims: str, long_name: str, sign: str = "") -> Dataset:
+    return Dataset(path, tuple(dims.split()), "float64", "MW", long_name, sign, on_grid=True)
+
+
+def _count(path: str, long_name: str) -> Dataset:
+    return Dataset(path, ("time", "unit"), "int16", "1", long_name)
+
+
+def _price(path: str, dims: str, long_name: str, sign: str) -> Dataset:
+    return Dataset(path, tuple(dims.split()), "float64", "currency/MWh", long_name, sign, on_grid=True)
+
+
+def _cost(name: str, long_name: str) -> Dataset:
+    return Dataset(f"cost/{name}", ("time",), "float64", "currency", f"{long_name} in the hour")
+
+
+def _window(name: str, dtype: str, units: str, long_name: str) -> Dataset:
+    return Dataset(f"windows/{name}", ("window",), dtype, units, long_name)
+
+
+_INJECTS = "> 0 feeds the grid"
+_FLOW = "> 0 from from_row to to_row"
+
+DATASETS: tuple[Dataset, ...] = (
+    _mw("dispatch/unit_p_mw", "time unit", "output of each row of units", _INJECTS),
+    _mw("dispatch/source_p_mw", "time source", "output of each source", _INJECTS),
+    _mw("dispatch/source_available_mw", "time source", "what each source could have given", _INJECTS),
+    _mw("dispatch/source_min_mw", "time source", "least output allowed of each source", _INJECTS),
+    _mw("dispatch/load_mw", "time load", "demand of each load, before shedding", "> 0 consumes"),
+    _mw("dispatch/link_p_mw", "time link", "power of each embedded DC link", _FLOW),
+    _mw("dispatch/tech_p_mw", "time tech", "output by technology; stores: discharge - charge", _INJECTS),
+    _count("commitment/on", "units on"),
+    _count("commitment/start", "units started at the beginning of the hour"),
+    _count("commitment/stop", "units stopped at the beginning of the hour"),
+    _count("commitment/available", "units not on planned outage"),
+    _mw("storage/charge_mw", "time store", "charging power at the terminals", ">= 0"),
+    _mw("storage/discharge_mw", "time store", "discharging power at the terminals", ">= 0"),
+    Dataset("storage/e_mwh", ("time", "store"), "float64", "MWh", "stored energy at the END of the hour"),
+    _mw("flow/branch_p_mw", "time branch", "flow of each branch", _FLOW),
+    _mw("flow/interface_p_mw", "time interface", "weighted sum of flows of each interface", "> 0 in its direction"),
+    _mw("flow/branch_overload_mw", "time branch", "flow beyond the rating, a priced slack", ">= 0"),
+    _mw("flow/interface_overload_mw", "time interface", "flow beyond the limit, a priced slack", ">= 0"),
+    _price("price/energy", "time", "price of energy at the reference bus", "> 0: one more MWh of load costs this"),
+    _price("price/reserve_up", "time", "price of spinning reserve up", ">= 0"),
+    _price("price/reserve_down", "time", "price of spinning reserve down", ">= 0"),
+    _price("price/bus", "time bus", "price of energy at each bus", "> 0: one more MWh of load costs this"),
+    _mw("curtailment/source_mw", "time source", "available and not taken: system + network", ">= 0"),
+    _mw("curtailment/system_mw", "time source", "of it for lack of demand or down-regulation in the system", ">= 0"),
+    _mw("curtailment/network_mw", "time source", "of it for a line or interface", ">= 0"),
+    _mw("unserved/load_mw", "time load", "demand not served", ">= 0"),
+    _mw("spill/bus_mw", "time bus", "must-run energy thrown away", ">= 0"),
+    _mw("reserve/up_required_mw", "time", "spinning reserve up required"),
+    _mw("reserve/up_provided_mw", "time", "spinning reserve up provided"),
+    _mw("reserve/up_short_mw", "time", "spinning reserve up missing", ">= 0"),
+    _mw("reserve/down_required_mw", "time", "spinning reserve down required"),
+    _mw("reserve/down_provided_mw", "time", "spinning reserve down provided"),
+    _mw("reserve/down_short_mw", "time", "spinning reserve down missing", ">= 0"),
+    _mw("peak_shaving/load_mw", "time", "total demand"),
+    _mw("peak_shaving/net_load_mw", "time", "demand less available wind and PV"),
+    _mw(
+        "peak_shaving/regulation_mw",
+        "time supplier",
+        "regulation by supplier",
+        "> 0 serves the peak (up), < 0 fills the valley (down)",
+    ),
+    _mw("peak_shaving/up_margin_mw", "time", "room to raise output, all sources"),
+    _mw("peak_shaving/down_margin_mw", "time", "room to lower output, all sources"),
+    _mw("peak_shaving/peak_valley_before_mw", "day", "highest less lowest net load, before regulation"),
+    _mw("peak_shaving/peak_valley_after_mw", "day", "highest less lowest net load, after regulation"),
+    Dataset("carbon/tech_t", ("time", "tech"), "float64", "t", "CO2 by technology in the hour"),
+    _cost("energy", "energy cost above no-load"),
+    _cost("no_load", "no-load cost"),
+    _cost("start", "start-up cost"),
+    _cost("wear", "wear of stores"),
+    _cost("shed", "penalty of unserved energy"),
+    _cost("spill", "penalty of spilled energy"),
+    _cost("reserve_short", "penalty of missing reserve"),
+    _cost("overload", "penalty of overloads"),
+    _cost("total", "sum of all costs and penalties"),
+    _window("first_hour", "int32", "h", "first hour of the window"),
+    _window("hours", "int32", "h", "hours the window looked at"),
+    _window("status", "int16", "1", _WINDOW_STATUS),
+    _window("cost", "float64", "currency", "cost of the whole window, look-ahead included"),
+    _window("bound", "float64", "currency", "proven lower bound of the window's cost, from the state it started in"),
+    _window("gap", "float64", "1", "(cost - bound) / cost"),
+    _window("iterations", "int32", "1", "iterations of the solver"),
+    _window("rounds", "int32", "1", "rounds of adding line rows"),
+    _window("rows", "int32", "1", "line rows in force at the end"),
+    _window("retries", "int32", "1", "solves repeated with safer settings"),
+    Dataset("timing/window_cpu_s", ("window",), "float64", "s", "CPU time of the window"),
+)
+BY_PATH = {d.path: d for d in DATASETS}
+WINDOW_COLUMNS = tuple(d.path.split("/")[1] for d in DATASETS if d.group == "windows")
+
+
+def ordered_techs(techs: Iterable[str]) -> list[str]:
+    """Technologies in the order of `TECH_ORDER`; others after them by name."""
+    found = {str(t) for t in techs}
+    return [t for t in TECH_ORDER if t in found] + sorted(found - set(TECH_ORDER))
+
+
+def techs_of(case: Case) -> list[str]:
+    """Names of the dimension ``tech``: every technology of units, sources and stores."""
+    return ordered_techs(t for table in (case.units, case.sources, case.stores) for t in table["tech"])
+
+
+def zones_of(case: Case) -> list[str]:
+    """Names of the dimension ``zone``: every zone of a bus, sorted."""
+    return sorted({str(z) for z in case.buses["zone"]})
+
+
+def unique_names(table: pd.DataFrame) -> list[str]:
+    """Names of an index table, made unique: a repeated one gets its element and index behind it."""
+    names = table["name"].astype(str)
+    twice = names.duplicated(keep=False)
+    if not twice.any():
+        return names.tolist()
+    element = table["element"].astype(str) if "element" in table else pd.Series("row", index=table.index)
+    index = table["element_index"] if "element_index" in table else pd.Series(range(len(table)), index=table.index)
+    suffix = " (" + element + " " + index.astype(str) + ")"
+    return names.where(~twice, names + suffix).tolist()

@@ -1,0 +1,256 @@
+"""The hourly series of a case: loads, bounds of sources, available units, reserve, and the units on at the start."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gridsim.elements import Elements, LoadSpec, SourceSpec
+from gridsim.errors import Problem
+from gridsim.kernels.jit import FloatArray
+from gridsim.nettable import say
+from gridsim.networks.columns import CURTAILABLE_TECHS
+
+_SHARE_TOLERANCE = 1e-4  # shares written with four digits still add up
+_PU_LIMIT = 1.5  # a p.u. series above this is in percent, kW or MW
+_EXTERNAL_MARGIN = 1.5  # bound of an ext_grid without max_p_mw, times the peak load
+_INITIAL_MARGIN = 1.05  # capacity on before the first hour, times its net load
+# loads that do not follow the scenario's [scale] load: they are not consumption of the area
+_NOT_SCALED = frozenset({"dcline", "storage", "sgen"})
+
+
+class Series(NamedTuple):
+    """One hourly series over the horizon, and its unit ("1": of the element's rated power; "MW")."""
+
+    values: FloatArray  # (n,)
+    unit: str
+
+
+class SeriesReader:
+    """Looks series up, and collects what is wrong with those that elements use."""
+
+    def __init__(self, series: Mapping[str, Series], start: np.datetime64, hours: int):
+        self.series, self.start, self.hours = series, start, hours
+        self.problems: list[Problem] = []
+        self._reported: set[tuple[str, str]] = set()
+
+    def get(self, name: str, element: str) -> Series | None:
+        """The series that `element` names, None (and a problem) if it is missing or has gaps."""
+        found = self.series.get(name)
+        if found is None:
+            close = [n for n in self.series if n.lower() == name.lower() or n.split("/")[-1] == name.split("/")[-1]]
+            hint = f" (did you mean '{close[0]}'?)" if close else ""
+            self.problems.append(Problem(f"profile {name}", f"is missing: {element} needs it{hint}"))
+            return None
+        bad = ~np.isfinite(found.values)
+        if bad.any():
+            count = int(bad.sum())
+            self.complain(name, bad, f"must be finite: {count} of {self.hours} hours are not", found.values)
+            return None
+        if found.unit not in ("1", "MW"):
+            self.once(name, f"must be in MW or p.u. ('1') to drive {element}: it is in '{found.unit}'")
+            return None
+        return found
+
+    def complain(self, name: str, bad: NDArray[np.bool_], rule: str, values: FloatArray) -> None:
+        """One problem naming the first hour where `bad` holds."""
+        t = int(np.flatnonzero(bad)[0])
+        self.once(name, f"{rule} (first at {self.hour(t)}: {say(float(values[t]))})")
+
+    def once(self, name: str, rule: str) -> None:
+        if (name, rule) not in self._reported:  # several elements may share one series
+            self._reported.add((name, rule))
+            self.problems.append(Problem(f"profile {name}", rule))
+
+    def hour(self, t: int) -> str:
+        return str(self.start + np.timedelta64(t, "h"))
+
+
+def _who(row: Mapping[str, object]) -> str:
+    return f"{row['element']} {row['element_index']} '{row['name']}'"
+
+
+def load_series(elements: Elements, reader: SeriesReader, factor: float) -> FloatArray:
+    """Consumption of every load, (n, nl), >= 0. [MW]"""
+    out = np.zeros((reader.hours, len(elements.loads)))
+    shares: dict[str, float] = {}
+    for j, (row, spec) in enumerate(zip(elements.loads, elements.load_specs, strict=True)):
+        scale = 1.0 if row["element"] in _NOT_SCALED else factor
+        if not spec.profile:
+            out[:, j] = spec.p_mw * scale
+            continue
+        series = reader.get(spec.profile, _who(row))
+        if series is None:
+            continue
+        if (series.values < 0).any():
+            reader.complain(spec.profile, series.values < 0, "must not be negative as a load", series.values)
+        if series.unit == "MW":
+            shares[spec.profile] = shares.get(spec.profile, 0.0) + spec.share
+            out[:, j] = series.values * (spec.share * spec.scaling * scale)
+        else:
+            _check_pu(reader, spec.profile, series)
+            out[:, j] = series.values * (spec.p_mw * spec.scaling * scale)
+    for name, total in shares.items():
+        if abs(total - 1.0) > _SHARE_TOLERANCE:
+            reader.problems.append(
+                Problem(
+                    "load.profile_share", f"must add up to 1 for every profile: '{name}' has {total:.6g} in service"
+                )
+            )
+    _check_loads(elements, reader, out)
+    return out
+
+
+def _check_loads(elements: Elements, reader: SeriesReader, load_mw: FloatArray) -> None:
+    for j in np.flatnonzero((load_mw < 0).any(axis=0)):
+        row, spec = elements.loads[j], elements.load_specs[j]
+        if spec.profile and isinstance(spec, LoadSpec) and spec.p_mw < 0:
+            text = f"must not be negative with a profile: {_who(row)} has {say(spec.p_mw)} MW (use an sgen)"
+            reader.problems.append(Problem("load.p_mw", text))
+
+
+def _check_pu(reader: SeriesReader, name: str, series: Series) -> None:
+    big = np.abs(series.values) > _PU_LIMIT
+    if big.any():
+        rule = f"must be p.u. of the rated power, within -{_PU_LIMIT} to {_PU_LIMIT} (is it in percent, kW or MW?)"
+        reader.complain(name, big, rule, series.values)
+
+
+def source_bounds(elements: Elements, reader: SeriesReader, peak_load_mw: float) -> tuple[FloatArray, FloatArray]:
+    """Least and most of every source, two (n, ns). [MW]
+
+    With a series s (p.u. x max_p_mw, or MW x profile_share), the upper bound is s, and the lower bound
+
+    * with band_down b: s (1 - b) where s > 0, s where it is not (an export is not cut);
+    * if curtailable: the smaller of min_p_mw and s;
+    * else s: a schedule.
+    """
+    n, ns = reader.hours, len(elements.sources)
+    low, high = np.zeros((n, ns)), np.zeros((n, ns))
+    shares: dict[str, float] = {}
+    for j, (row, spec) in enumerate(zip(elements.sources, elements.source_specs, strict=True)):
+        if spec.kind == "range":
+            top = spec.high_mw if np.isfinite(spec.high_mw) else _EXTERNAL_MARGIN * peak_load_mw
+            low[:, j], high[:, j] = min(spec.low_mw, top), top
+            row["p_nom_mw"] = top if not np.isfinite(row["p_nom_mw"]) else row["p_nom_mw"]
+            continue
+        series = reader.get(spec.profile, _who(row))
+        if series is None:
+            continue
+        if series.unit == "MW":
+            shares[spec.profile] = shares.get(spec.profile, 0.0) + spec.share
+            schedule = series.values * (spec.share * spec.factor)
+        else:
+            _check_pu(reader, spec.profile, series)
+            schedule = series.values * spec.high_mw
+        _check_sign(reader, row, spec, schedule)
+        high[:, j] = schedule
+        low[:, j] = _lower_bound(spec, schedule)
+        if np.isfinite(row["ramp_mw_per_h"]):
+            _check_ramp(reader, row, spec, low[:, j], high[:, j])
+    for name, total in shares.items():
+        if total > 1.0 + _SHARE_TOLERANCE:
+            reader.once(name, f"must not be shared out more than once: its shares on sources add up to {total:.6g}")
+    return low, high
+
+
+def _lower_bound(spec: SourceSpec, schedule: FloatArray) -> FloatArray:
+    if np.isfinite(spec.band_down):
+        return np.where(schedule > 0, schedule * (1.0 - spec.band_down), schedule)
+    if spec.curtailable:
+        return np.minimum(spec.low_mw, schedule)
+    return schedule
+
+
+def _check_sign(reader: SeriesReader, row: Mapping[str, object], spec: SourceSpec, schedule: FloatArray) -> None:
+    if row["tech"] != "exchange" and spec.low_mw >= 0 and (schedule < 0).any():
+        rule = f"must not be negative for {_who(row)} (only an exchange, or a row with min_p_mw below 0, takes power)"
+        reader.complain(spec.profile, schedule < 0, rule, schedule)
+
+
+def _check_ramp(
+    reader: SeriesReader, row: Mapping[str, object], spec: SourceSpec, low: FloatArray, high: FloatArray
+) -> None:
+    """Both bounds must move no faster than the ramp limit: then every output between them can be continued."""
+    limit = float(row["ramp_mw_per_h"])  # type: ignore[arg-type]
+    for bound in (high, low):
+        step = np.diff(bound)
+        bad = np.abs(step) > limit * (1 + 1e-9) + 1e-9
+        if bad.any():
+            t = int(np.flatnonzero(bad)[0])
+            rule = (
+                f"must not step faster than ramp_mw_per_h = {limit:.6g} MW/h of {_who(row)}: "
+                f"{int(bad.sum())} hours do (first at {reader.hour(t + 1)}: {bound[t]:.6g} to {bound[t + 1]:.6g} MW)"
+            )
+            reader.once(spec.profile, rule)
+            return
+
+
+def units_available(elements: Elements, reader: SeriesReader) -> NDArray[np.int64]:
+    """Units of every row that are not on planned outage, (n, nu): the share of the series x units, rounded."""
+    out = np.zeros((reader.hours, len(elements.units)), dtype=np.int64)
+    for j, (row, spec) in enumerate(zip(elements.units, elements.unit_specs, strict=True)):
+        out[:, j] = row["units"]
+        if not spec.profile:
+            continue
+        series = reader.get(spec.profile, _who(row))
+        if series is None:
+            continue
+        bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
+        if series.unit != "1" or bad.any():
+            if bad.any():
+                rule = f"must be the share of available units, 0 to 1, for {_who(row)}"
+                reader.complain(spec.profile, bad, rule, series.values)
+            else:
+                reader.once(spec.profile, f"must be p.u. ('1') as the availability of {_who(row)}")
+            continue
+        out[:, j] = np.floor(series.values * row["units"] + 0.5).astype(np.int64)
+    return out
+
+
+def reserve_requirements(
+    load_mw: FloatArray,
+    source_max_mw: FloatArray,
+    source_tech: list[str],
+    up: tuple[float, float, float],
+    down: tuple[float, float],
+) -> tuple[FloatArray, FloatArray]:
+    """Spinning reserve of every hour, two (n,): max(minimum, share of load + share of available wind and PV). [MW]
+
+    `up` is (load share, renewable share, minimum MW), `down` (load share, renewable share).
+    """
+    renewable = np.array([t in CURTAILABLE_TECHS for t in source_tech], dtype=bool)
+    load, green = load_mw.sum(axis=1), source_max_mw[:, renewable].sum(axis=1)
+    return np.maximum(up[2], up[0] * load + up[1] * green), down[0] * load + down[1] * green
+
+
+def initial_on(
+    units: pd.DataFrame,
+    available: NDArray[np.int64],
+    full_load_cost: FloatArray,
+    load_mw: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    sources: pd.DataFrame,
+) -> NDArray[np.int64]:
+    """Units on before the first hour, (nu,): a plausible start, not an optimum.
+
+    All available must-run units are on. Then, cheapest first (mean cost at full load), as many units as it takes until
+    the capacity that is on covers 1.05 times the first hour's load less the sources: what is available of curtailable
+    sources and schedules, the least output of dispatched ones.
+    """
+    on = np.where(units["must_run"].to_numpy(dtype=bool), available[0], 0)
+    given = sources["curtailable"].to_numpy(dtype=bool) | (low[0] > 0)
+    needed = _INITIAL_MARGIN * (load_mw[0].sum() - np.where(given, high[0], low[0]).sum())
+    p_max_mw = units["p_max_mw"].to_numpy(dtype=np.float64)
+    missing = needed - float(on @ p_max_mw)
+    for i in np.argsort(full_load_cost, kind="stable"):
+        if missing <= 0:
+            break
+        if on[i] < available[0, i] and p_max_mw[i] > 0:
+            more = min(int(available[0, i] - on[i]), int(np.ceil(missing / p_max_mw[i])))
+            on[i] += more
+            missing -= more * p_max_mw[i]
+    return on.astype(np.int64)

@@ -1,0 +1,160 @@
+"""The numbers of ``gridsim show --json``, computed from a results file.
+
+Keys, stable from 1.0 on; a new one may be added, none changes its meaning. Money is in the currency of the run.
+
+======================== ==========================================================================================
+key                      meaning
+======================== ==========================================================================================
+scenario, currency       name of the scenario; currency of all money
+start, hours             first hour (local time), number of hours simulated
+total_cost               cost of the hours as executed: energy, no-load, starts, wear and all penalties
+lower_bound              total_cost - sum over windows of (cost - bound): see below
+gap_mean, gap_max        mean and worst of (cost - bound) / cost over the windows
+energy_twh               {tech: TWh} fed into the grid; exports negative; stores: discharged - charged, negative
+unserved_mwh             load not served
+curtailment_mwh          available and not taken, all causes
+curtailment_rate         of what curtailable sources had available: 0..1
+curtailment_mwh_by_tech  {tech: MWh}
+curtailment_rate_by_tech {tech: 0..1}
+spill_mwh                must-run energy thrown away
+reserve_short_mwh        spinning reserve missing, up + down, MW summed over hours
+overload_mwh             flow beyond ratings and interface limits, MW summed over hours
+starts                   starts of thermal units
+co2_mt                   million tonnes of CO2
+peak_load_mw             highest hourly load
+peak_valley_mw           {before, after}: mean over days of highest - lowest net load, before and after regulation
+cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
+compile_s                compiling or loading the kernels
+peak_rss_mb              highest memory of the process
+file_mb                  size of the results file
+======================== ==========================================================================================
+
+What ``lower_bound`` certifies. Each window is a problem of its own: the state that the window before left (units on,
+stored energy), `window_h` hours of look-ahead. Its ``bound`` is proven: no schedule of that window from that state
+is cheaper. ``cost - bound`` is therefore the most that solving the window exactly could have saved, and the sum over
+windows the most that exact solutions of all of them, each from the state it was given, could have saved; look-ahead
+hours that are not kept count in full, twice for 48 h windows that keep 24 h, so the figure is on the safe side.
+It is not a bound on the best possible year: a plan that saw the whole year at once could be cheaper than that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from gridsim.results import ResultsReader
+
+# Keys that differ from one execution to the next: from /meta/run and the file itself, not kept in /summary.
+STABLE_RUN_KEYS = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
+
+
+def summarise(run: ResultsReader) -> dict[str, Any]:
+    """All keys of this module's table, as plain numbers and dicts of numbers."""
+    windows = run.table("windows")
+    total_cost = _sum(run, "cost/total")
+    techs = run.names("tech")
+    energy = run.array("dispatch/tech_p_mw").sum(axis=0) / 1e6
+    curtailed, available = _curtailment_by_tech(run)
+    curtailment_mwh = _sum(run, "curtailment/source_mw")
+    peak_valley = {k: _mean(run.array(f"peak_shaving/peak_valley_{k}_mw")) for k in ("before", "after")}
+    return {
+        "scenario": run.meta["scenario_name"],
+        "currency": run.currency,
+        "start": str(run.start),
+        "hours": run.hours,
+        "total_cost": total_cost,
+        "lower_bound": total_cost - float((windows["cost"] - windows["bound"]).sum()),
+        "gap_mean": _mean(windows["gap"].to_numpy()),
+        "gap_max": float(windows["gap"].max()),
+        "energy_twh": {tech: float(e) for tech, e in zip(techs, energy, strict=True)},
+        "unserved_mwh": _sum(run, "unserved/load_mw"),
+        "curtailment_mwh": curtailment_mwh,
+        "curtailment_rate": _ratio(curtailment_mwh, sum(available.values())),
+        "curtailment_mwh_by_tech": curtailed,
+        "curtailment_rate_by_tech": {tech: _ratio(curtailed[tech], available[tech]) for tech in curtailed},
+        "spill_mwh": _sum(run, "spill/bus_mw"),
+        "reserve_short_mwh": _sum(run, "reserve/up_short_mw") + _sum(run, "reserve/down_short_mw"),
+        "overload_mwh": _sum(run, "flow/branch_overload_mw") + _sum(run, "flow/interface_overload_mw"),
+        "starts": int(_sum(run, "commitment/start")),
+        "co2_mt": _sum(run, "carbon/tech_t") / 1e6,
+        "peak_load_mw": float(run.array("dispatch/load_mw").sum(axis=1).max(initial=0.0)),
+        "peak_valley_mw": peak_valley,
+        **{key: float(run.run.get(key, float("nan"))) for key in STABLE_RUN_KEYS if key != "file_mb"},
+        "file_mb": run.path.stat().st_size / 1e6,
+    }
+
+
+def _sum(run: ResultsReader, path: str) -> float:
+    return float(run.array(path).sum(dtype=np.float64))
+
+
+def _mean(values: Any) -> float:
+    return float(np.mean(values)) if len(values) else 0.0
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0.0 else 0.0
+
+
+def _curtailment_by_tech(run: ResultsReader) -> tuple[dict[str, float], dict[str, float]]:
+    """MWh curtailed and MWh available, of curtailable sources, by technology."""
+    sources = run.table("sources")
+    curtailed = run.array("curtailment/source_mw").sum(axis=0)
+    available = run.array("dispatch/source_available_mw").sum(axis=0)
+    ours = sources["curtailable"].to_numpy(dtype=bool)
+    tech = sources["tech"].to_numpy()
+    names = [t for t in run.names("tech") if (tech[ours] == t).any()]
+    sums = [{t: float(values[ours & (tech == t)].sum()) for t in names} for values in (curtailed, available)]
+    return sums[0], sums[1]
+
+
+def as_text(summary: dict[str, Any]) -> RenderableType:
+    """The summary for people: two tables of rich."""
+    from rich import box
+    from rich.columns import Columns
+    from rich.table import Table
+
+    money = summary["currency"]
+    facts = Table(box=box.SIMPLE, show_header=False, title=f"{summary['scenario']}: {summary['hours']:,} h")
+    facts.add_column()
+    facts.add_column(justify="right")
+    facts.add_column()
+    cost = summary["total_cost"]
+    rows: list[tuple[str, str, str]] = [
+        ("from", summary["start"].replace("T", " ") + ":00", ""),
+        ("total cost", f"{cost / 1e9:,.3f}", f"bn {money}"),
+        ("lower bound, by windows", f"{summary['lower_bound'] / 1e9:,.3f}", f"bn {money}"),
+        ("gap of a window, mean", f"{100 * summary['gap_mean']:.4f}", "%"),
+        ("gap of a window, worst", f"{100 * summary['gap_max']:.4f}", "%"),
+        ("highest load", f"{summary['peak_load_mw']:,.0f}", "MW"),
+        ("peak-valley, before regulation", f"{summary['peak_valley_mw']['before']:,.0f}", "MW"),
+        ("peak-valley, after regulation", f"{summary['peak_valley_mw']['after']:,.0f}", "MW"),
+        ("curtailed", f"{summary['curtailment_mwh'] / 1e3:,.1f}", "GWh"),
+        ("curtailment rate", f"{100 * summary['curtailment_rate']:.2f}", "%"),
+        ("unserved", f"{summary['unserved_mwh']:,.1f}", "MWh"),
+        ("spilled", f"{summary['spill_mwh']:,.1f}", "MWh"),
+        ("reserve short", f"{summary['reserve_short_mwh']:,.1f}", "MWh"),
+        ("overloads", f"{summary['overload_mwh']:,.1f}", "MWh"),
+        ("starts", f"{summary['starts']:,}", ""),
+        ("CO2", f"{summary['co2_mt']:,.2f}", "Mt"),
+        ("simulation, CPU", f"{summary['cpu_s']:,.1f}", "s"),
+        ("simulation, clock", f"{summary['wall_s']:,.1f}", "s"),
+        ("compilation", f"{summary['compile_s']:,.1f}", "s"),
+        ("memory, highest", f"{summary['peak_rss_mb']:,.0f}", "MB"),
+        ("file", f"{summary['file_mb']:,.1f}", "MB"),
+    ]
+    for row in rows:
+        facts.add_row(*row)
+    energy = Table(box=box.SIMPLE, title="energy and curtailment")
+    for name in ("technology", "TWh", "share", "curtailed"):
+        energy.add_column(name, justify="left" if name == "technology" else "right")
+    positive = sum(max(e, 0.0) for e in summary["energy_twh"].values())
+    for tech, twh in summary["energy_twh"].items():
+        rate = summary["curtailment_rate_by_tech"].get(tech)
+        share = f"{100 * twh / positive:.1f} %" if positive > 0.0 else ""
+        energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
+    return Columns([facts, energy], padding=(0, 4))

@@ -1,0 +1,493 @@
+"""From a pandapower net to electrical buses and branches: who is connected to whom, through which reactance.
+
+pandapower itself makes the branch list: this module runs the first half of ``pandapower.rundcpp`` (the conversion to
+pypower arrays) on a copy of the net and takes reactance, tap ratio, phase shift, merged buses (closed bus-bus switches) and
+open ends from there. Whatever branch pandapower knows, such as three-winding transformers (a star of three branches and one
+more bus), impedances or switches with an impedance, is then right by construction, and flows agree with ``rundcpp``.
+The arrays are private to pandapower (``net._ppc``, ``net._pd2ppc_lookups``; same layout in 3.1 to 3.5);
+tests compare the result with ``rundcpp``, so a change of layout is noticed.
+
+Several islands: the window problem has one power balance for all of them. Each island but the largest therefore gets
+one more bus without injections as its reference, joined to it by a branch of rating 0 (element "island_balance"). Its flow is
+the sum of the island's injections, so the ordinary branch limit keeps every island balanced.
+"""
+
+import copy
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gridsim.case import BRANCH_COLUMNS, BUS_COLUMNS, ElementNote
+from gridsim.errors import Problem
+from gridsim.kernels.jit import FloatArray
+from gridsim.kernels.network import BASE_MVA, label_islands
+from gridsim.nettable import NetTable, unique_names
+
+# pypower's columns of the branch and bus arrays (pandapower.pypower.idx_brch, idx_bus)
+_F_BUS, _T_BUS, _BR_X, _TAP, _SHIFT, _BR_STATUS = 0, 1, 3, 8, 9, 10
+_BUS_TYPE, _OUT = 1, 4
+
+BRANCH_BUSES = {
+    "line": ("from_bus", "to_bus"),
+    "trafo": ("hv_bus", "lv_bus"),
+    "trafo3w": ("hv_bus", "mv_bus", "lv_bus"),
+    "impedance": ("from_bus", "to_bus"),
+}
+# pandapower's converters from MATPOWER write such currents and powers for "no limit"
+_UNLIMITED_KA, _UNLIMITED_MVA = 9_999.0, 99_999.0
+_BALANCE_X_PU = 0.01
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Electrical buses and branches, and where each bus of the net went."""
+
+    buses: pd.DataFrame  # BUS_COLUMNS + island, reference
+    branches: pd.DataFrame  # BRANCH_COLUMNS
+    row_of_bus_id: dict[int, int]  # buses of the net that are in service and supplied
+    dead_bus_ids: frozenset[int]  # in service, but with no way to a reference
+    references: frozenset[tuple[str, int]]  # ext_grid and gen rows that fix an island's reference
+    notes: list[ElementNote]
+
+
+def check_tables(net: Any) -> list[Problem]:
+    """What would make the conversion fail or give nonsense: references to nowhere, reactances and ratings out of range."""
+    problems: list[Problem] = []
+    bus = NetTable(net, "bus")
+    known = set(bus.index)
+    if not known:
+        return [Problem("bus", "must have at least one row: the network is empty")]
+    bus.complain(problems, "vn_kv", ~(bus.number("vn_kv") > 0), "greater than 0 kV")
+    for element, columns in _bus_columns(net).items():
+        table = NetTable(net, element)
+        for column in columns:
+            values = table.number(column, -1)
+            bad = np.array([int(v) not in known for v in values], dtype=bool)
+            table.complain(problems, column, bad, "a bus of the network")
+    _check_lines(net, problems)
+    _check_transformers(net, problems)
+    impedance = NetTable(net, "impedance")
+    x = impedance.number("xft_pu")
+    bad = impedance.in_service() & ~(np.isfinite(x) & (x != 0))
+    impedance.complain(problems, "xft_pu", bad, "finite and not 0")
+    switch = NetTable(net, "switch")
+    for code, element in (("l", "line"), ("t", "trafo"), ("t3", "trafo3w"), ("b", "bus")):
+        rows_of = set(NetTable(net, element).index)
+        bad = np.array(
+            [
+                et == code and int(e) not in rows_of
+                for et, e in zip(switch.text("et"), switch.number("element", -1), strict=True)
+            ],
+            dtype=bool,
+        )
+        switch.complain(problems, "element", bad, f"a row of {element} where et is '{code}'")
+    if not _references(net):
+        problems.append(
+            Problem(
+                "ext_grid", "must have a row in service, or a gen must have slack=True: the network has no reference"
+            )
+        )
+    return problems
+
+
+def _bus_columns(net: Any) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for element in net:
+        frame = net[element]
+        if not isinstance(frame, pd.DataFrame) or element.startswith(("_", "res_")) or not len(frame):
+            continue
+        columns = tuple(c for c in ("bus", "from_bus", "to_bus", "hv_bus", "mv_bus", "lv_bus") if c in frame.columns)
+        if columns:
+            found[element] = columns
+    return found
+
+
+def _check_lines(net: Any, problems: list[Problem]) -> None:
+    line = NetTable(net, "line")
+    on = line.in_service()
+    line.complain(problems, "length_km", on & ~(line.number("length_km") > 0), "greater than 0 km")
+    x = line.number("x_ohm_per_km")
+    line.complain(problems, "x_ohm_per_km", on & ~((x > 0) & np.isfinite(x)), "greater than 0 ohm/km")
+    line.complain(problems, "parallel", line.number("parallel", 1) < 1, "at least 1 circuit")
+    line.complain(problems, "df", line.number("df", 1.0) < 0, "not negative")
+    _check_rating(line, "max_i_ka", "kA", problems)
+    _check_rating(line, "max_loading_percent", "%", problems)
+    _check_rating(line, "emergency_rating_mva", "MVA", problems)
+
+
+def _check_transformers(net: Any, problems: list[Problem]) -> None:
+    trafo = NetTable(net, "trafo")
+    on = trafo.in_service()
+    for column, unit in (("sn_mva", "MVA"), ("vn_hv_kv", "kV"), ("vn_lv_kv", "kV"), ("vk_percent", "%")):
+        trafo.complain(problems, column, on & ~(trafo.number(column) > 0), f"greater than 0 {unit}")
+    vk, vkr = trafo.number("vk_percent"), trafo.number("vkr_percent", 0.0)
+    trafo.complain(problems, "vkr_percent", on & (vkr >= vk), "less than vk_percent (there is no reactance left)")
+    trafo.complain(problems, "parallel", trafo.number("parallel", 1) < 1, "at least 1")
+    trafo.complain(problems, "df", on & ~(trafo.number("df", 1.0) > 0), "greater than 0")
+    _check_rating(trafo, "max_loading_percent", "%", problems)
+    _check_rating(trafo, "emergency_rating_mva", "MVA", problems)
+    trafo3w = NetTable(net, "trafo3w")
+    for side in ("hv", "mv", "lv"):
+        for column, unit in ((f"sn_{side}_mva", "MVA"), (f"vn_{side}_kv", "kV"), (f"vk_{side}_percent", "%")):
+            bad = trafo3w.in_service() & ~(trafo3w.number(column) > 0)
+            trafo3w.complain(problems, column, bad, f"greater than 0 {unit}")
+    _check_rating(trafo3w, "max_loading_percent", "%", problems)
+
+
+def _check_rating(table: NetTable, column: str, unit: str, problems: list[Problem]) -> None:
+    values = table.number(column, np.inf)
+    table.complain(problems, column, values < 0, f"greater than 0 {unit}, or absent for no limit")
+    zero = table.in_service() & (values == 0)
+    table.complain(problems, column, zero, f"greater than 0 {unit}, or absent for no limit, on an element in service")
+
+
+def _references(net: Any) -> list[tuple[str, int, int]]:
+    """(element, index, bus id) of everything that may be an island's reference, in order of preference."""
+    bus = NetTable(net, "bus")
+    on = dict(zip(bus.index, bus.in_service(), strict=True))
+    out = []
+    for element in ("ext_grid", "gen"):
+        table = NetTable(net, element)
+        fits = table.in_service() & (table.flag("slack", False) if element == "gen" else True)
+        for i in np.flatnonzero(fits):
+            bus_id = int(table.number("bus")[i])
+            if on.get(bus_id, False):
+                out.append((element, table.index[i], bus_id))
+    return out
+
+
+def build_topology(net: Any, overload_cost: float, balance_cost: float) -> tuple[Topology | None, list[Problem]]:
+    """Buses and branches of `net`, which `check_tables` has found usable.
+
+    Parameters
+    ----------
+    net : pandapowerNet, read only
+    overload_cost : float
+        Price of a branch's overload. [currency/MWh]
+    balance_cost : float
+        Price of breaking the balance of an island. [currency/MWh]
+
+    Returns
+    -------
+    (Topology, no problems) or (None, problems).
+    """
+    try:
+        work = _convert(net)
+    except Exception as error:  # pandapower raises whatever it meets: all of it is about the input
+        text = " ".join(str(error).split()) or type(error).__name__
+        return None, [Problem("network", f"must be one that pandapower can convert for a DC power flow: {text}")]
+    return _Reader(net, work, overload_cost, balance_cost).read()
+
+
+def _convert(net: Any) -> Any:
+    """A copy of `net` that carries pandapower's pypower arrays, as in rundcpp, without solving."""
+    from pandapower.auxiliary import _init_rundcpp_options
+    from pandapower.pd2ppc import _pd2ppc
+
+    work = copy.deepcopy(net)
+    logger = logging.getLogger("pandapower")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        _init_rundcpp_options(
+            work,
+            trafo_model="t",
+            trafo_loading="current",
+            recycle=None,
+            check_connectivity=True,
+            switch_rx_ratio=2,
+            trafo3w_losses="hv",
+        )
+        work._options["numba"] = False  # its bus merging in numba is compiled anew in every process: 1 s for nothing
+        work._pd2ppc_lookups = {k: np.array([], dtype=np.int64) for k in ("bus", "bus_dc", "ext_grid", "gen")}
+        work._pd2ppc_lookups |= {"branch": {}, "branch_dc": {}}
+        ppc, _ = _pd2ppc(work)
+        work._ppc = ppc
+    finally:
+        logger.setLevel(level)
+    return work
+
+
+class _Reader:
+    """Carries what the steps of `build_topology` share."""
+
+    def __init__(self, net: Any, work: Any, overload_cost: float, balance_cost: float):
+        self.net = net
+        self.overload_cost, self.balance_cost = overload_cost, balance_cost
+        self.ppc_branch = np.real(work._ppc["branch"]).astype(np.float64)
+        self.ppc_bus_type = np.real(work._ppc["bus"][:, _BUS_TYPE]).astype(np.int64)
+        self.lookups = work._pd2ppc_lookups
+        self.sn_mva = float(work.sn_mva)
+        self.impedance_switches = np.flatnonzero(np.asarray(work._impedance_bb_switches).astype(bool))
+        self.notes: list[ElementNote] = []
+        self.problems: list[Problem] = []
+        self.buses: list[dict[str, Any]] = []
+        self.branches: list[dict[str, Any]] = []
+        self.row_of_bus_id: dict[int, int] = {}
+        self.row_of_ppc: dict[int, int] = {}
+        self.dead: set[int] = set()
+
+    def read(self) -> tuple[Topology | None, list[Problem]]:
+        self._read_buses()
+        self._read_star_points()
+        for element in ("line", "trafo", "impedance"):
+            self._read_two_ended(element)
+        self._read_trafo3w()
+        self._read_switches()
+        if not self.buses:
+            return None, [Problem("bus", "must have at least one row in service that is connected to a reference")]
+        references = self._place_references()
+        buses = pd.DataFrame(self.buses)[[*BUS_COLUMNS, "island", "reference"]]
+        # columns by hand: a net of one bus has no branch
+        branches = pd.DataFrame(self.branches, columns=[*BRANCH_COLUMNS, "overload_cost"])
+        kinds = {"from_row": "int64", "to_row": "int64", "element_index": "int64", "circuits": "int64"}
+        kinds |= dict.fromkeys(("x_pu", "shift_deg", "rating_mw", "emergency_rating_mw", "overload_cost"), "float64")
+        branches = branches.astype(kinds)
+        for frame, key in ((buses, "bus_id"), (branches, "element_index")):
+            kind = ["bus"] * len(frame) if key == "bus_id" else list(frame["element"])
+            frame["name"] = unique_names(list(frame["name"]), kind, list(frame[key]))
+        if self.problems:
+            return None, self.problems
+        topology = Topology(
+            buses, branches, self.row_of_bus_id, frozenset(self.dead), frozenset(references), self.notes
+        )
+        return topology, []
+
+    # --- buses
+
+    def _read_buses(self) -> None:
+        bus = NetTable(self.net, "bus")
+        on, vn_kv, zone, geo = bus.in_service(), bus.number("vn_kv"), bus.text("zone"), bus.text("geo")
+        keeper: dict[int, int] = {}
+        for i in range(bus.n):
+            if not on[i]:
+                self.notes.append(bus.note(i, "ignored", "out of service"))
+                continue
+            ppc_bus = int(self.lookups["bus"][bus.index[i]])
+            if self.ppc_bus_type[ppc_bus] == _OUT:
+                self.dead.add(bus.index[i])
+                self.notes.append(bus.note(i, "ignored", "no way to a reference through branches in service"))
+                continue
+            if ppc_bus in keeper:
+                self.row_of_bus_id[bus.index[i]] = self.row_of_ppc[ppc_bus]
+                self.notes.append(bus.note(i, "merged", f"joined to bus {keeper[ppc_bus]} by a closed bus-bus switch"))
+                continue
+            keeper[ppc_bus] = bus.index[i]
+            row = len(self.buses)
+            self.row_of_ppc[ppc_bus] = row
+            self.row_of_bus_id[bus.index[i]] = row
+            lat_deg, lon_deg = read_geo(geo[i])
+            self.buses.append(_bus(bus.names[i], bus.index[i], zone[i], vn_kv[i], lat_deg, lon_deg))
+            self.notes.append(bus.note(i, "used", "electrical bus"))
+
+    def _read_star_points(self) -> None:
+        """The inner bus of each three-winding transformer; those of xwards carry no active power and are left out."""
+        trafo3w = NetTable(self.net, "trafo3w")
+        if not trafo3w.n:
+            return
+        hv = trafo3w.number("hv_bus").astype(np.int64)
+        for i, aux in enumerate(self.lookups["aux"]["trafo3w"]):
+            ppc_bus = int(self.lookups["bus"][aux])
+            if (
+                self.ppc_bus_type[ppc_bus] == _OUT
+                or not trafo3w.in_service()[i]
+                or int(hv[i]) not in self.row_of_bus_id
+            ):
+                continue
+            at = self.buses[self.row_of_bus_id[int(hv[i])]]
+            self.row_of_ppc[ppc_bus] = len(self.buses)
+            name = f"{trafo3w.names[i]} star point"
+            self.buses.append(_bus(name, -1, at["zone"], at["vn_kv"], at["lat_deg"], at["lon_deg"]))
+
+    # --- branches
+
+    def _append(
+        self, name: str, element: str, index: int, ppc_row: int, rating: float, emergency: float, n: int
+    ) -> str:
+        """Add the branch of one pypower row; the reason if it carries nothing, else ''."""
+        values = self.ppc_branch[ppc_row]
+        if values[_BR_STATUS] == 0:
+            return "out of service, or a bus at its end is"
+        begin, end = int(values[_F_BUS]), int(values[_T_BUS])
+        if begin == end:
+            return "both ends are one electrical bus (closed bus-bus switches)"
+        if self.ppc_bus_type[begin] == _OUT or self.ppc_bus_type[end] == _OUT:
+            return "no way to a reference"
+        if begin not in self.row_of_ppc or end not in self.row_of_ppc:
+            return "open at one end (switch, or bus out of service): carries no active power"
+        tap = values[_TAP] if values[_TAP] != 0 else 1.0
+        x_pu = values[_BR_X] * tap * BASE_MVA / self.sn_mva
+        if not np.isfinite(x_pu) or x_pu == 0:
+            self.problems.append(
+                Problem(
+                    element, f"must have a reactance that is finite and not 0: {element} {index} '{name}' has {x_pu}"
+                )
+            )
+            return "no reactance"
+        self.branches.append(
+            {
+                "name": name,
+                "element": element,
+                "element_index": index,
+                "from_row": self.row_of_ppc[begin],
+                "to_row": self.row_of_ppc[end],
+                "x_pu": x_pu,
+                "shift_deg": values[_SHIFT],
+                "rating_mw": rating,
+                "emergency_rating_mw": emergency,
+                "circuits": n,
+                "overload_cost": self.overload_cost,
+            }
+        )
+        return ""
+
+    def _read_two_ended(self, element: str) -> None:
+        table = NetTable(self.net, element)
+        if not table.n:
+            return
+        rating, source = self._ratings(table)
+        emergency = table.number("emergency_rating_mva", rating)
+        low = table.in_service() & (emergency < rating * (1 - 1e-9))
+        allowed = "at least the continuous rating"
+        said = [f"{e:.6g} MVA, rated {r:.6g} MVA" for e, r in zip(emergency, rating, strict=True)]
+        table.complain(self.problems, "emergency_rating_mva", low, allowed, said)
+        circuits = table.whole("parallel", 1)
+        first = self.lookups["branch"][element][0]
+        on = table.in_service()
+        for i in range(table.n):
+            why = "out of service"
+            if on[i]:
+                why = self._append(
+                    table.names[i], element, table.index[i], first + i, rating[i], emergency[i], int(circuits[i])
+                )
+            fate = "ignored" if why else "used"
+            self.notes.append(table.note(i, fate, why or f"branch, {source[i]}"))
+
+    def _ratings(self, table: NetTable) -> tuple[FloatArray, list[str]]:
+        """Continuous rating of every row and where it comes from. [MW at 1 p.u. voltage and unit power factor]"""
+        loading = table.number("max_loading_percent", 100.0) / 100.0
+        if table.element == "line":
+            vn_kv = self.net.bus["vn_kv"].reindex(table.frame["from_bus"]).to_numpy(dtype=np.float64)
+            i_ka = table.number("max_i_ka", np.inf)
+            unlimited = ~(i_ka < _UNLIMITED_KA)
+            rating = np.sqrt(3.0) * vn_kv * i_ka * table.number("df", 1.0) * table.number("parallel", 1.0) * loading
+            said = "rated by max_i_ka"
+        elif table.element == "trafo":
+            sn_mva = table.number("sn_mva", np.inf)
+            unlimited = ~(sn_mva < _UNLIMITED_MVA)
+            rating = sn_mva * table.number("df", 1.0) * table.number("parallel", 1.0) * loading
+            said = "rated by sn_mva"
+        else:  # sn_mva of an impedance is the base of its p.u. values, not a limit
+            rating, unlimited, said = np.full(table.n, np.inf), np.ones(table.n, dtype=bool), ""
+        rating = np.where(unlimited, np.inf, rating)
+        return rating, ["no limit" if u else said for u in unlimited]
+
+    def _read_trafo3w(self) -> None:
+        table = NetTable(self.net, "trafo3w")
+        if not table.n:
+            return
+        first = self.lookups["branch"]["trafo3w"][0]
+        loading = table.number("max_loading_percent", 100.0) / 100.0
+        on = table.in_service()
+        for i in range(table.n):
+            whys = []
+            for k, side in enumerate(("hv", "mv", "lv")):
+                sn_mva = table.number(f"sn_{side}_mva", np.inf)[i]
+                rating = np.inf if not sn_mva < _UNLIMITED_MVA else sn_mva * loading[i]
+                ppc_row = first + k * table.n + i  # pandapower lists all hv sides, then all mv, then all lv
+                name = f"{table.names[i]} {side}"
+                if on[i]:
+                    whys.append(self._append(name, "trafo3w", table.index[i], ppc_row, rating, rating, 1))
+            if not on[i]:
+                self.notes.append(table.note(i, "ignored", "out of service"))
+            elif all(whys):
+                self.notes.append(table.note(i, "ignored", whys[0]))
+            else:
+                self.notes.append(table.note(i, "used", "three branches from a star point, rated by sn_*_mva"))
+
+    def _read_switches(self) -> None:
+        table = NetTable(self.net, "switch")
+        closed, et = table.flag("closed", True), table.text("et")
+        in_ka = table.number("in_ka", np.inf)
+        rank = {int(i): k for k, i in enumerate(self.impedance_switches)}
+        for i in range(table.n):
+            if not closed[i]:
+                self.notes.append(table.note(i, "merged", "open: what it opens carries no active power"))
+            elif et[i] != "b":
+                self.notes.append(table.note(i, "merged", "closed: no effect"))
+            elif i in rank:
+                vn_kv = float(self.net.bus.at[table.frame["bus"].iloc[i], "vn_kv"])
+                rating = np.sqrt(3.0) * vn_kv * in_ka[i] if in_ka[i] > 0 else np.inf
+                ppc_row = self.lookups["branch"]["switch"][0] + rank[i]
+                why = self._append(table.names[i], "switch", table.index[i], ppc_row, rating, rating, 1)
+                self.notes.append(table.note(i, "ignored" if why else "used", why or "branch with an impedance"))
+            else:
+                self.notes.append(table.note(i, "merged", "closed: its two buses are one"))
+
+    # --- references
+
+    def _place_references(self) -> set[tuple[str, int]]:
+        """Number the islands, give each one reference, and all but the largest a balance branch."""
+        begins = np.array([b["from_row"] for b in self.branches], dtype=np.int64)
+        ends = np.array([b["to_row"] for b in self.branches], dtype=np.int64)
+        island = label_islands(begins, ends, len(self.buses))
+        size = np.bincount(island)
+        chosen: dict[int, tuple[str, int, int]] = {}
+        for element, index, bus_id in _references(self.net):
+            row = self.row_of_bus_id[bus_id]
+            chosen.setdefault(int(island[row]), (element, index, row))
+        for row, bus in enumerate(self.buses):
+            bus["island"], bus["reference"] = int(island[row]), False
+        main = int(np.argmax(size))
+        for k in range(size.size):
+            if k not in chosen:  # pandapower took the island for supplied, so it has a reference that we do not know
+                first = self.buses[int(np.flatnonzero(island == k)[0])]
+                self.problems.append(
+                    Problem(
+                        "bus", f"must be in an island with an ext_grid or a slack gen: bus {first['bus_id']} is not"
+                    )
+                )
+                continue
+            _, _, row = chosen[k]
+            at = self.buses[row]
+            if k == main:
+                at["reference"] = True
+                continue
+            name = f"balance of the island of {at['name']}"
+            virtual = _bus(name, -1, at["zone"], at["vn_kv"], at["lat_deg"], at["lon_deg"])
+            self.buses.append({**virtual, "island": k, "reference": True})
+            self.branches.append(
+                {
+                    "name": name,
+                    "element": "island_balance",
+                    "element_index": k,
+                    "from_row": row,
+                    "to_row": len(self.buses) - 1,
+                    "x_pu": _BALANCE_X_PU,
+                    "shift_deg": 0.0,
+                    "rating_mw": 0.0,
+                    "emergency_rating_mw": 0.0,
+                    "circuits": 1,
+                    "overload_cost": self.balance_cost,
+                }
+            )
+        return {(element, index) for element, index, _ in chosen.values()}
+
+
+def _bus(name: str, bus_id: int, zone: str, vn_kv: float, lat_deg: float, lon_deg: float) -> dict[str, Any]:
+    return {"name": name, "bus_id": bus_id, "zone": zone, "vn_kv": vn_kv, "lat_deg": lat_deg, "lon_deg": lon_deg}
+
+
+def read_geo(text: str) -> tuple[float, float]:
+    """Latitude and longitude of a GeoJSON point, (NaN, NaN) for anything else, also for drawing coordinates. [deg]"""
+    try:
+        lon_deg, lat_deg = (float(v) for v in json.loads(text)["coordinates"][:2])
+    except (ValueError, KeyError, TypeError):
+        return np.nan, np.nan
+    if abs(lat_deg) > 90 or abs(lon_deg) > 180:
+        return np.nan, np.nan
+    return lat_deg, lon_deg

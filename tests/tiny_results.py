@@ -1,0 +1,354 @@
+"""A results file made by hand: three buses, a wind farm, an import, two groups of units, a store, a DC link.
+
+Everything is worked out here in plain numpy, by formulas of its own, so that the audit and the pictures have a
+file that is right and can be broken on purpose. Each slack (shed, spill, short, overload) is used at least once.
+"""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandapower as pp
+import pandas as pd
+
+TECHS = ("coal", "gas", "wind_onshore", "import", "battery")
+SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
+PENALTY = {"shed": 20_000.0, "spill": 500.0, "reserve_short": 3_000.0, "overload": 5_000.0}
+VN_KV, LENGTH_KM, X_OHM_PER_KM = 500.0, (50.0, 70.0, 60.0), 0.3
+
+
+def tiny_net() -> Any:
+    """The pandapower net of the file."""
+    net = pp.create_empty_network(name="tiny", sn_mva=100.0)
+    for k in range(3):
+        pp.create_bus(net, VN_KV, name=f"bus {k}", zone=f"zone {k}")
+    for k, (i, j) in enumerate(((0, 1), (1, 2), (0, 2))):
+        pp.create_line_from_parameters(
+            net, i, j, LENGTH_KM[k], 0.02, X_OHM_PER_KM, 10.0, 0.25, name=f"line {k}", parallel=1
+        )
+    pp.create_gen(net, 0, 300.0, min_p_mw=160.0, max_p_mw=400.0, name="coal plant", slack=True)
+    pp.create_gen(net, 1, 50.0, min_p_mw=30.0, max_p_mw=100.0, name="gas plant")
+    pp.create_sgen(net, 0, 100.0, min_p_mw=0.0, max_p_mw=150.0, name="wind farm")
+    pp.create_sgen(net, 2, 100.0, name="import")
+    net.sgen["band_down"] = [np.nan, 0.1]
+    pp.create_storage(net, 2, 0.0, 100.0, name="battery", max_p_mw=20.0, min_p_mw=-20.0)
+    for bus, p_mw in ((1, 300.0), (2, 200.0)):
+        pp.create_load(net, bus, p_mw, name=f"load {bus}")
+    pp.create_dcline(net, 0, 2, 0.0, 0.0, 0.0, 1.0, 1.0, name="link", max_p_mw=40.0)
+    net["interface"] = pd.DataFrame({"name": ["section"], "limit_mw": [150.0], "reverse_limit_mw": [150.0]})
+    net["interface_member"] = pd.DataFrame(
+        {
+            "interface": ["section", "section"],
+            "element": ["line", "dcline"],
+            "element_index": [2, 0],
+            "weight": [1.0, 1.0],
+        }
+    )
+    return net
+
+
+def tables() -> dict[str, dict[str, Any]]:
+    return {
+        "buses": {
+            "name": ["bus 0", "bus 1", "bus 2"],
+            "bus_id": [0, 1, 2],
+            "zone": ["north", "north", "south"],
+            "vn_kv": [VN_KV] * 3,
+            "lat_deg": [33.0, 32.5, 31.9],
+            "lon_deg": [119.0, 120.0, 119.5],
+        },
+        "units": {
+            "name": ["coal plant", "gas plant"],
+            "element": ["gen", "gen"],
+            "element_index": [0, 1],
+            "bus_row": [0, 1],
+            "zone": ["north", "north"],
+            "tech": ["coal", "gas"],
+            "fuel": ["coal", "gas"],
+            "units": [2, 1],
+            "p_min_mw": [80.0, 30.0],
+            "p_max_mw": [200.0, 100.0],
+            "min_up_h": [4, 3],
+            "min_down_h": [4, 2],
+            "start_cost": [400_000.0, 50_000.0],
+            "no_load_cost": [5_000.0, 2_000.0],
+            "co2_t_per_mwh": [0.8, 0.36],
+            "co2_no_load_t_per_h": [4.0, 1.0],
+            "must_run": [True, False],
+            "reserve_up": [True, True],
+            "reserve_down": [True, False],
+            "initial_on": [2, 0],
+            "min_cost": [310.0, 620.0],
+        },
+        "sources": {
+            "name": ["wind farm", "import"],
+            "element": ["sgen", "sgen"],
+            "element_index": [0, 1],
+            "bus_row": [0, 2],
+            "zone": ["north", "south"],
+            "tech": ["wind_onshore", "import"],
+            "p_nom_mw": [150.0, 120.0],
+            "cost": [0.0, 280.0],
+            "ramp_mw_per_h": [np.inf, 12.0],
+            "curtailable": [True, False],
+            "reserve_up": [True, False],
+            "reserve_down": [False, False],
+            "co2_t_per_mwh": [0.0, 0.1],
+        },
+        "stores": {
+            "name": ["battery"],
+            "element": ["storage"],
+            "element_index": [0],
+            "bus_row": [2],
+            "zone": ["south"],
+            "tech": ["battery"],
+            "p_charge_max_mw": [20.0],
+            "p_discharge_max_mw": [20.0],
+            "e_min_mwh": [5.0],
+            "e_max_mwh": [100.0],
+            "e_start_mwh": [50.0],
+            "eta_charge": [0.95],
+            "eta_discharge": [0.93],
+            "loss_per_h": [0.001],
+            "charge_cost": [10.0],
+            "discharge_cost": [20.0],
+            "end_rule": ["value"],
+            "e_end_mwh": [0.0],
+            "end_value": [300.0],
+        },
+        "loads": {
+            "name": ["load 1", "load 2"],
+            "element": ["load", "load"],
+            "element_index": [0, 1],
+            "bus_row": [1, 2],
+            "zone": ["north", "south"],
+        },
+        "branches": {
+            "name": ["line 0", "line 1", "line 2"],
+            "element": ["line"] * 3,
+            "element_index": [0, 1, 2],
+            "from_row": [0, 1, 0],
+            "to_row": [1, 2, 2],
+            "x_pu": [X_OHM_PER_KM * km * 100.0 / VN_KV**2 for km in LENGTH_KM],
+            "shift_deg": [0.0] * 3,
+            "rating_mw": [190.0, np.sqrt(3.0) * 0.25 * VN_KV, np.sqrt(3.0) * 0.25 * VN_KV],
+            "emergency_rating_mw": [240.0] * 3,
+            "circuits": [1, 1, 1],
+        },
+        "links": {
+            "name": ["link"],
+            "element": ["dcline"],
+            "element_index": [0],
+            "from_row": [0],
+            "to_row": [2],
+            "p_min_mw": [0.0],
+            "p_max_mw": [40.0],
+        },
+        "interfaces": {"name": ["section"], "limit_mw": [150.0], "reverse_limit_mw": [150.0]},
+    }
+
+
+def series(hours: int) -> dict[str, np.ndarray]:
+    """Every dataset of the file by its path."""
+    t = np.arange(hours)
+    day = 2.0 * np.pi * t / 24.0
+    frame = {name: pd.DataFrame(columns) for name, columns in tables().items()}
+    unit, source, store, branch = frame["units"], frame["sources"], frame["stores"], frame["branches"]
+    load = np.stack([300.0 + 40.0 * np.sin(day - 1.0), 200.0 + 20.0 * np.sin(day)], axis=1)
+    unserved = np.zeros_like(load)
+    unserved[3::24, 0] = 5.0
+    spill = np.zeros((hours, 3))
+    spill[4::24, 0] = 2.0
+    gas_on = ((t % 6 >= 1) & (t % 6 <= 4)).astype(int)
+    on = np.stack([np.full(hours, 2), gas_on], axis=1)
+    before = np.vstack([[2, 0], on[:-1]])
+    available = np.tile([2, 1], (hours, 1))
+    wind_available = 75.0 + 60.0 * np.sin(day * 2.3 + 0.4)
+    cut = np.where(t % 5 == 2, np.minimum(10.0, wind_available), 0.0)
+    schedule = 100.0 + 20.0 * np.sin(day)
+    source_available = np.stack([wind_available, schedule], axis=1)
+    source_p = np.stack([wind_available - cut, schedule - 3.0], axis=1)
+    charge = np.where(t % 6 < 2, 10.0, 0.0)
+    discharge = np.where(t % 6 == 3, 12.0, 0.0)
+    e, stored = np.empty(hours), 50.0
+    for k in range(hours):
+        stored = 0.999 * stored + 0.95 * charge[k] - discharge[k] / 0.93
+        e[k] = stored
+    link = 15.0 + 10.0 * np.cos(day)
+    gas = 50.0 * gas_on
+    others = source_p.sum(1) + gas + discharge - charge + unserved.sum(1) - spill.sum(1)
+    unit_p = np.stack([load.sum(1) - others, gas], axis=1)
+
+    injection = -spill.copy()
+    injection[:, 0] += unit_p[:, 0] + source_p[:, 0] - link
+    injection[:, 1] += unit_p[:, 1] - load[:, 0] + unserved[:, 0]
+    injection[:, 2] += source_p[:, 1] - load[:, 1] + unserved[:, 1] + discharge - charge + link
+    flow = dense_flows(branch, injection)
+    section = flow[:, 2] + link
+    branch_over = np.maximum(np.abs(flow) - branch["rating_mw"].to_numpy(), 0.0)
+    section_over = np.maximum(np.abs(section) - 150.0, 0.0)
+
+    room_up = on @ unit["p_max_mw"].to_numpy() - unit_p.sum(1) + cut
+    room_down = unit_p[:, 0] - 160.0
+    required = {"up": np.full(hours, 160.0), "down": np.full(hours, 90.0)}
+    provided = {side: np.minimum(room, required[side]) for side, room in (("up", room_up), ("down", room_down))}
+    short = {side: required[side] - provided[side] for side in required}
+
+    coal_left = unit_p[:, 0] - 160.0
+    energy = 160.0 * 310.0 + np.minimum(coal_left, 160.0) * 300.0 + np.maximum(coal_left - 160.0, 0.0) * 350.0
+    energy = energy + gas_on * (30.0 * 620.0 + 20.0 * 600.0) + 280.0 * source_p[:, 1]
+    starts, stops = np.maximum(on - before, 0), np.maximum(before - on, 0)
+    cost = {
+        "energy": energy,
+        "no_load": on @ unit["no_load_cost"].to_numpy(),
+        "start": starts @ unit["start_cost"].to_numpy(),
+        "wear": 10.0 * charge + 20.0 * discharge,
+        "shed": PENALTY["shed"] * unserved.sum(1),
+        "spill": PENALTY["spill"] * spill.sum(1),
+        "reserve_short": PENALTY["reserve_short"] * (short["up"] + short["down"]),
+        "overload": PENALTY["overload"] * (branch_over.sum(1) + section_over),
+    }
+    cost["total"] = np.sum(list(cost.values()), axis=0)
+    tech_p = np.stack([unit_p[:, 0], gas, source_p[:, 0], source_p[:, 1], discharge - charge], axis=1)
+    tech_t = np.zeros_like(tech_p)
+    tech_t[:, 0], tech_t[:, 1] = 0.8 * unit_p[:, 0] + 8.0, 0.36 * gas + gas_on
+    tech_t[:, 3] = 0.1 * source_p[:, 1]
+    curtailed = np.stack([cut, np.zeros(hours)], axis=1)
+    system = curtailed * np.where(t % 2 == 0, 0.75, 0.0)[:, None]
+    regulation = np.zeros((hours, len(SUPPLIERS)))
+    regulation[:, 0] = np.minimum(unit_p[:, 0] - 320.0, 0.0)
+    regulation[:, 1], regulation[:, 3] = gas, discharge - charge
+    net_load = load.sum(1) - source_p[:, 0]
+    days = -(-hours // 24)
+    return {
+        "dispatch/unit_p_mw": unit_p,
+        "dispatch/source_p_mw": source_p,
+        "dispatch/source_available_mw": source_available,
+        "dispatch/source_min_mw": np.stack([np.zeros(hours), 0.9 * schedule], axis=1),
+        "dispatch/load_mw": load,
+        "dispatch/link_p_mw": link[:, None],
+        "dispatch/tech_p_mw": tech_p,
+        "commitment/on": on.astype(np.int16),
+        "commitment/start": starts.astype(np.int16),
+        "commitment/stop": stops.astype(np.int16),
+        "commitment/available": available.astype(np.int16),
+        "storage/charge_mw": charge[:, None].astype(np.float32),
+        "storage/discharge_mw": discharge[:, None].astype(np.float32),
+        "storage/e_mwh": e[:, None],
+        "flow/branch_p_mw": flow.astype(np.float32),
+        "flow/interface_p_mw": section[:, None].astype(np.float32),
+        "flow/branch_overload_mw": branch_over,
+        "flow/interface_overload_mw": section_over[:, None],
+        "price/energy": (350.0 + 50.0 * np.sin(day)).astype(np.float32),
+        "price/reserve_up": np.zeros(hours, np.float32),
+        "price/reserve_down": np.zeros(hours, np.float32),
+        "price/bus": np.tile((350.0 + 50.0 * np.sin(day))[:, None], (1, 3)).astype(np.float32),
+        "curtailment/source_mw": curtailed,
+        "curtailment/system_mw": system,
+        "curtailment/network_mw": curtailed - system,
+        "unserved/load_mw": unserved,
+        "spill/bus_mw": spill,
+        **{f"reserve/{side}_required_mw": required[side] for side in required},
+        **{f"reserve/{side}_provided_mw": provided[side] for side in required},
+        **{f"reserve/{side}_short_mw": short[side] for side in required},
+        "peak_shaving/load_mw": load.sum(1),
+        "peak_shaving/net_load_mw": net_load,
+        "peak_shaving/regulation_mw": regulation,
+        "peak_shaving/up_margin_mw": room_up,
+        "peak_shaving/down_margin_mw": room_down,
+        "peak_shaving/peak_valley_before_mw": by_day(net_load, days),
+        "peak_shaving/peak_valley_after_mw": by_day(net_load - regulation.sum(1), days),
+        "carbon/tech_t": tech_t,
+        **{f"cost/{part}": value for part, value in cost.items()},
+        "windows/first_hour": np.arange(0, hours, 24),
+        "windows/hours": np.minimum(24, hours - np.arange(0, hours, 24)),
+        "windows/cost": np.full(days, 1e6),
+        "windows/bound": np.full(days, 0.999e6),
+        "windows/gap": np.linspace(0.0005, 0.0015, days),
+        "units/seg_mw": np.array([[80.0, 40.0], [70.0, 0.0]]),
+        "units/seg_cost": np.array([[300.0, 350.0], [600.0, 0.0]]),
+    }
+
+
+def dense_flows(branch: pd.DataFrame, injection: np.ndarray) -> np.ndarray:
+    """DC flows by the pseudo-inverse of the whole susceptance matrix."""
+    n, nbr = injection.shape[1], len(branch)
+    incidence = np.zeros((nbr, n))
+    incidence[np.arange(nbr), branch["from_row"]] = 1.0
+    incidence[np.arange(nbr), branch["to_row"]] = -1.0
+    b = 1.0 / branch["x_pu"].to_numpy()
+    return injection @ (b[:, None] * incidence @ np.linalg.pinv(incidence.T @ (b[:, None] * incidence))).T
+
+
+def by_day(x: np.ndarray, days: int) -> np.ndarray:
+    return np.array([np.ptp(x[24 * k : 24 * k + 24]) for k in range(days)])
+
+
+def summary(data: dict[str, np.ndarray]) -> dict[str, Any]:
+    hours = len(data["cost/total"])
+    wind = data["dispatch/source_available_mw"][:, 0].sum()
+    energy = data["dispatch/tech_p_mw"].sum(0) / 1e6
+    return {
+        "hours": hours,
+        "total_cost": data["cost/total"].sum(),
+        "gap_mean": data["windows/gap"].mean(),
+        "gap_max": data["windows/gap"].max(),
+        "energy_twh": json.dumps(dict(zip(TECHS, energy.tolist(), strict=True))),
+        "unserved_mwh": data["unserved/load_mw"].sum(),
+        "curtailment_mwh": data["curtailment/source_mw"].sum(),
+        "curtailment_rate": data["curtailment/source_mw"].sum() / wind,
+        "spill_mwh": data["spill/bus_mw"].sum(),
+        "reserve_short_mwh": data["reserve/up_short_mw"].sum() + data["reserve/down_short_mw"].sum(),
+        "overload_mwh": data["flow/branch_overload_mw"].sum() + data["flow/interface_overload_mw"].sum(),
+        "starts": int(data["commitment/start"].sum()),
+        "co2_mt": data["carbon/tech_t"].sum() / 1e6,
+        "peak_load_mw": data["dispatch/load_mw"].sum(1).max(),
+    }
+
+
+def write_tiny(path: Path, hours: int = 6, start: str = "2024-03-01T00") -> Path:
+    """Write the file and return its path."""
+    data = series(hours)
+    with h5py.File(path, "w") as file:
+        write_meta(file, hours, start, net_json=pp.to_json(tiny_net()))
+        write_tables(file, tables())
+        for name, values in data.items():
+            file[name] = values
+        file["tech"] = np.array(TECHS, dtype="S")
+        file["supplier"] = np.array(SUPPLIERS, dtype="S")
+        for name, value in summary(data).items():
+            file.require_group("summary").attrs[name] = value
+    return path
+
+
+def write_meta(file: h5py.File, hours: int, start: str, net_json: str, scenario_name: str = "tiny") -> None:
+    meta = file.create_group("meta")
+    meta.attrs.update(
+        {
+            "format": "gridsim",
+            "format_version": "1.0",
+            "scenario_name": scenario_name,
+            "currency": "CNY",
+            "utc_offset_h": 8.0,
+            "start": start,
+            "hours": hours,
+            "window_h": 48,
+            "step_h": 24,
+            **{f"penalty_{name}": value for name, value in PENALTY.items()},
+        }
+    )
+    if net_json:
+        meta["net_json"] = np.frombuffer(gzip.compress(net_json.encode()), dtype=np.uint8)
+
+
+def write_tables(file: h5py.File, frames: dict[str, dict[str, Any]]) -> None:
+    """One dataset a column, strings as fixed-length UTF-8."""
+    for name, columns in frames.items():
+        for key, values in columns.items():
+            array = np.asarray(values)
+            if array.dtype.kind in "UO":
+                array = np.char.encode(array.astype(str), "utf-8")
+            file[f"{name}/{key}"] = array
