@@ -125,6 +125,11 @@ def layout(T: int, nu: int, nk: int, nr: int, ns: int, nb: int, nm: int, nc: int
     return Layout(T, nu, nk, nr, ns, nb, nm, nc, *offsets)
 
 
+def _own(value: FloatArray) -> FloatArray:
+    """A writable C-contiguous copy: a read-only or strided array would compile every kernel a second time."""
+    return np.array(value, order="C")
+
+
 def _same(*keys: FloatArray) -> IntArray:
     """Number the distinct columns of the stacked keys."""
     stacked = np.vstack([np.atleast_2d(k) for k in keys])
@@ -228,6 +233,7 @@ def lay_out(problem: Problem, rows: Rows) -> tuple[Layout, Window, Merge]:
         chain_ptr=np.append(starts, order.size).astype(np.int64),
         chain_col=chain_col.astype(np.int64),
     )
+    window = Window(*(_own(value) for value in window))
     return layout(T, nu, nk, nr, ns, nb, nm, nc), window, Merge(merged, boxes.lo, width)
 
 

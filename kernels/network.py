@@ -97,7 +97,7 @@ def ptdf(
     from_row, to_row : (nbr,) int64, read only
         Buses of each branch. Parallel circuits may be one branch (x / circuits) or several: the sum is the same.
     x_pu : (nbr,) float64, read only
-        Series reactance, > 0 for lines; one winding of a three-winding transformer may be below 0, none may be 0. [p.u.]
+        Series reactance, > 0 for lines; a winding of a three-winding transformer may be below 0, none may be 0. [p.u.]
     nb : int
         Number of buses.
     reference_row : (n_islands,) int64, read only
@@ -113,7 +113,7 @@ def ptdf(
 
 
 def _ptdf(angles: _Angles, nb: int, branches: IntArray | None) -> FloatArray:
-    # The matrix is symmetric, so rows of H are solutions for rows of diag(b) A: one solve per branch wanted, not per bus.
+    # The matrix is symmetric, so rows of H are solutions for rows of diag(b) A: one solve per branch, not per bus.
     wanted = np.arange(angles.flow.shape[0]) if branches is None else branches
     out = np.zeros((wanted.size, nb))
     if angles.lu is None:

@@ -195,13 +195,13 @@ def paths(lay: Layout, win: Window) -> tuple[FloatArray, FloatArray, list[str]]:
     column, lost = np.empty(lay.T), []
     for r in range(lay.nr):
         limit = np.full(lay.T, win.ramp_limit[r])
-        lo, hi = np.ascontiguousarray(win.ramp_lo[:, r]), np.ascontiguousarray(win.ramp_hi[:, r])
+        lo, hi = np.array(win.ramp_lo[:, r]), np.array(win.ramp_hi[:, r])
         if not interior_path(lo, hi, win.ramp_p0[r], 1.0, limit, limit, column):
             lost.append(f"ramped source {r}: no path between its bounds keeps its ramp limit")
         p[:, r] = column
     for i in range(lay.ns):
         fall, rise = win.discharge_max[:, i] / win.eta_d[i], win.charge_max[:, i] * win.eta_c[i]
-        lo, hi = np.ascontiguousarray(win.e_lo[:, i]), np.ascontiguousarray(win.e_hi[:, i])
+        lo, hi = np.array(win.e_lo[:, i]), np.array(win.e_hi[:, i])
         if not interior_path(lo, hi, win.e0[i], win.keep[i], fall, rise, column):
             lost.append(f"store {i}: no path of its energy keeps its bounds")
         e[:, i] = column

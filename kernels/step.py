@@ -64,7 +64,8 @@ class Fleet(NamedTuple):
     interface_weight: FloatArray  # (nif, nbr + nlk)
     limit: FloatArray  # (nbr + nif,) forward; inf where not limited
     back_limit: FloatArray
-    penalties: FloatArray  # shed, spill, reserve_short, overload
+    overload_cost: FloatArray  # (nbr + nif,) currency/MWh
+    penalties: FloatArray  # shed, spill, reserve_short
 
 
 class Hour(NamedTuple):
@@ -282,7 +283,7 @@ def account(f, h, t, e_before):
     for j in range(f.limit.size):
         over = max(h.flow[t, j] - f.limit[j], -h.flow[t, j] - f.back_limit[j])
         if over > DUST_MW:
-            cost[7] += f.penalties[3] * over
+            cost[7] += f.overload_cost[j] * over
 
 
 @kernel

@@ -96,7 +96,7 @@ COLUMNS: tuple[Column, ...] = (
     *_machines("curtailable", "bool", "", False, "output below what is available counts as curtailment"),
     *_machines("profile", "str", "", "", "series that drives the row: available power, schedule or units available"),
     *_machines("profile_share", "float", "1", 1.0, "share of a series in MW; 1 for series in p.u.", low=0, high=1),
-    *_machines("band_down", "float", "1", NAN, "how far below its schedule the row may go; NaN: see text", low=0, high=1),
+    *_machines("band_down", "float", "1", NAN, "how far below its schedule it may go; NaN: not at all", low=0, high=1),
     *_each(("load",), "profile", "str", "", "", "series of the consumption"),
     *_each(("load",), "profile_share", "float", "1", 1.0, "share of the series this row takes", low=0, high=1),
     Column("storage", "tech", "str", "", "battery", "technology"),
@@ -107,7 +107,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("storage", "charge_cost", "float", "currency/MWh", 0.0, "wear, at the terminals", low=0),
     Column("storage", "discharge_cost", "float", "currency/MWh", 0.0, "wear, at the terminals", low=0),
     Column("storage", "end_rule", "str", "", "fixed", "what is asked at the end of a window", choices=END_RULES),
-    Column("storage", "e_end_mwh", "float", "MWh", NAN, "end_rule fixed: at least so much; NaN: as at the start", low=0),
+    Column("storage", "e_end_mwh", "float", "MWh", NAN, "end_rule fixed: at least this; NaN: as at the start", low=0),
     Column("storage", "end_value", "float", "currency/MWh", 0.0, "end_rule value: worth of what is left"),
     *_each(("line", "trafo"), "emergency_rating_mva", "float", "MVA", NAN, "short-time rating of the row", low=0),
     Column("dcline", "min_p_mw", "float", "MW", 0.0, "least transfer; negative: both ways"),
@@ -115,7 +115,9 @@ COLUMNS: tuple[Column, ...] = (
 )
 ELEMENTS = tuple(dict.fromkeys(column.element for column in COLUMNS))
 
-_UNIT_WORDS = frozenset("h hour hours mw mwh mva kw pu percent mvar per eur cny t ton tons".split())
+_UNIT_WORDS = frozenset(
+    ("h", "hour", "hours", "mw", "mwh", "mva", "kw", "pu", "percent", "mvar", "per", "eur", "cny", "t", "ton", "tons")
+)
 _SIMILAR = 0.82  # share of common letters above which a name is taken for a typo
 _SHOWN = 3
 

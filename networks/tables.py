@@ -54,7 +54,7 @@ def read_table(name: str) -> pd.DataFrame:
         raise InputError(f"jiangsu/{name}.csv", [Problem("table", f"does not exist; there are {', '.join(TABLES)}")])
     with path.open(encoding="utf-8") as file:
         table = pd.read_csv(file, dtype=dict.fromkeys(TEXT_COLUMNS, "string"))
-    for column in table.columns[table.dtypes == object]:
+    for column in table.select_dtypes(object).columns:
         table[column] = table[column].fillna("")
     for column in set(TEXT_COLUMNS) & set(table.columns):
         table[column] = table[column].fillna("").astype(object)

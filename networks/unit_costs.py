@@ -16,6 +16,7 @@ up to p_min is charged at the first slope; the no-load cost takes up the rest ::
 Emissions have one slope only: the secant between p_min and full load, exact at both ends.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 SEGMENTS = 3  # above the minimum; the error of the secants is below 0.1 % of the fuel cost
@@ -40,7 +41,14 @@ class UnitCost(NamedTuple):
 
 
 def unit_cost(
-    p_max_mw: float, p_min_mw: float, rate: float, price: float, co2: float, curve: FuelCurve, segments: int = SEGMENTS
+    p_max_mw: float,
+    p_min_mw: float,
+    *,
+    rate: float,
+    price: float,
+    co2: float,
+    curve: FuelCurve,
+    segments: int = SEGMENTS,
 ) -> UnitCost:
     """Piecewise-linear cost of one unit.
 
@@ -58,7 +66,7 @@ def unit_cost(
     low = p_min_mw / p_max_mw
     points = [low + (1.0 - low) * k / segments for k in range(segments + 1)]
     f0, f1, f2 = curve
-    slopes = [rate * price * (f1 + f2 * (a + b)) for a, b in zip(points, points[1:], strict=False)]
+    slopes = [rate * price * (f1 + f2 * (a + b)) for a, b in pairwise(points)]
     return UnitCost(
         breakpoints_mw=[p_min_mw, *(p * p_max_mw for p in points[1:-1]), p_max_mw],
         slopes=slopes,

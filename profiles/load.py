@@ -119,7 +119,9 @@ SECTOR_DEPTH |= {"ev": 0.4}
 # Depth of the Spring Festival dip by day from lunar new year, 1 at its deepest; daily Jiangsu load of January to
 # March 2022 from the public project zdc207/ElecForeDaChuang, checked against the published week (9.195 TWh). [M]
 FESTIVAL_DAY = np.array([-21, -14, -10, -7, -5, -3, -2, -1, 0, 1, 2, 3, 5, 6, 7, 9, 12, 15, 18])
-FESTIVAL_DEPTH = np.array([0, 0.04, 0.18, 0.34, 0.52, 0.72, 0.82, 0.92, 1, 0.97, 0.95, 0.9, 0.8, 0.68, 0.52, 0.34, 0.2, 0.1, 0])
+FESTIVAL_DEPTH = np.array(
+    [0, 0.04, 0.18, 0.34, 0.52, 0.72, 0.82, 0.92, 1, 0.97, 0.95, 0.9, 0.8, 0.68, 0.52, 0.34, 0.2, 0.1, 0]
+)
 
 # Where cooling and heating happen through the day (offices and shops by noon, homes in the evening). [K]
 COOL_HOURS = np.array(
@@ -132,7 +134,9 @@ HEAT_HOURS = np.array(
 )
 MAX_STEPS = 60
 COOL_FROM_C, HEAT_FROM_C, KNEE_K = 22.5, 11.0, 1.5
-TARIFF_RESPONSE = 0.035  # of industrial load per unit of relative price; moves 3-4 GW at the 2025 prices (ecns 2025-07-14)
+TARIFF_RESPONSE = (
+    0.035  # of industrial load per unit of relative price; moves 3-4 GW at the 2025 prices (ecns 2025-07-14)
+)
 
 
 def tariff(year: int, month: NDArray[np.int64], hour: NDArray[np.int64]) -> FloatArray:
@@ -241,9 +245,7 @@ class ProvinceLoad:
         feel = 0.35 * t + 0.40 * _running_mean(t, 24) + 0.25 * _running_mean(t, 48)
         hour = np.arange(len(t)) % 24
         soft = (mix[3] + mix[4]) / (_COMMON_MIX[3] + _COMMON_MIX[4])
-        dip = np.repeat(
-            np.interp(self._calendar.festival_day, FESTIVAL_DAY, FESTIVAL_DEPTH, left=0.0, right=0.0), 24
-        )
+        dip = np.repeat(np.interp(self._calendar.festival_day, FESTIVAL_DAY, FESTIVAL_DEPTH, left=0.0, right=0.0), 24)
         cooling = (0.45 + 0.55 * soft) * _softplus(feel - COOL_FROM_C) * COOL_HOURS[hour]
         heating = (0.35 + 0.65 * soft) * _softplus(HEAT_FROM_C - feel) * HEAT_HOURS[hour] * (1.0 - 0.35 * dip)
         return _Parts(base, festival, cooling, heating, self._noise(profile))

@@ -100,7 +100,7 @@ def farm_curve(kind: WindKind) -> FloatArray:
     smooth = np.zeros_like(v)
     for offset, weight in zip(offsets, weights / weights.sum(), strict=True):
         smooth += weight * np.interp(np.maximum(v + offset * sigma, 0.0), speed, single)
-    strong = np.clip((_V - 10.0) / 5.0, 0.0, 1.0)
+    strong = np.clip((_V - 8.0) / 5.0, 0.0, 1.0)
     return smooth * (kind.availability - kind.availability_storm * strong * strong * (3 - 2 * strong))
 
 
@@ -144,7 +144,9 @@ def wind_power(weather: Weather, kind_name: str, lat_deg: float, lon_deg: float,
     kind = WIND_KINDS[kind_name]
     low, high = kind.flh_limits_h
     if not low <= flh_h <= high:
-        raise InputError("profile_site", [Problem(f"{name}: full_load_h", f"must be {low:g} to {high:g} h, is {flh_h:g}")])
+        raise InputError(
+            "profile_site", [Problem(f"{name}: full_load_h", f"must be {low:g} to {high:g} h, is {flh_h:g}")]
+        )
     month = months_of_hours(weather.year)
     clock = np.arange(weather.hours) % 24 + 0.5
     u = weather.wind_shape(lat_deg, lon_deg, name, kind.at_sea)

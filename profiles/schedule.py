@@ -39,7 +39,7 @@ _CHARACTERS = {
     "flexible": np.array([0.50, 0.40, 0.40, 0.40, 0.40, 0.50, 0.65, 0.65, 0.50, 0.40, 0.45, 0.55]),
 }
 # Level of the record days in mid-July, p.u. of rated: net import reached 35.2 GW on 15 July (hnxgsz.com 1692230).
-_RECORD_LEVEL = {"hydro": 0.92, "coal_wind": 0.93, "coal": 0.94, "transit": 0.867, "flexible": 0.90}
+_RECORD_LEVEL = {"hydro": 0.90, "coal_wind": 0.91, "coal": 0.93, "transit": 0.85, "flexible": 0.90}
 RECORD_DAYS = ("07-12", "07-18")
 
 
@@ -93,7 +93,8 @@ def import_schedule(
     top = np.repeat(outage, 24)  # half of the poles
 
     record = np.repeat(
-        (cal.days >= np.datetime64(f"{year}-{RECORD_DAYS[0]}")) & (cal.days <= np.datetime64(f"{year}-{RECORD_DAYS[1]}")),
+        (cal.days >= np.datetime64(f"{year}-{RECORD_DAYS[0]}"))
+        & (cal.days <= np.datetime64(f"{year}-{RECORD_DAYS[1]}")),
         24,
     )
     level = _RECORD_LEVEL[character]

@@ -31,20 +31,20 @@ FloatArray = NDArray[np.float64]
 WEIBULL_K = 2.05
 # Three scales of wind (variance, field): weather systems, fronts, local; a fit to ERA5 2020 lag and distance statistics.
 WIND_FIELDS = (
-    (0.62, FieldSpec("wind-synoptic", 700.0, 1.3, 10.5, 2)),
+    (0.63, FieldSpec("wind-synoptic", 780.0, 1.3, 11.2, 2)),
     (0.34, FieldSpec("wind-front", 400.0, 1.2, 5.0, 2)),
-    (0.04, FieldSpec("wind-local", 60.0, 1.0, 2.5, 1)),
+    (0.03, FieldSpec("wind-local", 60.0, 1.0, 2.5, 1)),
 )
 # Boundary layer over land, which the sea does not feel: brings the sea-land correlation from 0.86 to about 0.78.
-WIND_LAND_VARIANCE = 0.10
+WIND_LAND_VARIANCE = 0.15
 WIND_LAND = FieldSpec("wind-land", 500.0, 1.2, 6.0, 2)
-WIND_OWN_VARIANCE = 0.035  # of z, seen by one site only: a provincial reanalysis hides it
+WIND_OWN_VARIANCE = 0.03  # of z, seen by one site only: a provincial reanalysis hides it
 WIND_OWN = FieldSpec("wind-own", 1.0, 1.0, 4.0, 1)
 CLEARNESS_LOW, CLEARNESS_HIGH = 0.08, 1.03
 CLEARNESS_NU = 1.55  # concentration of the Beta law: below 2, so clear and overcast days are commonest
-CLOUD_DAILY = FieldSpec("cloud-daily", 650.0, 1.35, -1.0 / math.log(0.45), 1)
+CLOUD_DAILY = FieldSpec("cloud-daily", 650.0, 1.5, -1.0 / math.log(0.45), 1)
 CLOUD_HOURLY = (
-    (0.9, FieldSpec("cloud-hours", 160.0, 1.0, 2.5, 1)),
+    (0.9, FieldSpec("cloud-hours", 220.0, 1.0, 2.5, 1)),
     (0.436, FieldSpec("cloud-local", 30.0, 1.0, 1.0, 1)),
 )
 TEMPERATURE_DAILY = FieldSpec("temperature", 1000.0, 1.3, -1.0 / math.log(0.62), 1)

@@ -105,7 +105,9 @@ def check_sites(sites: "pd.DataFrame") -> None:
         for column in _NEEDS[str(row.kind)]:
             value = float(getattr(row, column))
             if not np.isfinite(value):
-                problems.append(Problem(f"{row.profile}: {column}", f"must be a number for kind {row.kind}, is {value}"))
+                problems.append(
+                    Problem(f"{row.profile}: {column}", f"must be a number for kind {row.kind}, is {value}")
+                )
             elif column in ("rated_mw", "full_load_h", "units") and value <= 0:
                 problems.append(Problem(f"{row.profile}: {column}", f"must be greater than 0, is {value:g}"))
         if row.kind == "load" and float(row.energy_twh) < 0:
@@ -246,9 +248,7 @@ def _read(path: Path) -> Profiles:
         for kind, name, start, hours, zone, detail in about["events"]
     )
     start = np.datetime64(about["start"], "h")
-    profiles = Profiles(
-        start, about["utc_offset_h"], tuple(about["names"]), tuple(about["units"]), values, events
-    )
+    profiles = Profiles(start, about["utc_offset_h"], tuple(about["names"]), tuple(about["units"]), values, events)
     if profiles.digest() != about["digest"]:
         raise ValueError("its digest does not fit its values")
     return profiles

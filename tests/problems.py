@@ -352,7 +352,7 @@ def jiangsu_like(seed: int, T: int = 48, rows: int = 0) -> tuple[Problem, Rows]:
     demand[:, load_bus] = 95.0 * rng.dirichlet(np.full(60, 3.0)) * shape[:, None] * rng.uniform(0.97, 1.03, (n, 60))
 
     gas = np.arange(nu) >= 90
-    count = rng.integers(1, 7, nu)
+    count = np.where(gas, rng.integers(1, 7, nu), rng.integers(1, 4, nu))
     p_max = np.where(gas, rng.choice([0.18, 0.25, 0.4, 0.47], nu), rng.choice([0.33, 0.35, 0.6, 0.66, 1.0], nu))
     p_min = p_max * np.where(gas, 0.5, rng.uniform(0.3, 0.4, nu))
     avail = np.tile(count.astype(float), (n, 1))

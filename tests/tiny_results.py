@@ -6,6 +6,7 @@ file that is right and can be broken on purpose. Each slack (shed, spill, short,
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +157,7 @@ def series(hours: int) -> dict[str, np.ndarray]:
     t = np.arange(hours)
     day = 2.0 * np.pi * t / 24.0
     frame = {name: pd.DataFrame(columns) for name, columns in tables().items()}
-    unit, source, store, branch = frame["units"], frame["sources"], frame["stores"], frame["branches"]
+    unit, branch = frame["units"], frame["branches"]
     load = np.stack([300.0 + 40.0 * np.sin(day - 1.0), 200.0 + 20.0 * np.sin(day)], axis=1)
     unserved = np.zeros_like(load)
     unserved[3::24, 0] = 5.0
@@ -219,9 +220,9 @@ def series(hours: int) -> dict[str, np.ndarray]:
     curtailed = np.stack([cut, np.zeros(hours)], axis=1)
     system = curtailed * np.where(t % 2 == 0, 0.75, 0.0)[:, None]
     regulation = np.zeros((hours, len(SUPPLIERS)))
-    regulation[:, 0] = np.minimum(unit_p[:, 0] - 320.0, 0.0)
+    regulation[:, 0] = np.minimum(unit_p[:, 0] - 0.5 * 400.0, 0.0)
     regulation[:, 1], regulation[:, 3] = gas, discharge - charge
-    net_load = load.sum(1) - source_p[:, 0]
+    net_load = load.sum(1) - wind_available
     days = -(-hours // 24)
     return {
         "dispatch/unit_p_mw": unit_p,
@@ -264,10 +265,14 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "carbon/tech_t": tech_t,
         **{f"cost/{part}": value for part, value in cost.items()},
         "windows/first_hour": np.arange(0, hours, 24),
-        "windows/hours": np.minimum(24, hours - np.arange(0, hours, 24)),
+        "windows/hours": np.minimum(48, hours - np.arange(0, hours, 24)),
+        **{f"windows/{name}": np.ones(days, int) for name in ("status", "iterations", "rounds", "rows", "retries")},
+        "timing/window_cpu_s": np.full(days, 0.01),
         "windows/cost": np.full(days, 1e6),
         "windows/bound": np.full(days, 0.999e6),
         "windows/gap": np.linspace(0.0005, 0.0015, days),
+        "interfaces/branch_weight": np.array([[0.0, 0.0, 1.0]]),
+        "interfaces/link_weight": np.array([[1.0]]),
         "units/seg_mw": np.array([[80.0, 40.0], [70.0, 0.0]]),
         "units/seg_cost": np.array([[300.0, 350.0], [600.0, 0.0]]),
     }
@@ -294,9 +299,13 @@ def summary(data: dict[str, np.ndarray]) -> dict[str, Any]:
     return {
         "hours": hours,
         "total_cost": data["cost/total"].sum(),
+        "lower_bound": data["cost/total"].sum() - 1e3 * len(data["windows/gap"]),
         "gap_mean": data["windows/gap"].mean(),
         "gap_max": data["windows/gap"].max(),
-        "energy_twh": json.dumps(dict(zip(TECHS, energy.tolist(), strict=True))),
+        **{f"energy_twh.{tech}": twh for tech, twh in zip(TECHS, energy.tolist(), strict=True)},
+        "curtailment_mwh_by_tech.wind_onshore": data["curtailment/source_mw"].sum(),
+        "curtailment_rate_by_tech.wind_onshore": data["curtailment/source_mw"].sum() / wind,
+        **{f"peak_valley_mw.{k}": data[f"peak_shaving/peak_valley_{k}_mw"].mean() for k in ("before", "after")},
         "unserved_mwh": data["unserved/load_mw"].sum(),
         "curtailment_mwh": data["curtailment/source_mw"].sum(),
         "curtailment_rate": data["curtailment/source_mw"].sum() / wind,
@@ -309,46 +318,88 @@ def summary(data: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
+DIMENSIONS = {
+    "unit": "units",
+    "source": "sources",
+    "store": "stores",
+    "load": "loads",
+    "bus": "buses",
+    "branch": "branches",
+    "link": "links",
+    "interface": "interfaces",
+}
+
+
 def write_tiny(path: Path, hours: int = 6, start: str = "2024-03-01T00") -> Path:
     """Write the file and return its path."""
     data = series(hours)
-    with h5py.File(path, "w") as file:
-        write_meta(file, hours, start, net_json=pp.to_json(tiny_net()))
-        write_tables(file, tables())
-        for name, values in data.items():
-            file[name] = values
-        file["tech"] = np.array(TECHS, dtype="S")
-        file["supplier"] = np.array(SUPPLIERS, dtype="S")
-        for name, value in summary(data).items():
-            file.require_group("summary").attrs[name] = value
+    write_file(
+        path,
+        frames=tables(),
+        data=data,
+        numbers=summary(data),
+        techs=TECHS,
+        hours=hours,
+        start=start,
+        net_json=pp.to_json(tiny_net()),
+    )
     return path
 
 
-def write_meta(file: h5py.File, hours: int, start: str, net_json: str, scenario_name: str = "tiny") -> None:
-    meta = file.create_group("meta")
-    meta.attrs.update(
-        {
-            "format": "gridsim",
-            "format_version": "1.0",
-            "scenario_name": scenario_name,
-            "currency": "CNY",
-            "utc_offset_h": 8.0,
-            "start": start,
-            "hours": hours,
-            "window_h": 48,
-            "step_h": 24,
-            **{f"penalty_{name}": value for name, value in PENALTY.items()},
-        }
-    )
-    if net_json:
+def write_file(
+    path: Path,
+    *,
+    frames: dict[str, dict[str, Any]],
+    data: dict[str, np.ndarray],
+    numbers: dict[str, Any],
+    techs: Sequence[str],
+    hours: int,
+    start: str,
+    net_json: str = "",
+    scenario_name: str = "tiny",
+) -> None:
+    """A results file: tables, series by path, summary."""
+    with h5py.File(path, "w") as file:
+        meta = file.create_group("meta")
+        meta.attrs.update(
+            {
+                "format": "gridsim",
+                "format_version": "1.0",
+                "complete": True,
+                "scenario_name": scenario_name,
+                "scenario_title": "",
+                "currency": "CNY",
+                "utc_offset_h": 8.0,
+                "start": start,
+                "hours": hours,
+                "year": int(start[:4]),
+                "window_h": 48,
+                "step_h": 24,
+                **{f"penalty_{name}": value for name, value in PENALTY.items()},
+            }
+        )
         meta["net_json"] = np.frombuffer(gzip.compress(net_json.encode()), dtype=np.uint8)
+        meta.create_group("run")
+        for name, columns in frames.items():
+            group = file.create_group(name)
+            group.attrs["columns"] = json.dumps(list(columns))
+            for key, values in columns.items():
+                put_strings_or_numbers(group, key, values)
+        for name, values in data.items():
+            big = values.size > 1e5
+            file.create_dataset(
+                name, data=values, compression="gzip" if big else None, compression_opts=1 if big else None
+            )
+        for name, group in DIMENSIONS.items():
+            put_strings_or_numbers(file, name, frames[group]["name"])
+        put_strings_or_numbers(file, "tech", techs)
+        put_strings_or_numbers(file, "supplier", SUPPLIERS)
+        file.create_group("summary").attrs.update(numbers)
 
 
-def write_tables(file: h5py.File, frames: dict[str, dict[str, Any]]) -> None:
-    """One dataset a column, strings as fixed-length UTF-8."""
-    for name, columns in frames.items():
-        for key, values in columns.items():
-            array = np.asarray(values)
-            if array.dtype.kind in "UO":
-                array = np.char.encode(array.astype(str), "utf-8")
-            file[f"{name}/{key}"] = array
+def put_strings_or_numbers(group: h5py.Group, key: str, values: Any) -> None:
+    array = np.asarray(values)
+    if array.dtype.kind in "UO":
+        group.create_dataset(key, data=array.astype(object), dtype=h5py.string_dtype())
+    else:
+        group[key] = array

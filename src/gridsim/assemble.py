@@ -1,8 +1,8 @@
 """From a scenario to a `Case`: one net and one set of hourly series as flat arrays, or every reason why not.
 
-The order of work: fetch (`inputs`), look at the net's tables (`networks.columns`, `topology.check_tables`, `costs`), find the
-electrical network (`topology`), read the devices (`elements`, `interfaces`), make the series (`series`). Problems are
-collected all the way, so that a user sees all of them at once; nothing is simulated if there is one.
+The order of work: fetch (`inputs`), look at the net's tables (`networks.columns`, `topology.check_tables`, `costs`),
+find the electrical network (`topology`), read the devices (`elements`, `interfaces`), make the series (`series`).
+Problems are collected all the way, so that a user sees all of them at once; nothing is simulated if there is one.
 """
 
 import dataclasses
@@ -89,12 +89,13 @@ def assemble(scenario: Scenario) -> Case:
 
 
 def assemble_net(scenario: Scenario, net: Any) -> Case:
-    """`assemble` for a net that is there already; ``scenario.network.source`` is not looked at. `net` is not changed."""
-    problems = [*check_columns(net), *check_tables(net)]
+    """`assemble` for a net that is there already, whatever ``scenario.network.source`` says. `net` is not changed."""
+    broken = check_tables(net)
+    of_columns, problems = check_columns(net), [*broken]
     costs = read_costs(net, problems)
     penalties = Penalties(**scenario.penalties.model_dump())
     topology: Topology | None = None
-    if not check_tables(net):
+    if not broken:
         topology, found = build_topology(net, penalties.overload, penalties.shed * _BALANCE_OVER_SHED)
         problems += found
     # Without a network the devices are still looked at, on their own buses: for the rest of the problems.
@@ -122,8 +123,8 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         problems += check_names("scenario: grid.interface_limit_mw", given, allowed, "an interface of the network")
     if not elements.loads:
         problems.append(Problem("load", "must have at least one row in service that consumes power"))
-    if problems or topology is None:
-        raise InputError(_source(scenario, net), _distinct(problems))
+    if of_columns or problems or topology is None:
+        raise InputError(_source(scenario, net), _distinct(of_columns, problems))
 
     interfaces["limit_mw"] = [
         float(scenario.grid.interface_limit_mw.get(name, limit))
@@ -182,19 +183,14 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
 
 
 def _source(scenario: Scenario, net: Any) -> str:
-    name = str(net["name"]) if "name" in net and net["name"] else scenario.network.source
+    name = str(net["name"]) if net.get("name") else scenario.network.source
     return f"{scenario.source} (network {name})"
 
 
-def _distinct(problems: list[Problem]) -> list[Problem]:
-    """Without repeats: the column check and the device reader may find the same fault of the same column."""
-    seen: set[str] = set()
-    kept = []
-    for problem in problems:
-        if problem.where not in seen or "." not in problem.where or " " in problem.where:
-            kept.append(problem)
-        seen.add(problem.where)
-    return kept
+def _distinct(of_columns: list[Problem], others: list[Problem]) -> list[Problem]:
+    """All of them, but a column that its own check has found faulty is not complained of again."""
+    faulty = {problem.where for problem in of_columns}
+    return [*of_columns, *(problem for problem in others if problem.where not in faulty)]
 
 
 def _unconnected(net: Any) -> Topology:
@@ -217,7 +213,7 @@ def _frame(rows: Sequence[dict[str, Any]], columns: tuple[str, ...]) -> pd.DataF
 def _segments(elements: Elements) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Cost segments of all units padded to one width, and the mean cost up to the minimum."""
     nu = len(elements.unit_specs)
-    depth = max((len(spec.seg_mw) for spec in elements.unit_specs), default=0)
+    depth = max((len(spec.seg_mw) for spec in elements.unit_specs), default=1) or 1
     seg_mw, seg_cost, min_cost = np.zeros((nu, depth)), np.zeros((nu, depth)), np.zeros(nu)
     for i, spec in enumerate(elements.unit_specs):
         k = len(spec.seg_mw)

@@ -3,8 +3,9 @@
 `audit` shares no code with what made the file: numpy, scipy and pandapower only, on the tables and series of the
 file. It checks that the file is whole; the hourly balance; limits, counts and minimum times of units; sources and
 their ramps; curtailment and its causes; stores; reserves; DC flows solved again, against what is stored, against
-ratings and interfaces, and against pandapower's ``rundcpp``; costs, emissions and the summary. A limit that was exceeded
-passes only as far as the file records a slack for it (unserved, spilled, short, overloaded), and that slack is priced.
+ratings and interfaces, and against pandapower's ``rundcpp``; costs, emissions and the summary. A limit that was
+exceeded passes only as far as the file records a slack for it (unserved, spilled, short, overloaded), and that slack
+is priced.
 
 >>> report = audit(Path("results/jiangsu-2024.h5"))
 >>> print(report.as_text())

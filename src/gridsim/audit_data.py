@@ -3,10 +3,11 @@
 Nothing here comes from the simulator: the point of an audit is that it shares no code with what it checks.
 """
 
+import gzip
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,9 @@ class Record:
         text = _text_of(raw)
         if not text:
             return None
-        import pandapower as pp
-
         try:
-            return pp.from_json_string(text)
-        except Exception as error:
+            return _net_of(text)
+        except Exception as error:  # whatever pandapower's reader meets in a damaged text
             raise IntegrityError(f"{self.file.filename}: /meta/net_json is not a pandapower net ({error})") from error
 
     @cached_property
@@ -100,10 +99,16 @@ class Record:
         return json.loads(_text_of(self.file["meta/notes"]) or "[]")
 
 
+@lru_cache(maxsize=1)
+def _net_of(text: str) -> Any:
+    """The net of a JSON text; kept, for it is only read and takes longer than all checks of a short run."""
+    import pandapower as pp
+
+    return pp.from_json_string(text)
+
+
 def _text_of(dataset: h5py.Dataset) -> str:
     """A text kept as a string, as bytes, or as gzip'd bytes."""
-    import gzip
-
     value = dataset[()]
     if isinstance(value, np.ndarray):
         value = value.tobytes()
@@ -127,7 +132,7 @@ def open_record(path: Path) -> h5py.File:
         file.close()
         raise IntegrityError(f"{path}: not a gridsim run (format is {found!r})")
     version = str(meta.get("format_version", file.attrs.get("format_version", "1")))
-    if int(float(version.split(".")[0])) > FORMAT_MAJOR:
+    if int(float(version.split(".", maxsplit=1)[0])) > FORMAT_MAJOR:
         file.close()
         raise IntegrityError(f"{path}: has format {version}; this gridsim reads {FORMAT_MAJOR}.x")
     return file
@@ -156,9 +161,10 @@ def as_text(values: NDArray[Any]) -> NDArray[Any]:
     return np.array([v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in values], dtype=object)
 
 
-SERIES_GROUPS = (
-    "dispatch commitment storage flow price curtailment unserved spill reserve peak_shaving carbon cost".split()
-)
+SERIES_GROUPS = {
+    *("dispatch", "commitment", "storage", "flow", "price", "curtailment"),
+    *("unserved", "spill", "reserve", "peak_shaving", "carbon", "cost"),
+}
 COLUMNS_OF = {  # table whose rows are the columns of a series
     "dispatch/unit_p_mw": "units",
     "dispatch/source_p_mw": "sources",
@@ -184,11 +190,19 @@ COLUMNS_OF = {  # table whose rows are the columns of a series
 
 def check_whole(record: Record) -> list[AuditRow]:
     """Every series is there, has every hour and a column for every row of its table, and holds numbers only."""
+    rows = []
+    if "complete" in record.meta:
+        done = bool(record.meta["complete"])
+        where = "" if done else "the run was stopped before its end"
+        rows.append(AuditRow("the run is complete", float(not done), where, 0.0, int(not done), done, "runs"))
     paths: list[str] = []
 
     def visit(path: str, item: object) -> None:
-        by_day = path.endswith(("_before_mw", "_after_mw"))  # peak-valley differences
-        if isinstance(item, h5py.Dataset) and item.ndim and path.split("/")[0] in SERIES_GROUPS and not by_day:
+        if not isinstance(item, h5py.Dataset) or not item.ndim or "/" not in path:
+            return
+        group, name = path.rsplit("/", maxsplit=1)
+        # the differences of peak and valley are by day; dimension scales may be linked into a group
+        if group in SERIES_GROUPS and not name.startswith("peak_valley") and name not in record.file:
             paths.append(path)
 
     record.file.visititems(visit)
@@ -200,7 +214,7 @@ def check_whole(record: Record) -> list[AuditRow]:
         elif path in COLUMNS_OF and shape[1:] != (len(record.tables[COLUMNS_OF[path]]),):
             wrong.append(f"{path} has shape {shape}, /{COLUMNS_OF[path]} {len(record.tables[COLUMNS_OF[path]])} rows")
     where = wrong[0] if wrong else ""
-    rows = [AuditRow("every series is whole", float(len(wrong)), where, 0.0, len(wrong), not wrong, "series")]
+    rows.append(AuditRow("every series is whole", float(len(wrong)), where, 0.0, len(wrong), not wrong, "series"))
     holes = {path: int((~np.isfinite(record.series(path))).sum()) for path in paths}
     count, worst = sum(holes.values()), max(holes, key=lambda path: holes[path], default="")
     where = f"{worst}: {holes[worst]} are not" if count else ""

@@ -146,7 +146,8 @@ def source_floor(record: Record) -> tuple[FloatArray | None, str]:
 def sources(record: Record) -> list[AuditRow]:
     """Output within [least, available]; the hourly ramp limit across every hour, borders of windows too.
 
-    Where the bounds themselves move by more than the ramp limit (a schedule that steps), the step they force is allowed.
+    Where the bounds themselves move by more than the ramp limit (a schedule that steps), the step they force is
+    allowed.
     """
     table, names = record.tables["sources"], record.names("sources")
     if table.empty:
@@ -228,9 +229,10 @@ def stores(record: Record) -> list[AuditRow]:
     return rows
 
 
-STORE_NUMBERS = (
-    "p_charge_max_mw p_discharge_max_mw e_min_mwh e_max_mwh e_start_mwh eta_charge eta_discharge loss_per_h e_end_mwh"
-).split()
+STORE_NUMBERS = {
+    *("p_charge_max_mw", "p_discharge_max_mw", "e_min_mwh", "e_max_mwh", "e_start_mwh"),
+    *("eta_charge", "eta_discharge", "loss_per_h", "e_end_mwh"),
+}
 
 
 def reserve(record: Record) -> list[AuditRow]:

@@ -131,7 +131,9 @@ def flows(record: Record, flow: FloatArray) -> list[AuditRow]:
     over = recorded(record, "flow/branch_overload_mw")
     label = at(record, names)
     return [
-        row_of("branch flows solved again", np.abs(stored - flow) - record.rounding("flow/branch_p_mw"), FLOW_MW, label),
+        row_of(
+            "branch flows solved again", np.abs(stored - flow) - record.rounding("flow/branch_p_mw"), FLOW_MW, label
+        ),
         row_of("branch ratings", np.abs(flow) - rating - over, LIMIT_MW, label),
         row_of("branch overload not negative", -over, 1e-6, label),
     ]
@@ -267,9 +269,10 @@ def bare_net(net: Any) -> Any:
     return bare
 
 
-INJECTING = (
-    "load sgen gen ext_grid storage dcline shunt ward xward motor asymmetric_load asymmetric_sgen svc ssc tcsc vsc b2b_vsc"
-).split()
+INJECTING = {
+    *("load", "sgen", "gen", "ext_grid", "storage", "dcline", "shunt", "ward", "xward", "motor"),
+    *("asymmetric_load", "asymmetric_sgen", "svc", "ssc", "tcsc", "vsc", "b2b_vsc"),
+}
 
 
 def limits_of_net(record: Record, net: Any) -> list[AuditRow]:

@@ -1,9 +1,9 @@
 """Energy cost of a row, from pandapower's `poly_cost` and `pwl_cost`, as rising segments.
 
-pandapower prices the power of the whole row: ``cp0 + cp1 P + cp2 P^2``, or slopes between break points (integrated from 0;
-below the first point, its slope holds). Both become: a cost per hour, a mean cost of the output up to the minimum, and
-segments above it. A quadratic is cut into three segments of equal width with the slope at their middle: exact at all
-four ends, and at most ``cp2 w^2 / 4`` too high between them (w: width of a segment).
+pandapower prices the power of the whole row: ``cp0 + cp1 P + cp2 P^2``, or slopes between break points (integrated
+from 0; below the first point, its slope holds). Both become: a cost per hour, a mean cost of the output up to the
+minimum, and segments above it. A quadratic is cut into three segments of equal width with the slope at their middle:
+exact at all four ends, and at most ``cp2 w^2 / 4`` too high between them (w: width of a segment).
 """
 
 from typing import Any, NamedTuple
@@ -64,8 +64,9 @@ def read_costs(net: Any, problems: list[Problem]) -> dict[tuple[str, int], RawCo
         points = _points(pwl.frame["points"].iloc[i], f"pwl_cost {pwl.label(i)}", problems)
         if points:
             _keep(found, (kinds[i], int(elements[i])), RawCost(0, 0, 0, points), pwl.label(i), "pwl_cost", problems)
-    for (element, index), _ in found.items():
-        if index not in NetTable(net, element).index:
+    rows = {element: set(NetTable(net, element).index) for element in {key[0] for key in found}}
+    for element, index in found:
+        if index not in rows[element]:
             problems.append(
                 Problem("poly_cost/pwl_cost", f"must price a row of the network: {element} {index} is none")
             )
@@ -94,7 +95,7 @@ def _points(given: Any, where: str, problems: list[Problem]) -> tuple[tuple[floa
         )
         return ()
     flat = np.array(points)
-    if not len(points) or not np.all(np.isfinite(flat)):
+    if not points or not np.all(np.isfinite(flat)):
         problems.append(Problem(where, f"must have one or more points, all finite, but they are {given!r}"))
         return ()
     if np.any(flat[:, 1] <= flat[:, 0]) or np.any(np.abs(flat[1:, 0] - flat[:-1, 1]) > 1e-6):

@@ -8,9 +8,9 @@ Which row becomes what:
 * All others are **sources**: a box between two hourly bounds, at one price.
 * storage is a **store**; with ``controllable`` False it is a fixed load or injection.
 * dcline is a **link**; with ``controllable`` False it is a fixed pair of load and injection.
-* Everything that consumes a fixed power (load, motor, ward, shunt ...) is a **load**; where that power is negative, a source.
+* Everything that consumes a fixed power (load, motor, ward, shunt ...) is a **load**; where that is negative, a source.
 
-Every default that is used is said in the element's note. Costs by tech are assumed round figures, for nets that bring none.
+Every default that is used is said in the element's note. Costs by tech are assumed round figures, for nets without any.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ from gridsim.case import ElementNote
 from gridsim.costs import Curve, RawCost, curve
 from gridsim.errors import Problem
 from gridsim.fixed import FIXED_ELEMENTS, fixed_power_mw
-from gridsim.networks.columns import CURTAILABLE_TECHS, END_RULES, TECH_OF_TYPE, columns_of
 from gridsim.nettable import BoolArray, NetTable
+from gridsim.networks.columns import CURTAILABLE_TECHS, END_RULES, TECH_OF_TYPE, columns_of
 from gridsim.topology import Topology
 
 COMMITTED_TECHS = frozenset({"coal", "gas", "nuclear"})

@@ -1,4 +1,4 @@
-"""Elements that gridsim does not steer, as fixed consumption and injection; and those that it leaves out, with the reason."""
+"""Elements that gridsim does not steer, as fixed consumption and injection; and those that it leaves out, and why."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ _LEFT_OUT = {
 
 
 def fixed_power_mw(net: Any, table: NetTable) -> tuple[FloatArray, str]:
-    """Active power that each row of a fixed element consumes at 1 p.u. voltage (as ``rundcpp`` takes it), and its formula."""
+    """MW that each row of a fixed element consumes at 1 p.u. voltage (as ``rundcpp`` takes it), and the formula."""
     if table.element == "motor":
         electrical = table.number("pn_mech_mw", 0.0) / (table.number("efficiency_percent", 100.0) / 100.0)
         p_mw = electrical * table.number("loading_percent", 100.0) / 100.0 * table.number("scaling", 1.0)

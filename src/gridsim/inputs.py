@@ -1,4 +1,4 @@
-"""Fetching what a scenario names: the net, by builder or from a pandapower file, and the hourly series over the horizon."""
+"""Fetching what a scenario names: the net, built or from a pandapower file, and the hourly series of the horizon."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -110,7 +110,7 @@ def load_series(scenario: Scenario, net: Any) -> tuple[Inputs, list[Problem]]:
 
 
 def _synthetic(scenario: Scenario, net: Any, needed: list[str], problems: list[Problem]) -> "Profiles | None":
-    sites = net["profile_site"] if "profile_site" in net else None
+    sites = net.get("profile_site")
     if not isinstance(sites, pd.DataFrame) or not len(sites):
         some = ", ".join(f"'{name}'" for name in needed[:5]) + (" ..." if len(needed) > 5 else "")
         rule = (

@@ -1,8 +1,8 @@
 """Interfaces (sections): weighted sums of branch and DC link flows with a limit each way.
 
-``net["interface"]``: name, limit_mw, reverse_limit_mw (empty: as limit_mw). ``net["interface_member"]``: interface (name),
-element (line, trafo, impedance, switch or dcline), element_index, weight (empty: 1; -1 where the element counts from its
-to side to its from side).
+``net["interface"]``: name, limit_mw, reverse_limit_mw (empty: as limit_mw). ``net["interface_member"]``: interface
+(name), element (line, trafo, impedance, switch or dcline), element_index, weight (empty: 1; -1 where the element counts
+from its to side to its from side).
 """
 
 from typing import Any

@@ -22,7 +22,7 @@ class NetTable:
     """One element table of a net. Arrays have one entry per row of the table, in its order."""
 
     def __init__(self, net: Any, element: str):
-        frame = net[element] if element in net else None
+        frame = net.get(element)
         self.frame: pd.DataFrame = frame if isinstance(frame, pd.DataFrame) else pd.DataFrame()
         self.element = element
         self.n = len(self.frame)
@@ -108,7 +108,7 @@ def unique_names(names: list[str], element: list[str], index: list[int]) -> list
         for name, kind, i in zip(names, element, index, strict=True)
     ]
     seen: set[str] = set()
-    for k, name in enumerate(out):  # a name given by hand may look like a made one
+    for k in range(len(out)):  # a name given by hand may look like a made one
         while out[k] in seen:
             out[k] += "'"
         seen.add(out[k])

@@ -23,7 +23,6 @@ from gridsim.kernels.start import Prices
 
 SCREEN_AT = 0.97  # loading from which a row is added while the solution is still rough
 ROUGH = 1e-2  # relative gap at which flows are first looked at
-ROUNDS = 30
 THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
 TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
 
@@ -66,6 +65,7 @@ class Plan(NamedTuple):
     price_up: FloatArray
     price_down: FloatArray
     price_bus: FloatArray  # (T, buses)
+    congested: FloatArray  # (T,) bool: a line row has a price
     cost: float  # of the window as planned
     bound: float  # no schedule of this window costs less
     relaxed: float  # cost with relaxed on-counts
@@ -84,12 +84,21 @@ def _no_keys() -> RowKeys:
 class Planner:
     """Windows of one case. Everything that does not change from window to window is made once."""
 
-    def __init__(self, case: Case, *, tolerance: float = 1e-8, network: bool = True, step_h: int = 24):
-        self.case, self.tolerance, self.step_h = case, tolerance, step_h
+    def __init__(
+        self,
+        case: Case,
+        *,
+        tolerance: float = 1e-8,
+        network: bool = True,
+        step_h: int = 24,
+        engine: str = "kernel",
+        max_rounds: int = 20,
+    ):
+        self.case, self.tolerance, self.step_h, self.engine, self.max_rounds = case, tolerance, step_h, engine, max_rounds
         units, sources = case.units, case.sources
         self.power_mw = max(1e-3, float(case.load_mw.sum(axis=1).max(initial=1.0)) / 100.0)  # scale of power
         p_max = np.maximum(units.p_max_mw.to_numpy(float), 1e-9)
-        energy = case.unit_min_cost * units.p_min_mw + (case.unit_seg_mw * case.unit_seg_cost).sum(axis=1)
+        energy = case.unit_min_cost * units.p_min_mw.to_numpy(float) + (case.unit_seg_mw * case.unit_seg_cost).sum(axis=1)
         full = (energy + units.no_load_cost.to_numpy(float)) / p_max
         dearest = max(float(np.max(full, initial=0.0)), float(np.max(np.abs(sources.cost.to_numpy(float)), initial=0.0)))
         self.price_scale = dearest / 0.6 if dearest > 0 else 1.0  # currency/MWh
@@ -119,6 +128,8 @@ class Planner:
             forward = np.concatenate((watched, case.interfaces.limit_mw.to_numpy(float)))
             backward = np.concatenate((watched, case.interfaces.reverse_limit_mw.to_numpy(float)))
             self.limit = np.stack((forward, backward))  # by direction + and -
+            overload = case.branches.overload_cost.to_numpy(float)[np.isfinite(rating)]
+            self.overload_cost = np.concatenate((overload, case.interfaces.overload_cost.to_numpy(float)))
         self.load_bus = case.loads.bus_row.to_numpy(np.int64)
         self.fed = np.unique(
             np.concatenate((units.bus_row, sources.bus_row, case.stores.bus_row)).astype(np.int64)
@@ -287,8 +298,7 @@ class Planner:
         coef = self.H[keys.element] * sign[:, None]
         limit = self.limit[(keys.sign < 0).astype(np.int64), keys.element] / sp
         flow = np.einsum("mc,mc->m", coef, fixed[keys.hour]) + sign * self.offset[keys.element] / sp
-        cost = np.full(keys.hour.size, self.case.penalties.overload / self.price_scale)
-        return Rows(keys.hour, coef, limit - flow, cost)
+        return Rows(keys.hour, coef, limit - flow, self.overload_cost[keys.element] / self.price_scale)
 
     def injections(self, problem: Problem, fixed: FloatArray, s: Solution) -> FloatArray:
         """(T, columns) net injections of a solution, scaled power."""
@@ -355,8 +365,8 @@ class Planner:
                 if not rough:
                     return solution, outcome, keys, [iterations, rounds, retries]
                 rough = False
-            elif rounds >= ROUNDS:
-                raise WindowError(f"line rows were still being found after {ROUNDS} rounds")
+            elif rounds >= self.max_rounds:
+                raise WindowError(f"line rows were still being found after {self.max_rounds} rounds")
             else:
                 rough = rough and rounds < 4
             if joined.hour.size != known:
@@ -397,8 +407,8 @@ class Planner:
         on, start = avail.copy(), np.zeros_like(avail)
         count, begun = np.zeros((len(avail), free.size), np.int64), np.zeros((len(avail), free.size), np.int64)
         commit.round_up(
-            np.ascontiguousarray(relaxed), np.ascontiguousarray(avail[:, free]), self.first_unit, state.unit_on,
-            state.unit_hours, units.min_up_h.to_numpy(np.int64)[free], units.min_down_h.to_numpy(np.int64)[free],
+            np.array(relaxed, order="C"), np.array(avail[:, free], order="C"), self.first_unit, state.unit_on,
+            state.unit_hours, np.array(units.min_up_h, np.int64)[free], np.array(units.min_down_h, np.int64)[free],
             threshold, count, begun,
         )  # fmt: skip
         on[:, free], start[:, free] = count, begun
@@ -440,6 +450,7 @@ class Planner:
             price_up=s.price_up * sc,
             price_down=s.price_down * sc,
             price_bus=price_bus * sc,
+            congested=np.isin(np.arange(hours), keys.hour[active]),
             cost=cost,
             bound=bound,
             relaxed=relaxed,

@@ -19,32 +19,32 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gridsim.errors import InputError, IntegrityError, Problem
-from gridsim.results_writer import ResultsWriter, WindowReport, check_output
+from gridsim.part_file import check_output
+from gridsim.results_writer import ResultsWriter, WindowReport
 from gridsim.schema import BY_PATH, DATASETS, FORMAT, FORMAT_VERSION, TABLES
 
 __all__ = ["ResultsReader", "ResultsWriter", "WindowReport", "check_format", "check_output"]
 
 
-def check_format(file: h5py.File) -> None:
+def check_format(file: h5py.File, path: Path) -> None:
     """Refuse what is not a run, is newer than this reader, or was never finished. Version 1.x only ever adds."""
-    name = file.filename
     attrs = file["meta"].attrs if isinstance(file.get("meta"), h5py.Group) else {}
     found = attrs.get("format")
     if found != FORMAT:
-        raise IntegrityError(f"{name}: not a gridsim run (format is {found!r})")
+        raise IntegrityError(f"{path}: not a gridsim run (format is {found!r})")
     text = str(attrs.get("format_version"))
     try:
-        major = int(text.split(".")[0])
+        major = int(text.partition(".")[0])
     except ValueError:
-        raise IntegrityError(f"{name}: has no readable format version ({text!r})") from None
+        raise IntegrityError(f"{path}: has no readable format version ({text!r})") from None
     if major > FORMAT_VERSION[0]:
         newest = f"this gridsim reads up to {FORMAT_VERSION[0]}.x; read it with a newer one"
-        raise IntegrityError(f"{name}: has format {text}; {newest}")
+        raise IntegrityError(f"{path}: has format {text}; {newest}")
     if not attrs.get("complete", False):
-        raise IntegrityError(f"{name}: the run was stopped before its end")
+        raise IntegrityError(f"{path}: the run was stopped before its end")
     missing = [d.path for d in DATASETS if d.path not in file] + [t for t in TABLES if t not in file]
     if missing:
-        raise IntegrityError(f"{name}: damaged: has no {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}")
+        raise IntegrityError(f"{path}: damaged: has no {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}")
 
 
 class ResultsReader:
@@ -58,12 +58,12 @@ class ResultsReader:
         If it is not a complete run of a format that this version reads.
     """
 
-    def __init__(self, path: str | Path | h5py.File):
-        self._owns = not isinstance(path, h5py.File)
-        self.file: h5py.File = path if isinstance(path, h5py.File) else _open(Path(path))
-        self.path = Path(self.file.filename)
+    def __init__(self, file: str | Path | h5py.File, path: Path | None = None):
+        self._owns = not isinstance(file, h5py.File)  # an open one stays its owner's, and `path` says where it is
+        self.file: h5py.File = file if isinstance(file, h5py.File) else _open(Path(file))
+        self.path = path or Path(self.file.filename)
         try:
-            check_format(self.file)
+            check_format(self.file, self.path)
         except IntegrityError:
             self.close()
             raise
@@ -180,7 +180,7 @@ def _open(path: Path) -> h5py.File:
     if not path.is_file():
         raise InputError(str(path), [Problem("the results file", "does not exist")])
     try:
-        return h5py.File(path, "r", locking=False)  # a finished file is never written again
+        return h5py.File(path, "r")
     except OSError as error:
         if isinstance(error, PermissionError):
             raise InputError(str(path), [Problem("the results file", "cannot be read: no permission")]) from None

@@ -14,8 +14,8 @@ Dimensions
 Groups
     /meta      attributes: format, format_version, gridsim_version, scenario_name, scenario_title, scenario_digest,
                case_name, currency, utc_offset_h, start, hours, window_h, step_h, seed, year, engine, penalty_shed ...
-               (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json (pandapower JSON, gzip'd
-               bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each input file.
+               (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json (pandapower JSON,
+               gzip'd bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each input file.
                /meta/run: attributes of this execution: times, memory, versions, machine.
     /buses /units /sources /stores /loads /branches /links /interfaces
                index tables: one dataset per column of `gridsim.case`. Beside them the cost curve of ONE unit,
@@ -32,12 +32,16 @@ cannot promise. Energy states, money, carbon and windows are exact float64. Coun
 Determinism. Two runs of one scenario on one version of gridsim differ in /timing and /meta/run only.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gridsim.case import Case
+if TYPE_CHECKING:
+    from gridsim.case import Case  # loads numba, which reading a file does not need
 
 FORMAT = "gridsim"
 FORMAT_VERSION = (1, 0)  # 1.x only ever adds
@@ -190,6 +194,13 @@ DATASETS: tuple[Dataset, ...] = (
     _window("rows", "int32", "1", "line rows in force at the end"),
     _window("retries", "int32", "1", "solves repeated with safer settings"),
     Dataset("timing/window_cpu_s", ("window",), "float64", "s", "CPU time of the window"),
+)
+CASE_ARRAYS: tuple[Dataset, ...] = (  # beside the columns of the index tables
+    Dataset("units/seg_mw", ("unit", "segment"), "float64", "MW", "width of each cost segment, of ONE unit"),
+    Dataset("units/seg_cost", ("unit", "segment"), "float64", "currency/MWh", "price of each cost segment"),
+    Dataset("units/min_cost", ("unit",), "float64", "currency/MWh", "price of output up to p_min_mw"),
+    Dataset("interfaces/branch_weight", ("interface", "branch"), "float64", "1", "weight of each branch's flow"),
+    Dataset("interfaces/link_weight", ("interface", "link"), "float64", "1", "weight of each DC link's flow"),
 )
 BY_PATH = {d.path: d for d in DATASETS}
 WINDOW_COLUMNS = tuple(d.path.split("/")[1] for d in DATASETS if d.group == "windows")

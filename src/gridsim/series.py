@@ -1,6 +1,7 @@
 """The hourly series of a case: loads, bounds of sources, available units, reserve, and the units on at the start."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ class SeriesReader:
         """The series that `element` names, None (and a problem) if it is missing or has gaps."""
         found = self.series.get(name)
         if found is None:
-            close = [n for n in self.series if n.lower() == name.lower() or n.split("/")[-1] == name.split("/")[-1]]
+            close = get_close_matches(name, self.series, n=1, cutoff=0.8)
             hint = f" (did you mean '{close[0]}'?)" if close else ""
             self.problems.append(Problem(f"profile {name}", f"is missing: {element} needs it{hint}"))
             return None

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from gridsim.results import ResultsReader
 
 # Keys that differ from one execution to the next: from /meta/run and the file itself, not kept in /summary.
-STABLE_RUN_KEYS = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
+RUN_KEYS = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
 
 
 def summarise(run: ResultsReader) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         "co2_mt": _sum(run, "carbon/tech_t") / 1e6,
         "peak_load_mw": float(run.array("dispatch/load_mw").sum(axis=1).max(initial=0.0)),
         "peak_valley_mw": peak_valley,
-        **{key: float(run.run.get(key, float("nan"))) for key in STABLE_RUN_KEYS if key != "file_mb"},
+        **{key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"},
         "file_mb": run.path.stat().st_size / 1e6,
     }
 

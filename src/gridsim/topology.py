@@ -1,20 +1,21 @@
 """From a pandapower net to electrical buses and branches: who is connected to whom, through which reactance.
 
 pandapower itself makes the branch list: this module runs the first half of ``pandapower.rundcpp`` (the conversion to
-pypower arrays) on a copy of the net and takes reactance, tap ratio, phase shift, merged buses (closed bus-bus switches) and
-open ends from there. Whatever branch pandapower knows, such as three-winding transformers (a star of three branches and one
-more bus), impedances or switches with an impedance, is then right by construction, and flows agree with ``rundcpp``.
-The arrays are private to pandapower (``net._ppc``, ``net._pd2ppc_lookups``; same layout in 3.1 to 3.5);
-tests compare the result with ``rundcpp``, so a change of layout is noticed.
+pypower arrays) on a copy of the net and takes reactance, tap ratio, phase shift, merged buses (closed bus-bus switches)
+and open ends from there. Whatever branch pandapower knows, such as three-winding transformers (a star of three branches
+and one more bus), impedances or switches with an impedance, is then right by construction, and flows agree with
+``rundcpp``. The arrays are private to pandapower (``net._ppc``, ``net._pd2ppc_lookups``): tests compare the result with
+``rundcpp``, so a change of their layout is noticed.
 
 Several islands: the window problem has one power balance for all of them. Each island but the largest therefore gets
-one more bus without injections as its reference, joined to it by a branch of rating 0 (element "island_balance"). Its flow is
-the sum of the island's injections, so the ordinary branch limit keeps every island balanced.
+one more bus without injections as its reference, joined to it by a branch of rating 0 (element "island_balance"). Its
+flow is the sum of the island's injections, so the ordinary branch limit keeps every island balanced.
 """
 
 import copy
 import json
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,7 @@ class Topology:
 
 
 def check_tables(net: Any) -> list[Problem]:
-    """What would make the conversion fail or give nonsense: references to nowhere, reactances and ratings out of range."""
+    """What would make the conversion fail or give nonsense: unknown buses, reactances and ratings out of range."""
     problems: list[Problem] = []
     bus = NetTable(net, "bus")
     known = set(bus.index)
@@ -111,7 +112,8 @@ def _check_lines(net: Any, problems: list[Problem]) -> None:
     on = line.in_service()
     line.complain(problems, "length_km", on & ~(line.number("length_km") > 0), "greater than 0 km")
     x = line.number("x_ohm_per_km")
-    line.complain(problems, "x_ohm_per_km", on & ~((x > 0) & np.isfinite(x)), "greater than 0 ohm/km")
+    # below 0 is a series capacitor, as public transmission cases have them
+    line.complain(problems, "x_ohm_per_km", on & ~((x != 0) & np.isfinite(x)), "finite and not 0 ohm/km")
     line.complain(problems, "parallel", line.number("parallel", 1) < 1, "at least 1 circuit")
     line.complain(problems, "df", line.number("df", 1.0) < 0, "not negative")
     _check_rating(line, "max_i_ka", "kA", problems)
@@ -122,10 +124,12 @@ def _check_lines(net: Any, problems: list[Problem]) -> None:
 def _check_transformers(net: Any, problems: list[Problem]) -> None:
     trafo = NetTable(net, "trafo")
     on = trafo.in_service()
-    for column, unit in (("sn_mva", "MVA"), ("vn_hv_kv", "kV"), ("vn_lv_kv", "kV"), ("vk_percent", "%")):
+    for column, unit in (("sn_mva", "MVA"), ("vn_hv_kv", "kV"), ("vn_lv_kv", "kV")):
         trafo.complain(problems, column, on & ~(trafo.number(column) > 0), f"greater than 0 {unit}")
     vk, vkr = trafo.number("vk_percent"), trafo.number("vkr_percent", 0.0)
-    trafo.complain(problems, "vkr_percent", on & (vkr >= vk), "less than vk_percent (there is no reactance left)")
+    trafo.complain(problems, "vk_percent", on & ~((vk != 0) & np.isfinite(vk)), "finite and not 0 %")
+    bad = on & (vk != 0) & (np.abs(vkr) >= np.abs(vk))
+    trafo.complain(problems, "vkr_percent", bad, "less than vk_percent (there is no reactance left)")
     trafo.complain(problems, "parallel", trafo.number("parallel", 1) < 1, "at least 1")
     trafo.complain(problems, "df", on & ~(trafo.number("df", 1.0) > 0), "greater than 0")
     _check_rating(trafo, "max_loading_percent", "%", problems)
@@ -205,8 +209,9 @@ def _convert(net: Any) -> Any:
         work._options["numba"] = False  # its bus merging in numba is compiled anew in every process: 1 s for nothing
         work._pd2ppc_lookups = {k: np.array([], dtype=np.int64) for k in ("bus", "bus_dc", "ext_grid", "gen")}
         work._pd2ppc_lookups |= {"branch": {}, "branch_dc": {}}
-        ppc, _ = _pd2ppc(work)
-        work._ppc = ppc
+        with warnings.catch_warnings():  # about columns that pandapower itself renamed: nothing the user asked for
+            warnings.simplefilter("ignore")
+            work._ppc, _ = _pd2ppc(work)
     finally:
         logger.setLevel(level)
     return work

@@ -1,0 +1,260 @@
+"""What stands on the buses of the Jiangsu grid: rows for pandapower's tables, and the series that drive them.
+
+Every function reads its tables and returns plain rows (dicts of column -> value); `jiangsu_net` puts them into a
+net. The output of each row (`p_mw`) is that of the summer peak at midday, with thermal units at their rating until the
+net is balanced.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gridsim.networks.tables import read_parameters, read_table
+from gridsim.networks.unit_costs import FuelCurve, unit_cost
+
+Row = dict[str, Any]
+
+SLACK = "Tianwan nuclear 1-2"
+MAX_RENEWABLE_MW_PER_BUS = 1500.0  # a city's PV or onshore wind is split over so many of its substations
+# Output at the summer peak at midday, per unit of rating. Assumed.
+PEAK_PU = {"pv": 0.50, "wind_offshore": 0.10, "wind_onshore": 0.08, "gas": 0.60}
+LABEL = {"pv": "PV", "wind_onshore": "onshore wind", "biomass": "biomass"}
+HOURS_PER_YEAR = 8784.0  # of 2024
+
+
+@dataclass
+class Grid:
+    """What all tables share: single numbers, substations, bus numbers, and the series asked of the generator."""
+
+    par: dict[str, float] = field(default_factory=read_parameters)
+    buses: pd.DataFrame = field(default_factory=lambda: read_table("buses").set_index("id"))
+    profiles: list[Row] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bus = {str(key): number for number, key in enumerate(self.buses.index)}
+        self.name = {str(key): str(name) for key, name in self.buses["name"].items()}
+
+    def substations(self, city: str) -> pd.DataFrame:
+        return self.buses[(self.buses["zone"] == city) & (self.buses["kind"] == "substation")]
+
+    def need(self, profile: str, kind: str, zone: str, place: Row | pd.Series, rated_mw: float, **more: Any) -> str:
+        """Ask for one series; returns its name. `place` has lat_deg and lon_deg."""
+        row = {"energy_twh": np.nan, "full_load_h": np.nan, "units": np.nan, "character": ""} | more
+        where = {"lat_deg": place["lat_deg"], "lon_deg": place["lon_deg"], "rated_mw": rated_mw}
+        self.profiles.append({"profile": profile, "kind": kind, "zone": zone} | where | row)
+        return profile
+
+
+def loads(grid: Grid) -> list[Row]:
+    """A city's load on its 500 kV substations, by transformer rating."""
+    rows = []
+    for city in read_table("loads").to_dict("records"):
+        stations = grid.substations(city["city"])
+        city_mw = grid.par["load_peak_mw"] * city["peak_share"]
+        energy_twh = grid.par["load_energy_twh"] * city["energy_share"]
+        own_peak_mw = city_mw * grid.par["city_peak_factor"]
+        profile = grid.need(
+            f"load/{city['city']}", "load", city["city"], city, own_peak_mw, energy_twh=energy_twh, character="city"
+        )
+        for key, share in (stations["transformer_mva"] / stations["transformer_mva"].sum()).items():
+            rows.append(
+                {
+                    "name": f"load {city['city']} {grid.name[str(key)]}",
+                    "bus": grid.bus[str(key)],
+                    "p_mw": city_mw * share,
+                    "q_mvar": city_mw * share * city["tan_phi"],
+                    "profile": profile,
+                    "profile_share": share,
+                }
+            )
+    return rows
+
+
+def fuels(par: dict[str, float]) -> dict[str, tuple[float, float]]:
+    """Price [CNY/MWh fuel] and emissions [t/MWh fuel] by fuel."""
+    return {
+        "coal": (par["coal_price_cny_per_tce"] / par["tce_mwh"], par["coal_co2_t_per_tce"] / par["tce_mwh"]),
+        "gas": (par["gas_price_cny_per_m3"] / par["gas_mwh_per_m3"], par["gas_co2_t_per_mwh"]),
+        "uranium": (par["uranium_cost_cny_per_mwh_th"], 0.0),
+    }
+
+
+def age_factor(par: dict[str, float], tech: str, commissioned: float) -> float:
+    """Fuel of a coal unit over its class by age, at most 3 % either way; 1 where the year is unknown."""
+    if tech != "coal" or math.isnan(commissioned):
+        return 1.0
+    return 1.0 + min(max(par["age_rate_per_year"] * (2012.0 - commissioned), -0.03), 0.03)
+
+
+def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
+    """Coal, gas and nuclear units, and the cost points of each row."""
+    classes = read_table("unit_classes").set_index("unit_class")
+    fuel = fuels(grid.par)
+    rows, points = [], []
+    for unit in read_table("units").to_dict("records"):
+        kind = classes.loc[unit["unit_class"]]
+        n, p_max = int(unit["units"]), unit["unit_mw"]
+        p_min, row_mw = p_max * kind["min_pu"], n * p_max
+        price, co2 = fuel[kind["fuel"]]
+        rate = kind["fuel_rate_mwh"] * age_factor(grid.par, unit["tech"], unit["commissioned"])
+        curve = FuelCurve(kind["f0"], kind["f1"], kind["f2"])
+        cost = unit_cost(p_max, p_min, rate=rate, price=price, co2=co2, curve=curve)
+        more = {"units": n, "character": unit["tech"]}
+        rows.append(
+            {
+                "name": unit["name"],
+                "bus": grid.bus[unit["bus"]],
+                "p_mw": row_mw,
+                "vm_pu": grid.par["vm_setpoint_pu"],
+                "sn_mva": row_mw / 0.9,
+                "min_p_mw": n * p_min,
+                "max_p_mw": row_mw,
+                "min_q_mvar": -0.30 * row_mw,
+                "max_q_mvar": 0.48 * row_mw,
+                "controllable": True,
+                "slack": unit["name"] == SLACK,
+                "type": unit["unit_class"],
+                "tech": unit["tech"],
+                "fuel": kind["fuel"],
+                "units": n,
+                "min_up_h": int(kind["min_up_h"]),
+                "min_down_h": int(kind["min_down_h"]),
+                "start_cost": float(kind["start_cost_cny"]),
+                "no_load_cost": cost.no_load,
+                "ramp_mw_per_h": row_mw * kind["ramp_pu_per_h"],
+                "must_run": bool(kind["must_run"]),
+                "reserve_up": bool(kind["reserve"]),
+                "reserve_down": bool(kind["reserve"]),
+                "co2_t_per_mwh": cost.co2_t_per_mwh,
+                "co2_no_load_t_per_h": cost.co2_no_load_t_per_h,
+                "profile": grid.need(f"availability/{unit['name']}", "availability", unit["zone"], unit, p_max, **more),
+            }
+        )
+        ends = [n * p_min, *(n * b for b in cost.breakpoints_mw[1:-1]), row_mw]
+        points.append([[a, b, s] for (a, b), s in zip(pairwise(ends), cost.slopes, strict=True)])
+    return rows, points
+
+
+def _sgen(grid: Grid, bus: str, name: str, tech: str, p_mw: tuple[float, float, float], **more: Any) -> Row:
+    """One static generator; `p_mw` is its output, least and largest output."""
+    now, low, high = p_mw
+    limits = {"min_p_mw": low, "max_p_mw": high, "sn_mva": high}
+    row = {"name": name, "bus": grid.bus[bus], "p_mw": now, "q_mvar": 0.0, "tech": tech, "cost": 0.0, "profile": ""}
+    return row | limits | {"curtailable": False, "band_down": np.nan, "ramp_mw_per_h": np.nan} | more
+
+
+def wind_farms(grid: Grid) -> list[Row]:
+    """Offshore farms one by one; those of a wind zone follow one series."""
+    farms = read_table("wind_farms")
+    rated, city = farms.groupby("wind_zone")["mw"].sum(), farms.groupby("wind_zone")["zone"].first()
+    for zone in read_table("wind_zones").to_dict("records"):
+        key = zone["wind_zone"]
+        hours = {"full_load_h": zone["full_load_h"]}
+        grid.need(f"wind_offshore/{key}", "wind_offshore", city[key], zone, rated[key], **hours)
+    rows = []
+    for farm in farms.to_dict("records"):
+        p_mw, name = farm["mw"] * PEAK_PU["wind_offshore"], f"offshore wind {farm['name']}"
+        free = {"controllable": True, "curtailable": True, "profile": f"wind_offshore/{farm['wind_zone']}"}
+        rows.append(_sgen(grid, farm["bus"], name, "wind_offshore", (p_mw, 0.0, farm["mw"]), **free))
+    return rows
+
+
+def renewables(grid: Grid, pv_column: str) -> list[Row]:
+    """PV and onshore wind by city, split over its substations; biomass as a constant must-take block.
+
+    Biomass has no series of its own: it delivers its mean output in every hour (`p_mw`, both limits); its capacity is
+    `sn_mva`.
+    """
+    rows = []
+    for table in read_table("renewables").to_dict("records"):
+        city, tech, hours = table["city"], table["tech"], table["full_load_h"]
+        mw = table[pv_column] if tech == "pv" else table["mw_end_2024"]
+        if tech != "biomass":
+            grid.need(f"{tech}/{city}", tech, city, table, mw, full_load_h=hours)
+        for key, part in _split(grid, city, mw):
+            name = f"{LABEL[tech]} {city} {grid.name[key]}"
+            if tech == "biomass":
+                mean_mw = part * hours / HOURS_PER_YEAR
+                fixed = {"sn_mva": part, "controllable": False, "cost": grid.par["biomass_cost_cny_per_mwh"]}
+                rows.append(_sgen(grid, key, name, tech, (mean_mw, mean_mw, mean_mw), **fixed))
+            else:
+                free = {"controllable": True, "curtailable": True, "profile": f"{tech}/{city}"}
+                rows.append(_sgen(grid, key, name, tech, (part * PEAK_PU[tech], 0.0, part), **free))
+    return rows
+
+
+def _split(grid: Grid, city: str, mw: float) -> Iterator[tuple[str, float]]:
+    """The buses of a city that share `mw`, with equal parts."""
+    stations = grid.substations(city).index
+    n = min(max(math.ceil(mw / MAX_RENEWABLE_MW_PER_BUS), 1), len(stations))
+    for key in stations[:n]:
+        yield str(key), mw / n
+
+
+def external(grid: Grid) -> list[Row]:
+    """DC infeeds and the Yangcheng plant as imports on a schedule, neighbours as fixed exchanges (export < 0)."""
+    lines = read_table("external").set_index("id")
+    terminals = read_table("external_terminals")
+    first = terminals.groupby("id")["bus"].first()
+    for key, line in lines.iterrows():
+        bus = grid.buses.loc[first[key]]
+        more = {"energy_twh": line["energy_twh"], "character": line["character"]}
+        grid.need(f"{line['kind']}/{key}", line["kind"], bus["zone"], bus, line["capacity_mw"], **more)
+    rows = []
+    for end in terminals.to_dict("records"):
+        line, share = lines.loc[end["id"]], end["share"]
+        kind, capacity = line["kind"], share * line["capacity_mw"]
+        name = f"{kind} {end['id']}" if share == 1.0 else f"{kind} {end['id']} {grid.name[end['bus']]}"
+        low = -capacity if kind == "exchange" else 0.0
+        more = {
+            "sn_mva": share * line["nameplate_mw"],
+            "controllable": kind == "import",
+            "cost": line["cost_cny"],
+            "profile": f"{kind}/{end['id']}",
+            "band_down": line["band_down"],
+            "ramp_mw_per_h": capacity * line["ramp_pu_per_h"],
+        }
+        rows.append(_sgen(grid, end["bus"], name, kind, (share * line["peak_mw"], low, capacity), **more))
+    return rows
+
+
+def storage(grid: Grid) -> list[Row]:
+    """Pumped hydro, compressed air, batteries by city: at half of their energy, and back there at each window's end."""
+    rows = []
+    for store in read_table("storage").to_dict("records"):
+        p_mw = store["units"] * store["unit_mw"]
+        e_mwh = p_mw * store["hours"]
+        e_max = e_mwh * (1.0 - store["min_soc"])
+        e_half = grid.par["storage_end_soc"] * e_mwh
+        eta = math.sqrt(store["round_trip"])
+        rows.append(
+            {
+                "name": store["name"],
+                "bus": grid.bus[store["bus"]],
+                "p_mw": 0.0,
+                "max_e_mwh": e_max,
+                "min_e_mwh": e_mwh * store["min_soc"],
+                "soc_percent": 100.0 * e_half / e_max,
+                "sn_mva": p_mw,
+                "max_p_mw": p_mw,
+                "min_p_mw": -p_mw,
+                "controllable": True,
+                "type": store["tech"],
+                "tech": store["tech"],
+                "units": int(store["units"]),
+                "eta_charge": eta,
+                "eta_discharge": eta,
+                "loss_per_h": 0.0,
+                "charge_cost": 0.0,
+                "discharge_cost": store["discharge_cost_cny"],
+                "end_rule": "fixed",
+                "e_end_mwh": e_half,
+                "end_value": 0.0,
+            }
+        )
+    return rows

@@ -1,0 +1,325 @@
+"""What a series must be before a run may use it, and the few repairs that are safe to make.
+
+Repairs, each said in a warning: gaps of at most 3 h are interpolated; a whole UTC year is rolled to local time; 15-
+and 30-minute values become hourly means; p.u. between 1 and 1.02 becomes 1. All else is refused.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.errors import Problem
+from gridsim.profiles.calendar import hours_of
+
+FloatArray = NDArray[np.float64]
+TimeArray = NDArray[np.datetime64]
+
+MAX_GAP_H = 3
+PU_CLIP = 1.02  # measured output can pass its rating a little (renewables.ninja, overloaded turbines)
+# spelling: (unit of ours, factor, offset)
+UNITS: dict[str, tuple[str, float, float]] = {
+    "1": ("1", 1.0, 0.0),
+    "p.u.": ("1", 1.0, 0.0),
+    "pu": ("1", 1.0, 0.0),
+    "%": ("1", 0.01, 0.0),
+    "percent": ("1", 0.01, 0.0),
+    "W": ("MW", 1e-6, 0.0),
+    "kW": ("MW", 1e-3, 0.0),
+    "MW": ("MW", 1.0, 0.0),
+    "GW": ("MW", 1e3, 0.0),
+    "degC": ("degC", 1.0, 0.0),
+    "C": ("degC", 1.0, 0.0),
+    "K": ("degC", 1.0, -273.15),
+}
+KIND_UNITS = {"load": "MW", "demand": "MW", "temperature": "degC"}
+PU_KINDS = ("wind", "wind_offshore", "wind_onshore", "pv", "solar", "import", "exchange", "availability", "hydro")
+SIGNED_KINDS = ("import", "exchange", "temperature")
+MOST_MW = 400_000.0  # above the peak of any provincial grid: such a "MW" is kW
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How the stamps of a file are to be read."""
+
+    year: int | None
+    utc_offset_h: float
+    file_utc_offset_h: float | None
+    hour_ending: bool
+    adjust_leap_day: bool
+    source_year: int | None
+
+
+def unit_of(name: str, said: str, values: FloatArray) -> tuple[str, tuple[float, float], Problem | None]:
+    """Our unit of a series, factor and offset to it, and what is wrong if it cannot be known."""
+    if said and said not in UNITS:
+        return "1", (1.0, 0.0), Problem(name, f"must have a unit of {', '.join(UNITS)}, has {said!r}")
+    if said:
+        unit, factor, offset = UNITS[said]
+        return unit, (factor, offset), None
+    kind = name.split("/")[0].lower()
+    unit = KIND_UNITS.get(kind, "1" if kind in PU_KINDS else "")
+    if unit:
+        return unit, (1.0, 0.0), None
+    top = float(np.nanmax(np.abs(values))) if np.isfinite(values).any() else 0.0
+    if top <= 1.5:
+        return "1", (1.0, 0.0), None
+    if top > 150.0:
+        return "MW", (1.0, 0.0), None
+    rule = (
+        f"must say its unit, in its name as '{name} [MW]' or by units=: with a maximum of {top:g} it could be % or MW"
+    )
+    return "1", (1.0, 0.0), Problem(name, rule)
+
+
+def _at(start: np.datetime64, hour: int) -> str:
+    return str(start + np.timedelta64(int(hour), "h")).replace("T", " ") + ":00"
+
+
+def to_unit(name: str, unit: str, values: FloatArray, start: np.datetime64, problems: list[Problem]) -> FloatArray:
+    """A series in its unit with its range checked; the problems go to the list."""
+    kind = name.split("/")[0].lower()
+    if not np.isfinite(values).all():
+        return values  # said already, as a gap
+    signed = unit == "degC" or kind in SIGNED_KINDS
+    if not signed:
+        values = np.where((values < 0) & (values > -1e-6), 0.0, values)
+        bad = np.flatnonzero(values < 0)
+        if len(bad):
+            rule = (
+                f"must not be negative: {len(bad)} hours are, first at {_at(start, bad[0])} ({values[bad[0]]:g} {unit})"
+            )
+            problems.append(Problem(name, rule))
+    size = np.abs(values)
+    top, when = float(size.max()), _at(start, int(np.argmax(size)))
+    if unit == "1":
+        if 1.5 < top <= 150.0:
+            rule = (
+                f"must be p.u. of the rated power, at most 1: is {top:g} at {when}, which looks like percent (say '%')"
+            )
+            problems.append(Problem(name, rule))
+        elif top > 150.0:
+            rule = f"must be p.u. of the rated power, at most 1: is {top:g} at {when}, which looks like MW or kW"
+            problems.append(Problem(name, rule))
+        elif top > PU_CLIP:
+            first = int(np.argmax(size > PU_CLIP))
+            rule = (
+                f"must be at most 1: first at {_at(start, first)} it is {values[first]:g} (largest {top:g} at {when})"
+            )
+            problems.append(Problem(name, rule))
+        else:
+            values = np.clip(values, -1.0, 1.0)
+    elif unit == "MW":
+        if top > MOST_MW:
+            rule = f"must be MW: is {top:g} at {when}, which looks like kW (say 'kW')"
+            problems.append(Problem(name, rule))
+        elif kind in KIND_UNITS and 0.0 < top <= 1.5:
+            rule = f"must be MW: its maximum is {top:g}, which looks like p.u. of a peak"
+            problems.append(Problem(name, rule))
+    elif top > 70.0:
+        rule = f"must be degC: is {top:g} at {when}, which looks like K (say 'K')"
+        problems.append(Problem(name, rule))
+    return values
+
+
+def to_hours(
+    stamps: TimeArray | None,
+    offset_h: float | None,
+    raw: FloatArray,
+    names: list[str],
+    clock: Clock,
+    problems: list[Problem],
+) -> tuple[np.datetime64, FloatArray | None]:
+    """Values on a gapless hourly axis of local time: first hour and (hours, series), or None with the problems said."""
+    nowhere = np.datetime64("1970-01-01T00", "h")
+    stated = offset_h if offset_h is not None else clock.file_utc_offset_h
+    shift_h = 0.0 if stated is None else clock.utc_offset_h - stated
+    if stamps is None:
+        placed = _place_steps(len(raw), clock, problems)
+        if placed is None:
+            return nowhere, None
+        stamps = placed
+    stamps = stamps.astype("datetime64[s]")
+    backwards = np.flatnonzero(np.diff(stamps) < np.timedelta64(0, "s"))
+    if len(backwards):
+        i = int(backwards[0])
+        problems.append(Problem("time", f"must rise: {stamps[i + 1]} comes after {stamps[i]} (value row {i + 2})"))
+        return nowhere, None
+    repeated = np.flatnonzero(np.diff(stamps) == np.timedelta64(0, "s"))
+    if len(repeated):
+        rule = f"must not repeat: {len(repeated)} stamps do, first {stamps[repeated[0]]} (value row {repeated[0] + 2})"
+        problems.append(Problem("time", rule))
+        return nowhere, None
+    if len(stamps) < 2:
+        problems.append(Problem("time", f"must have at least 2 steps, has {len(stamps)}"))
+        return nowhere, None
+    step_s = int(np.median(np.diff(stamps).astype(np.int64)))
+    if step_s > 3600 or 3600 % step_s:
+        problems.append(Problem("time", f"must step by 60 min or a whole part of it, steps by {step_s / 60:g} min"))
+        return nowhere, None
+    if clock.hour_ending:
+        stamps = stamps - np.timedelta64(step_s, "s")
+    if clock.source_year is not None and clock.year is not None and clock.source_year != clock.year:
+        moved = _move_year(stamps, raw, clock, step_s, problems)
+        if moved is None:
+            return nowhere, None
+        stamps, raw = moved
+    stamps, raw = _fit_leap_day(stamps, raw, clock, step_s)
+    per_hour = 3600 // step_s
+    steps = (stamps - stamps[0]).astype(np.int64)
+    off_grid = np.flatnonzero(steps % step_s)
+    if len(off_grid):
+        problems.append(Problem("time", f"must step evenly by {step_s // 60} min: {stamps[off_grid[0]]} does not fit"))
+        return nowhere, None
+
+    first, count = _span(stamps, clock, step_s, shift_h, problems)
+    if first is None:
+        return nowhere, None
+    where = ((stamps - first).astype(np.int64)) // step_s
+    inside = (where >= 0) & (where < count)
+    grid = np.full((count, raw.shape[1]), np.nan)
+    grid[where[inside]] = raw[inside]
+    _fill(grid, names, first, step_s, problems)
+    hourly = grid.reshape(-1, per_hour, grid.shape[1]).mean(axis=1)
+    start = first.astype("datetime64[h]")
+    if shift_h:
+        if shift_h != int(shift_h):
+            problems.append(
+                Problem("time", f"must be a whole number of hours from UTC{clock.utc_offset_h:+g}, is {shift_h:g} off")
+            )
+            return nowhere, None
+        if clock.year is not None and first == np.datetime64(f"{clock.year}-01-01", "s"):
+            hourly = np.roll(hourly, int(shift_h), axis=0)
+            said = (
+                f"a year of UTC{stated:+g} stamps was rolled by {shift_h:+g} h: its edge hours come from its other end"
+            )
+            warnings.warn(said, UserWarning, stacklevel=3)
+        else:
+            start = start + np.timedelta64(int(shift_h), "h")
+    return start, hourly
+
+
+def _place_steps(rows: int, clock: Clock, problems: list[Problem]) -> TimeArray | None:
+    """Stamps for a file that counts its steps from 0."""
+    year = clock.source_year or clock.year
+    if year is None:
+        problems.append(Problem("time", "must be times: the file counts steps, and no year was given"))
+        return None
+    for per_hour in (1, 2, 4):
+        for hours in (8760, 8784):
+            if rows == hours * per_hour:
+                start = np.datetime64(f"{year}-01-01", "s")
+                if hours == 8760 and hours_of(year) == 8784:
+                    # A leap year without its leap day: leave the day out here; the check of the span says so.
+                    index = np.arange(rows) * (3600 // per_hour)
+                    index = index + np.where(index >= 59 * 86400, 86400, 0)
+                    return start + index.astype("timedelta64[s]")
+                return start + (np.arange(rows) * (3600 // per_hour)).astype("timedelta64[s]")
+    problems.append(Problem("time", f"must be 8760 or 8784 hours, or 2 or 4 values each, has {rows} steps"))
+    return None
+
+
+def _move_year(
+    stamps: TimeArray, raw: FloatArray, clock: Clock, step_s: int, problems: list[Problem]
+) -> tuple[TimeArray, FloatArray] | None:
+    """Stamps of `source_year` on the same days of `year`; 29 February goes where there is none."""
+    months = stamps.astype("datetime64[M]")
+    years = months.astype(np.int64) // 12 + 1970
+    other = np.flatnonzero(years != clock.source_year)
+    if len(other):
+        problems.append(Problem("time", f"must be of the year {clock.source_year}: {stamps[other[0]]} is not"))
+        return None
+    leap_day = stamps.astype("datetime64[D]") == np.datetime64(f"{clock.source_year}-03-01") - 1
+    leap_day &= hours_of(int(clock.source_year or 0)) == 8784
+    keep = ~leap_day if clock.year is not None and hours_of(clock.year) == 8760 else np.ones(len(stamps), dtype=bool)
+    stamps, raw, months = stamps[keep], raw[keep], months[keep]
+    month = months.astype(np.int64) % 12
+    new = (np.datetime64(f"{clock.year}-01", "M") + month.astype("timedelta64[M]")).astype("datetime64[s]")
+    return new + (stamps - months.astype("datetime64[s]")), raw
+
+
+def _fit_leap_day(stamps: TimeArray, raw: FloatArray, clock: Clock, step_s: int) -> tuple[TimeArray, FloatArray]:
+    """Repeat 28 February as the 29th when that was asked for and a leap year lacks it."""
+    if clock.year is None or not clock.adjust_leap_day or hours_of(clock.year) == 8760:
+        return stamps, raw
+    leap = np.datetime64(f"{clock.year}-02-29")
+    day = stamps.astype("datetime64[D]")
+    if (day == leap).any() or not (day == leap - 1).any():
+        return stamps, raw
+    before = day == leap - 1
+    at = int(np.flatnonzero(before)[-1]) + 1
+    stamps = np.insert(stamps, at, stamps[before] + np.timedelta64(86400, "s"))
+    return stamps, np.insert(raw, at, raw[before], axis=0)
+
+
+def _span(
+    stamps: TimeArray, clock: Clock, step_s: int, shift_h: float, problems: list[Problem]
+) -> tuple[np.datetime64 | None, int]:
+    """First stamp and number of steps of the result, in the file's own time."""
+    if clock.year is None:
+        first = stamps[0].astype("datetime64[h]").astype("datetime64[s]")
+        last = stamps[-1].astype("datetime64[h]").astype("datetime64[s]")
+        return first, int((last - first).astype(np.int64) // 3600 + 1) * (3600 // step_s)
+    hours = hours_of(clock.year)
+    begin, end = np.datetime64(f"{clock.year}-01-01", "s"), np.datetime64(f"{clock.year + 1}-01-01", "s")
+    local = begin - np.timedelta64(int(shift_h * 3600), "s")  # where the local year starts, in the file's time
+    covers_local = stamps[0] <= local and stamps[-1] >= local + (end - begin) - np.timedelta64(step_s, "s")
+    first = local if shift_h and covers_local else begin
+    inside = (stamps >= first) & (stamps < first + (end - begin))
+    have = int(inside.sum())
+    if not have:
+        rule = f"must be in {clock.year}: the file has {stamps[0]} to {stamps[-1]} (say source_year to move it)"
+        problems.append(Problem("time", rule))
+        return None, 0
+    extra = int((~inside).sum())
+    if extra and not (shift_h and covers_local):
+        rule = f"must be in {clock.year}: {extra} of {len(stamps)} steps are not, first {stamps[~inside][0]}"
+        problems.append(Problem("time", rule))
+        return None, 0
+    got_h = have * step_s / 3600
+    day = stamps.astype("datetime64[D]")
+    if hours == 8784 and not (day == np.datetime64(f"{clock.year}-02-29")).any():
+        rule = f"must have 8784 hours: {clock.year} is a leap year, and the file has {got_h:g} without 29 February"
+        problems.append(Problem("time", rule + " (leap_day='adjust' repeats the 28th)"))
+        return None, 0
+    for edge, missing in (
+        ("starts", (stamps[inside][0] - first).astype(np.int64)),
+        ("ends", (first + (end - begin) - stamps[inside][-1]).astype(np.int64) - step_s),
+    ):
+        if missing > 0:
+            when = stamps[inside][0] if edge == "starts" else stamps[inside][-1]
+            rule = f"must cover {clock.year}, {hours} hours: it has {got_h:g} and {edge} at {when}"
+            problems.append(Problem("time", rule))
+    if problems:
+        return None, 0
+    return first, hours * (3600 // step_s)
+
+
+def _fill(grid: FloatArray, names: list[str], first: np.datetime64, step_s: int, problems: list[Problem]) -> None:
+    """Interpolate runs of missing values up to `MAX_GAP_H`; longer ones, and open ends, are problems."""
+    index = np.arange(len(grid))
+    longest = MAX_GAP_H * 3600 // step_s
+    filled: list[str] = []
+    for k, name in enumerate(names):
+        missing = np.isnan(grid[:, k])
+        if not missing.any():
+            continue
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], missing.astype(np.int8), [0]])))
+        starts, ends = edges[::2], edges[1::2]
+        too_long = (ends - starts > longest) | (starts == 0) | (ends == len(grid))
+        if too_long.any():
+            i = int(np.flatnonzero(too_long)[0])
+            when = first + np.timedelta64(int(starts[i]) * step_s, "s")
+            hours = (ends[i] - starts[i]) * step_s / 3600
+            rule = (
+                f"must have no gap longer than {MAX_GAP_H} h, and none at its ends: {int(too_long.sum())} such, "
+                f"first at {str(when).replace('T', ' ')} for {hours:g} h"
+            )
+            problems.append(Problem(name, rule))
+            continue
+        grid[missing, k] = np.interp(index[missing], index[~missing], grid[~missing, k])
+        filled.append(f"{name}: {int(missing.sum())} steps")
+    if filled:
+        more = " ..." if len(filled) > 5 else ""
+        warnings.warn(f"short gaps were interpolated: {', '.join(filled[:5])}{more}", UserWarning, stacklevel=4)

@@ -1,0 +1,219 @@
+"""What a results file holds before its first hour: scales, index tables, empty datasets, /meta."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gzip
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from gridsim import __version__
+from gridsim.scenario import Scenario
+from gridsim.schema import (
+    CASE_ARRAYS,
+    DATASETS,
+    FORMAT,
+    FORMAT_VERSION,
+    GRID_TEXT,
+    SUPPLIERS,
+    TABLES,
+    Dataset,
+    techs_of,
+    unique_names,
+    zones_of,
+)
+
+if TYPE_CHECKING:
+    from gridsim.case import Case
+
+Dims = Mapping[str, Sequence[Any]]  # dimension -> its names or numbers
+
+CHUNK_H = 366  # 24 chunks through a leap year
+CHUNK_ELEMENTS = 16
+GZIP_LEVEL = 2
+
+
+def shape_of(d: Dataset, dims: Dims) -> tuple[int, ...]:
+    return tuple(len(dims[name]) for name in d.dims)
+
+
+def write_frame(file: h5py.File, case: Case, scenario: Scenario, dims: Dims, events: Sequence[Any]) -> None:
+    """Everything that is known before the first hour: scales, index tables, empty datasets, /meta."""
+    for name, values in dims.items():
+        _scale(file, name, values, case)
+    for group, dim in TABLES.items():
+        _write_table(file, group, getattr(case, group), dim)
+    nbr = len(case.branches)
+    arrays = {
+        "units/seg_mw": case.unit_seg_mw,
+        "units/seg_cost": case.unit_seg_cost,
+        "units/min_cost": case.unit_min_cost,
+        "interfaces/branch_weight": case.interface_weight[:, :nbr],
+        "interfaces/link_weight": case.interface_weight[:, nbr:],
+    }
+    for d in CASE_ARRAYS:
+        _describe(file, file.create_dataset(d.path, data=arrays[d.path], track_times=False), d, case.currency)
+    for d in DATASETS:
+        _create(file, d, dims, case.currency)
+    _write_meta(file, case, scenario, events)
+    file.create_group("summary")
+    file.flush()
+
+
+def _create(file: h5py.File, d: Dataset, dims: Dims, currency: str) -> None:
+    shape = shape_of(d, dims)
+    options: dict[str, Any] = {}
+    if d.per_hour and 0 not in shape:
+        chunk = (min(CHUNK_H, shape[0]), *(min(CHUNK_ELEMENTS, n) for n in shape[1:]))
+        options = {"chunks": chunk, "shuffle": True, "compression": "gzip", "compression_opts": GZIP_LEVEL}
+    dataset = file.create_dataset(d.path, shape, d.dtype, track_times=False, **options)
+    _describe(file, dataset, d, currency)
+
+
+def _describe(file: h5py.File, dataset: h5py.Dataset, d: Dataset, currency: str) -> None:
+    attrs = {
+        "units": d.units.replace("currency", currency),
+        "long_name": d.long_name,
+        "sign": d.sign,
+        "rounding": GRID_TEXT if d.on_grid else "",
+    }
+    set_attrs(dataset, {k: v for k, v in attrs.items() if v})
+    _attach(file, dataset, d.dims)
+
+
+def _attach(file: h5py.File, dataset: h5py.Dataset, dims: tuple[str, ...]) -> None:
+    """Name the dimensions, and link their scales into the group: coordinates for whoever opens the group alone.
+
+    An index table gets its own scale only, so that all its one-dimensional datasets are columns of one length.
+    """
+    group = dataset.parent
+    table_dim = TABLES.get(group.name.strip("/"))
+    for i, dim in enumerate(dims):
+        dataset.dims[i].attach_scale(file[dim])
+        if dim not in group and table_dim in (None, dim):
+            group[dim] = file[dim]
+
+
+def _write_table(file: h5py.File, group: str, table: pd.DataFrame, dim: str) -> None:
+    target = file.create_group(group)
+    for column in table.columns:
+        values = table[column].infer_objects().to_numpy()
+        if values.dtype.kind in "OUS":
+            values = np.array(["" if pd.isna(v) else str(v) for v in values], dtype=object)
+            dataset = target.create_dataset(column, data=values, dtype=h5py.string_dtype(), track_times=False)
+        else:
+            dataset = target.create_dataset(column, data=values, track_times=False)
+        _attach(file, dataset, (dim,))
+    target.attrs["columns"] = json.dumps(list(table.columns))
+
+
+def _write_meta(file: h5py.File, case: Case, scenario: Scenario, events: Sequence[Any]) -> None:
+    group = file.create_group("meta")
+    form = {"format": FORMAT, "format_version": ".".join(map(str, FORMAT_VERSION))}
+    attrs = {
+        **form,
+        "gridsim_version": __version__,
+        "complete": False,
+        "scenario_name": scenario.name,
+        "scenario_title": scenario.title,
+        "scenario_digest": scenario.digest,
+        "case_name": case.name,
+        "currency": case.currency,
+        "utc_offset_h": float(case.utc_offset_h),
+        "start": str(case.start.astype("datetime64[h]")),
+        "hours": case.hours,
+        "window_h": scenario.horizon.window_h,
+        "step_h": scenario.horizon.step_h,
+        "seed": scenario.seed,
+        "year": scenario.year,
+        "engine": scenario.solver.engine,
+        **{f"penalty_{k}": float(v) for k, v in dataclasses.asdict(case.penalties).items()},
+    }
+    set_attrs(group, attrs)
+    set_attrs(file, {**form, "Conventions": "CF-1.10", "title": scenario.title or scenario.name})
+    net = np.frombuffer(gzip.compress(case.net_json.encode(), compresslevel=6, mtime=0), dtype=np.uint8)
+    group.create_dataset("net_json", data=net, track_times=False)
+    group["net_json"].attrs["long_name"] = "pandapower JSON of the net, gzip"
+    texts = {
+        "scenario_text": scenario.text,
+        "notes": _json([dataclasses.asdict(note) for note in case.notes]),
+        "events": _json([dataclasses.asdict(e) if dataclasses.is_dataclass(e) else e for e in events]),  # type: ignore[arg-type]
+    }
+    for name, text in texts.items():
+        group.create_dataset(name, data=text, dtype=h5py.string_dtype(), track_times=False)
+    set_attrs(group.create_group("inputs"), scenario.input_digests())
+    group.create_group("run")
+
+
+def dims_of(case: Case, scenario: Scenario) -> Dims:
+    return {
+        "time": range(case.hours),
+        **{dim: unique_names(getattr(case, group)) for group, dim in TABLES.items()},
+        "zone": zones_of(case),
+        "tech": techs_of(case),
+        "supplier": SUPPLIERS,
+        "segment": range(case.unit_seg_mw.shape[1]),
+        "window": range(-(-case.hours // scenario.horizon.step_h)),
+        "day": range(-(-case.hours // 24)),
+    }
+
+
+def _scale(file: h5py.File, name: str, values: Sequence[Any], case: Case) -> None:
+    if isinstance(values, range):
+        dataset = file.create_dataset(name, data=np.arange(len(values), dtype=np.int32), track_times=False)
+    else:
+        data = np.array(list(values), dtype=object)
+        dataset = file.create_dataset(name, (len(values),), h5py.string_dtype(), data=data, track_times=False)
+    dataset.make_scale(name)
+    if name == "time":
+        stamp = str(case.start.astype("datetime64[s]")).replace("T", " ")
+        attrs = {
+            "units": f"hours since {stamp}",
+            "calendar": "proleptic_gregorian",
+            "standard_name": "time",
+            "long_name": "start of the hour, local time of the network",
+            "utc_offset_h": float(case.utc_offset_h),
+        }
+        set_attrs(dataset, attrs)
+
+
+def set_attrs(target: h5py.HLObject, attrs: Mapping[str, Any]) -> None:
+    for key, value in attrs.items():
+        target.attrs[key] = value
+
+
+def flat(tree: Mapping[str, Any], at: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            out |= flat(value, f"{at}{key}.")
+        else:
+            out[f"{at}{key}"] = value
+    return out
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def machine() -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "created_utc": pd.Timestamp.now("UTC").isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu_count": os.cpu_count() or 0,
+        "hdf5": h5py.version.hdf5_version,
+    }
+    for package in ("numpy", "scipy", "numba", "pandapower", "pandas", "h5py", "highspy"):
+        with contextlib.suppress(PackageNotFoundError):
+            out[f"{package}_version"] = version(package)
+    return out

@@ -1,0 +1,321 @@
+"""The run: a scenario walked window by window - plan, live the kept hours, write them down.
+
+Data flows one way: scenario -> case -> plan (look-ahead) -> step (hour by hour) -> results file. What a window hands to
+the next is one `plan.State`.
+"""
+
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gridsim.assemble import assemble
+from gridsim.case import Case
+from gridsim.errors import WindowError
+from gridsim.kernels import commit, step
+from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.kernels.network import ptdf, shift_offset_mw
+from gridsim.kernels.warmup import warm_up
+from gridsim.plan import Plan, Planner, State
+from gridsim.results_writer import ResultsWriter, WindowReport, check_output
+from gridsim.scenario import Scenario
+from gridsim.schema import techs_of
+
+AGREE_MW = 1.0  # how far a settled hour may move from its plan with perfect forecasts, before it is an error
+WEATHER_TECHS = ("wind_offshore", "wind_onshore", "pv")
+_SUPPLIER_OF_UNIT = {"coal": step.COAL_DEEP, "gas": step.GAS}
+_SUPPLIER_OF_SOURCE = {"import": step.IMPORT}
+_SUPPLIER_OF_STORE = {"pumped_hydro": step.PUMPED_HYDRO, "battery": step.BATTERY, "caes": step.CAES}
+
+
+def _codes(techs: Any, codes: dict[str, int]) -> IntArray:
+    return np.array([codes.get(str(tech), -1) for tech in techs], dtype=np.int64)
+
+
+def fleet(case: Case, planner: Planner) -> step.Fleet:
+    """The case as the step kernel wants it."""
+    units, sources, stores, branches = case.units, case.sources, case.stores, case.branches
+
+    def real(table: Any, name: str) -> FloatArray:
+        return np.array(table[name], dtype=np.float64)  # our own copy: read-only arrays compile kernels anew
+
+    def whole(table: Any, name: str) -> IntArray:
+        return np.array(table[name], dtype=np.int64)
+
+    begin, end, x_pu = whole(branches, "from_row"), whole(branches, "to_row"), real(branches, "x_pu")
+    reference = np.flatnonzero(case.buses["reference"].to_numpy(dtype=bool))
+    rating = real(branches, "rating_mw")
+    return step.Fleet(
+        unit_bus=whole(units, "bus_row"),
+        unit_p_min=real(units, "p_min_mw"),
+        unit_p_max=real(units, "p_max_mw"),
+        unit_min_cost=np.array(case.unit_min_cost),
+        unit_no_load=real(units, "no_load_cost"),
+        unit_start=real(units, "start_cost"),
+        unit_co2=real(units, "co2_t_per_mwh"),
+        unit_co2_no_load=real(units, "co2_no_load_t_per_h"),
+        unit_supplier=_codes(units["tech"], _SUPPLIER_OF_UNIT),
+        unit_up=real(units, "reserve_up"),
+        unit_down=real(units, "reserve_down"),
+        seg_unit=planner.seg_unit,
+        seg_mw=planner.seg_mw,
+        seg_cost=planner.seg_cost,
+        source_bus=whole(sources, "bus_row"),
+        source_cost=real(sources, "cost"),
+        source_co2=real(sources, "co2_t_per_mwh"),
+        source_supplier=_codes(sources["tech"], _SUPPLIER_OF_SOURCE),
+        source_up=real(sources, "reserve_up"),
+        source_down=real(sources, "reserve_down"),
+        store_bus=whole(stores, "bus_row"),
+        charge_max=real(stores, "p_charge_max_mw"),
+        discharge_max=real(stores, "p_discharge_max_mw"),
+        charge_cost=real(stores, "charge_cost"),
+        discharge_cost=real(stores, "discharge_cost"),
+        eta_c=real(stores, "eta_charge"),
+        eta_d=real(stores, "eta_discharge"),
+        keep=1.0 - real(stores, "loss_per_h"),
+        e_min=real(stores, "e_min_mwh"),
+        e_max=real(stores, "e_max_mwh"),
+        store_supplier=_codes(stores["tech"], _SUPPLIER_OF_STORE),
+        load_bus=planner.load_bus,
+        link_from=whole(case.links, "from_row"),
+        link_to=whole(case.links, "to_row"),
+        ptdf=ptdf(begin, end, x_pu, len(case.buses), reference),
+        offset=shift_offset_mw(begin, end, x_pu, real(branches, "shift_deg"), len(case.buses), reference),
+        interface_weight=np.array(case.interface_weight),
+        limit=np.concatenate((rating, real(case.interfaces, "limit_mw"))),
+        back_limit=np.concatenate((rating, real(case.interfaces, "reverse_limit_mw"))),
+        overload_cost=np.concatenate((real(branches, "overload_cost"), real(case.interfaces, "overload_cost"))),
+        penalties=np.array([case.penalties.shed, case.penalties.spill, case.penalties.reserve_short]),
+    )
+
+
+def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int) -> step.Hour:
+    """The kept hours of a plan, ready to be lived."""
+
+    def head(values: Any) -> Any:
+        return np.array(values[:kept], order="C")
+
+    at, size = slice(t0, t0 + kept), len(case.branches) + len(case.interfaces)
+    out = step.Hour(
+        on=head(plan.on),
+        start=head(plan.start),
+        seg=head(plan.unit_seg_mw),
+        source=head(plan.source_mw),
+        source_lo=np.array(case.source_min_mw[at], order="C"),
+        source_hi=np.array(case.source_max_mw[at], order="C"),
+        charge=head(plan.charge_mw),
+        discharge=head(plan.discharge_mw),
+        e=head(plan.e_mwh),
+        link=head(plan.link_mw),
+        load=np.array(case.load_mw[at], order="C"),
+        shed=head(plan.shed_mw),
+        spill=head(plan.spill_mw),
+        need_up=np.array(case.reserve_up_mw[at], order="C"),
+        need_down=np.array(case.reserve_down_mw[at], order="C"),
+        reference=np.zeros((kept, len(step.SUPPLIERS))),
+        unit_p=np.zeros((kept, len(case.units))),
+        flow=np.zeros((kept, size)),
+        cost=np.zeros((kept, len(step.COST_PARTS))),
+        regulation=np.zeros((kept, len(step.SUPPLIERS))),
+        reserve=np.zeros((kept, 4)),
+        margin=np.zeros((kept, 2)),
+    )
+    # gas and imports regulate by departing from their mean over the day (the kept block, for other steps)
+    unit_p = out.on * f.unit_p_min
+    np.add.at(unit_p.T, f.seg_unit, out.seg.T)
+    out.reference[:, step.GAS] = unit_p[:, f.unit_supplier == step.GAS].sum(axis=1).mean()
+    out.reference[:, step.IMPORT] = out.source[:, f.source_supplier == step.IMPORT].sum(axis=1).mean()
+    return out
+
+
+class Accountant:
+    """Turns lived hours into the datasets of the results file."""
+
+    def __init__(self, case: Case, f: step.Fleet):
+        self.case, self.f = case, f
+        techs = techs_of(case)
+        tables = (case.units, case.sources, case.stores)
+        self.of_unit, self.of_source, self.of_store = (
+            (table["tech"].astype(str).to_numpy()[:, None] == np.array(techs)[None, :]).astype(float) for table in tables
+        )
+        tech = case.sources["tech"].astype(str).to_numpy()
+        self.curtailable = case.sources["curtailable"].to_numpy(dtype=bool)
+        self.weather = np.isin(tech, WEATHER_TECHS)
+        self.on_before = case.units["initial_on"].to_numpy(dtype=np.int64)
+        must = case.units["must_run"].to_numpy(dtype=bool)
+        self.on_before = np.where(must, case.unit_available[0], self.on_before)
+        self.net_load: list[FloatArray] = []
+        self.left: list[FloatArray] = []
+
+    def block(self, plan: Plan, h: step.Hour, t0: int) -> dict[str, Any]:
+        """Datasets of the kept hours, by path."""
+        case, f, kept = self.case, self.f, h.load.shape[0]
+        nbr = len(case.branches)
+        system, network = self.curtailment(h, plan.congested[:kept])
+        before = np.vstack((self.on_before, h.on[:-1]))
+        self.on_before = h.on[-1].copy()
+        over = np.maximum(h.flow - f.limit, -h.flow - f.back_limit)
+        over = np.where(over > step.DUST_MW, over, 0.0)
+        p_store = h.discharge - h.charge
+        co2_unit = h.unit_p * f.unit_co2 + h.on * f.unit_co2_no_load
+        load, weather = h.load.sum(axis=1), h.source_hi[:, self.weather].sum(axis=1)
+        self.net_load.append(load - weather)
+        serving = h.regulation.sum(axis=1) - h.regulation[:, step.COAL_DEEP]
+        self.left.append(load - weather + (system + network).sum(axis=1) - serving)
+        cost = dict(zip(step.COST_PARTS, h.cost.T, strict=True))
+        return {
+            "dispatch/unit_p_mw": h.unit_p,
+            "dispatch/source_p_mw": h.source,
+            "dispatch/link_p_mw": h.link,
+            "dispatch/tech_p_mw": h.unit_p @ self.of_unit + h.source @ self.of_source + p_store @ self.of_store,
+            "commitment/on": h.on,
+            "commitment/start": h.start,
+            "commitment/stop": before + h.start - h.on,
+            "storage/charge_mw": h.charge,
+            "storage/discharge_mw": h.discharge,
+            "storage/e_mwh": h.e,
+            "flow/branch_p_mw": h.flow[:, :nbr],
+            "flow/interface_p_mw": h.flow[:, nbr:],
+            "flow/branch_overload_mw": over[:, :nbr],
+            "flow/interface_overload_mw": over[:, nbr:],
+            "price/energy": plan.price[:kept],
+            "price/reserve_up": plan.price_up[:kept],
+            "price/reserve_down": plan.price_down[:kept],
+            "price/bus": plan.price_bus[:kept],
+            "curtailment/system_mw": system,
+            "curtailment/network_mw": network,
+            "unserved/load_mw": h.shed,
+            "spill/bus_mw": h.spill,
+            "reserve/up_provided_mw": h.reserve[:, 0],
+            "reserve/up_short_mw": h.reserve[:, 1],
+            "reserve/down_provided_mw": h.reserve[:, 2],
+            "reserve/down_short_mw": h.reserve[:, 3],
+            "peak_shaving/load_mw": load,
+            "peak_shaving/net_load_mw": load - weather,
+            "peak_shaving/regulation_mw": h.regulation,
+            "peak_shaving/up_margin_mw": h.margin[:, 0],
+            "peak_shaving/down_margin_mw": h.margin[:, 1],
+            "carbon/tech_t": co2_unit @ self.of_unit + (h.source * f.source_co2) @ self.of_source,
+            **{f"cost/{part}": values for part, values in cost.items()},
+            "cost/total": h.cost.sum(axis=1),
+        }
+
+    def curtailment(self, h: step.Hour, congested: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Curtailment by cause, (T, ns) each: system-wide and network.
+
+        In an hour without a binding line row all of it is system-wide. In one with, the network is to blame for what
+        the system could still have made room for without it: units down to their minimum, other sources down to their
+        lower bound. That share is the same for every source curtailed in the hour.
+        """
+        lost = np.where(self.curtailable, h.source_hi - h.source, 0.0)
+        total = lost.sum(axis=1)
+        room = (h.unit_p - h.on * self.f.unit_p_min).sum(axis=1)
+        room += np.where(self.curtailable, 0.0, h.source - h.source_lo).sum(axis=1)
+        share = np.where(congested, np.minimum(1.0, room / np.maximum(total, 1e-9)), 0.0)
+        network = lost * share[:, None]
+        return lost - network, network
+
+    def days(self) -> dict[str, FloatArray]:
+        """Peak-valley difference of each day, before and after regulation (by all suppliers but coal)."""
+        out = {}
+        for name, parts in (("before", self.net_load), ("after", self.left)):
+            hours = np.concatenate(parts)
+            days = [hours[at : at + 24] for at in range(0, hours.size, 24)]
+            out[f"peak_shaving/peak_valley_{name}_mw"] = np.array([day.max() - day.min() for day in days])
+        return out
+
+
+def simulate(
+    scenario: Scenario,
+    out: Path,
+    *,
+    force: bool = False,
+    progress: Callable[[WindowReport], None] | None = None,
+) -> dict[str, Any]:
+    """Run a scenario and write its results file; returns the summary.
+
+    Raises
+    ------
+    InputError, WindowError, ResourceError
+        As their names say; no file is left behind in either case.
+    """
+    wall = time.perf_counter()
+    check_output(out, force=force)
+    case = assemble(scenario)
+    compile_s = warmup()
+    cpu = time.process_time()
+    planner = Planner(
+        case, tolerance=scenario.solver.tolerance, network=scenario.grid.enforce == "dc", step_h=scenario.horizon.step_h,
+        engine=scenario.solver.engine, max_rounds=scenario.solver.max_rounds,
+    )  # fmt: skip
+    f = fleet(case, planner)
+    state, accountant, windows = planner.first_state(), Accountant(case, f), scenario.windows()
+    with ResultsWriter.open(out, case, scenario, force=force, events=case.events) as writer:
+        for index, window in enumerate(windows):
+            began = time.process_time()
+            try:
+                plan = planner.plan(window.first_hour, window.hours, state)
+            except WindowError as error:
+                stamp = case.time[window.first_hour]
+                raise WindowError(f"window {index + 1} of {len(windows)}, from {stamp:%Y-%m-%d %H:%M}: {error}") from None
+            h = live(case, f, planner, plan, window.first_hour, window.kept, state)
+            block = accountant.block(plan, h, window.first_hour)
+            report = WindowReport(
+                index=index,
+                count=len(windows),
+                first_hour=window.first_hour,
+                hours=window.hours,
+                kept=window.kept,
+                cost=plan.cost,
+                bound=plan.bound,
+                gap=(plan.cost - plan.bound) / max(abs(plan.cost), 1e-9),
+                status=int(plan.retries > 0),
+                iterations=plan.iterations,
+                rounds=plan.rounds,
+                rows=plan.rows,
+                retries=plan.retries,
+                cpu_s=time.process_time() - began,
+                shed_mwh=float(h.shed.sum()),
+                curtailed_mwh=float((block["curtailment/system_mw"] + block["curtailment/network_mw"]).sum()),
+            )
+            writer.append(block, window.first_hour, report)
+            if progress is not None:
+                progress(report)
+        for path, values in accountant.days().items():
+            writer.write(path, values)
+        return writer.finish(
+            {
+                "cpu_s": time.process_time() - cpu,
+                "wall_s": time.perf_counter() - wall,
+                "compile_s": compile_s,
+                "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
+            }
+        )
+
+
+def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State) -> step.Hour:
+    """Live the kept hours of a plan with the step kernel and carry `state` forward."""
+    h = _hours(case, f, plan, t0, kept)
+    moved = step.walk(f, h, state.e_mwh)
+    if moved > AGREE_MW:
+        raise WindowError(f"the lived hours differ from their plan by {moved:.3g} MW; with perfect forecasts they must agree")
+    free = planner.free
+    for t in range(kept):
+        commit.age(
+            np.ascontiguousarray(h.on[t, free]), np.ascontiguousarray(h.start[t, free]), planner.first_unit,
+            state.unit_on, state.unit_hours,
+        )  # fmt: skip
+    state.ramp_p_mw = h.source[-1, planner.ramped].copy()
+    state.rows = plan.next_rows
+    return h
+
+
+def warmup() -> float:
+    """Compile every kernel, or load it from the disk cache. Returns the seconds of CPU it took."""
+    began = time.process_time()
+    warm_up()
+    return time.process_time() - began
