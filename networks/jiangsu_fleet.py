@@ -84,11 +84,11 @@ def fuels(par: dict[str, float]) -> dict[str, tuple[float, float]]:
     }
 
 
-def age_factor(par: dict[str, float], tech: str, commissioned: float) -> float:
-    """Fuel of a coal unit over its class by age, at most 3 % either way; 1 where the year is unknown."""
-    if tech != "coal" or math.isnan(commissioned):
+def age_factor(rate_per_year: float, reference_year: float, commissioned: float) -> float:
+    """Fuel of a unit over that of its class by age, at most 3 % either way; 1 where a year is unknown (NaN)."""
+    if math.isnan(reference_year) or math.isnan(commissioned):
         return 1.0
-    return 1.0 + min(max(par["age_rate_per_year"] * (2012.0 - commissioned), -0.03), 0.03)
+    return 1.0 + min(max(rate_per_year * (reference_year - commissioned), -0.03), 0.03)
 
 
 def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
@@ -101,9 +101,9 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
         n, p_max = int(unit["units"]), unit["unit_mw"]
         p_min, row_mw = p_max * kind["min_pu"], n * p_max
         price, co2 = fuel[kind["fuel"]]
-        rate = kind["fuel_rate_mwh"] * age_factor(grid.par, unit["tech"], unit["commissioned"])
+        age = age_factor(grid.par["age_rate_per_year"], kind["reference_year"], unit["commissioned"])
         curve = FuelCurve(kind["f0"], kind["f1"], kind["f2"])
-        cost = unit_cost(p_max, p_min, rate=rate, price=price, co2=co2, curve=curve)
+        cost = unit_cost(p_max, p_min, rate=age * kind["fuel_rate_mwh"], price=price, co2=co2, curve=curve)
         more = {"units": n, "character": unit["tech"]}
         rows.append(
             {

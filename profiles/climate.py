@@ -46,10 +46,15 @@ T_DAILY_SD_C = (3.0, 1.8)  # of the daily anomaly: winter, summer
 T_DAILY_RANGE_C = (5.5, 10.5)  # of an overcast and a clear day inland; the coast has 0.7 of it
 
 
-def annual_temperature_c(lat_deg: float, day: FloatArray) -> FloatArray:
+def annual_temperature_c(lat_deg: float, day: NDArray[np.floating]) -> FloatArray:
     """Climatological daily mean. `day` is the day of the year from 0, with fractions. [degC]"""
     north = float(np.clip((lat_deg - 31.3) / 3.3, -0.5, 1.5))
     mean = T_MEAN_C[1] + (T_MEAN_C[0] - T_MEAN_C[1]) * north
     half = T_HALF_RANGE_C[1] + (T_HALF_RANGE_C[0] - T_HALF_RANGE_C[1]) * north
     phase = 2 * np.pi * (day - T_COLDEST_DAY) / 365.25
     return mean - half * np.cos(phase) + T_SECOND_HARMONIC_C * np.cos(2 * phase + 0.6)
+
+
+# Capacity factor of PV by month, relative to the year: GHI_MONTHLY_KWH a day, times what our mix of orientations and
+# cell temperatures makes of it (measured on 20 synthetic years: more in winter, when the low sun meets the tilt).
+PV_MONTHLY = _shape(0.0941, 0.1058, 0.1332, 0.1512, 0.1539, 0.1410, 0.1359, 0.1392, 0.1364, 0.1229, 0.0972, 0.0904)

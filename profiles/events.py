@@ -15,10 +15,9 @@ chinanews.com 2010-09-01); every drawn year has at least one (1 + Poisson(2.1)).
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
 from gridsim.profiles.calendar import hours_of
 from gridsim.profiles.fields import plane_km, stream
+from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 HOLLAND_B = 1.3
@@ -97,30 +96,39 @@ def draw_episodes(year: int, seed: int) -> Episodes:
     def daily(series: FloatArray) -> FloatArray:
         return series.reshape(days, 24).mean(axis=1)
 
-    def log(kind: str, name: str, start_h: float, length_h: float, zone: str, detail: str) -> None:
+    def log(kind: str, name: str, start_h: float, length_h: float, zone: str, *, detail: str) -> None:
         at = first + np.timedelta64(max(0, round(start_h)), "h")
         events.append(Event(kind, name, at, min(round(length_h), hours - max(0, round(start_h))), zone, detail))
 
     # Plum rain: about 15 June to 12 July; rain, cloud, weak wind, cool.
     rng = stream(seed, year, "event", "plum_rain")
-    start = (165 + leap + rng.integers(-4, 6)) * 24
-    length = int(rng.integers(20, 30)) * 24
+    start = (165 + leap + int(rng.integers(-4, 6))) * 24.0
+    length = int(rng.integers(20, 30)) * 24.0
     bump = _bump(hours, start, length, 48)
     cloud -= 0.55 * daily(bump)
     wind -= 0.12 * bump
     temp -= 1.3 * bump
-    log("plum_rain", f"Mei-yu {year}", start, length, "Jiangsu", "clearness about x 0.8, weak wind, 1.3 K cooler")
+    log(
+        "plum_rain", f"Mei-yu {year}", start, length, "Jiangsu", detail="clearness about x 0.8, weak wind, 1.3 K cooler"
+    )
 
     # Heat dome: late July or August; the stress case of the year.
     rng = stream(seed, year, "event", "heat_dome")
-    start = (204 + leap + rng.integers(0, 14)) * 24
-    length = int(rng.integers(10, 16)) * 24
+    start = (204 + leap + int(rng.integers(0, 14))) * 24.0
+    length = int(rng.integers(10, 16)) * 24.0
     bump = _bump(hours, start, length, 60)
     rise = rng.uniform(2.8, 3.6)
     cloud += 0.55 * daily(bump)
     wind -= 0.55 * bump
     temp += rise * bump
-    log("heat_dome", f"heat wave {year}", start, length, "Jiangsu", f"{rise:.1f} K above the season, wind about x 0.75")
+    log(
+        "heat_dome",
+        f"heat wave {year}",
+        start,
+        length,
+        "Jiangsu",
+        detail=f"{rise:.1f} K above the season, wind about x 0.75",
+    )
 
     # Cold waves: three to five in the cold half-year: a windy front, then cold for days.
     rng = stream(seed, year, "event", "cold_wave")
@@ -134,7 +142,14 @@ def draw_episodes(year: int, seed: int) -> Episodes:
         temp -= drop * fall
         wind += 0.9 * _bump(hours, start - 4, 60, 12)
         cloud -= 0.4 * daily(_bump(hours, start - 12, 48, 12))
-        log("cold_wave", f"cold wave {len(events)}", start, 120, "Jiangsu", f"{drop:.1f} K colder in 48 h, north wind")
+        log(
+            "cold_wave",
+            f"cold wave {len(events)}",
+            start,
+            120,
+            "Jiangsu",
+            detail=f"{drop:.1f} K colder in 48 h, north wind",
+        )
 
     # Calm: three to four days of little wind under a grey winter sky.
     rng = stream(seed, year, "event", "calm")
@@ -143,7 +158,7 @@ def draw_episodes(year: int, seed: int) -> Episodes:
     bump = _bump(hours, start, length, 18)
     wind -= 1.35 * bump
     cloud -= 0.5 * daily(bump)
-    log("calm", f"dark doldrums {year}", start, length, "Jiangsu", "little wind and little sun")
+    log("calm", f"dark doldrums {year}", start, length, "Jiangsu", detail="little wind and little sun")
 
     rng = stream(seed, year, "event", "typhoons")
     typhoons = []
@@ -164,7 +179,7 @@ def draw_episodes(year: int, seed: int) -> Episodes:
         temp -= 3.5 * bump
         side = "inland" if track.east_km < 0 else "at sea"
         detail = f"up to {track.v_max_ms:.0f} m/s, eye {abs(track.east_km):.0f} km {side} of the coast at 33 N"
-        log("typhoon", f"typhoon {k + 1}", track.nearest_h - 24, 48, "coast", detail)
+        log("typhoon", f"typhoon {k + 1}", track.nearest_h - 24, 48, "coast", detail=detail)
 
     events.sort(key=lambda e: (e.start, e.kind, e.name))
     return Episodes(tuple(events), tuple(typhoons), wind, temp, cloud, storm)

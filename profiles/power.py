@@ -11,7 +11,7 @@ The site's mean speed c and twelve monthly factors are found so that the year ha
 and each month keeps 30 % of its random departure from climatology, at most 6 %.
 
 PV. Ineichen clear sky x clearness, Erbs, Hay-Davies on four orientations, Faiman cell temperature, inverter clip;
-the loss factor (soiling, mismatch, wiring, snow, availability) is found so that the year has the site's full-load hours.
+the loss factor (soiling, mismatch, wiring, availability) is found so that the year has the site's full-load hours.
 """
 
 import math
@@ -19,9 +19,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-from gridsim.errors import InputError, Problem
 from gridsim.profiles import climate
 from gridsim.profiles.weather import (
     CLEARNESS_HIGH,
@@ -30,6 +27,9 @@ from gridsim.profiles.weather import (
     months_of_hours,
     smooth_months,
 )
+from numpy.typing import NDArray
+
+from gridsim.errors import InputError, Problem
 
 FloatArray = NDArray[np.float64]
 
@@ -136,7 +136,9 @@ def damped_targets(target: FloatArray, raw: FloatArray, month: NDArray[np.int64]
     return monthly_targets(target * ratio, month, total_h)
 
 
-def wind_power(weather: Weather, kind_name: str, lat_deg: float, lon_deg: float, name: str, flh_h: float) -> FloatArray:
+def wind_power(
+    weather: Weather, kind_name: str, lat_deg: float, lon_deg: float, name: str, *, flh_h: float
+) -> FloatArray:
     """Available power of a wind zone through the year. p.u. of rated, shape (hours,)
 
     Raises InputError when the full-load hours asked for are outside what the curves can give.
@@ -230,7 +232,7 @@ def irradiance(weather: Weather, lat_deg: float, lon_deg: float, name: str, clea
     return ghi(gamma)
 
 
-def pv_power(weather: Weather, lat_deg: float, lon_deg: float, name: str, flh_h: float) -> FloatArray:
+def pv_power(weather: Weather, lat_deg: float, lon_deg: float, name: str, *, flh_h: float) -> FloatArray:
     """Available AC power of a city's PV through the year. p.u. of rated, shape (hours,)
 
     Raises InputError when the full-load hours asked for would need losses outside `PERFORMANCE_LIMITS`.
@@ -239,7 +241,7 @@ def pv_power(weather: Weather, lat_deg: float, lon_deg: float, name: str, flh_h:
 
     zenith, azimuth, extra, clear_ghi = sun(weather.year, lat_deg, lon_deg)
     ghi = irradiance(weather, lat_deg, lon_deg, name, clear_ghi)
-    temperature = weather.temperature_c(lat_deg, lon_deg, f"temperature/{name.split('/')[-1]}")
+    temperature = weather.temperature_c(lat_deg, lon_deg, f"temperature/{name.rsplit('/', maxsplit=1)[-1]}")
     lit = np.flatnonzero(ghi > 0.0)
     z, a, x, g = zenith[lit], azimuth[lit], extra[lit], ghi[lit]
     day_of_year = lit // 24 + 1

@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from gridsim.profiles.series_checks import Clock, RawSteps, to_hours, to_unit, unit_of
+from gridsim.profiles.year import Profiles
 from numpy.typing import NDArray
 
 from gridsim.errors import InputError, Problem
-from gridsim.profiles.series_checks import Clock, to_hours, to_unit, unit_of
-from gridsim.profiles.year import Profiles
 
 SUFFIXES = {
     ".csv": "csv",
@@ -148,9 +148,9 @@ def read_series(
         kinds.append(unit)
         factors.append(factor)
     if not names:
-        problems.append(Problem("file", "must have at least one series besides the time axis"))
-    raw = np.column_stack(list(table.columns.values())) if names else np.zeros((0, 0))
-    start, hourly = to_hours(table.stamps, table.offset_h, raw, names, clock, problems)
+        raise InputError(str(path), [Problem("file", "must have at least one series besides the time axis")])
+    raw = np.column_stack(list(table.columns.values()))
+    start, hourly = to_hours(RawSteps(table.stamps, table.offset_h, raw, names), clock, problems)
     if hourly is not None:
         hourly = np.column_stack(
             [
@@ -159,7 +159,9 @@ def read_series(
             ]
         )
         if solar_longitude_deg is not None:
-            _check_noon(names, hourly, 12.0 + utc_offset_h - solar_longitude_deg / 15.0, problems)
+            noon = 12.0 + utc_offset_h - solar_longitude_deg / 15.0
+            pv = {name: hourly[:, k] for k, name in enumerate(names) if name.startswith("pv/")}
+            _check_noon(pv, noon, int(start.astype(np.int64) % 24), problems)
     if problems or hourly is None:
         raise InputError(str(path), problems)
     return Profiles(start, utc_offset_h, tuple(names), tuple(kinds), hourly)
@@ -171,16 +173,16 @@ def _bracket(column: str) -> tuple[str, str]:
     return (found.group(1), found.group(2).strip()) if found else (column.strip(), "")
 
 
-def _check_noon(names: list[str], hourly: NDArray[np.float64], noon: float, problems: list[Problem]) -> None:
-    """PV must be centred on solar noon: tells UTC from local time, hour-ending from hour-beginning stamps."""
-    whole = hourly[: len(hourly) // 24 * 24]
-    if len(whole) < 24 * 7:
-        return
-    for k, name in enumerate(names):
-        if not name.startswith("pv/"):
-            continue
-        by_hour = np.nansum(whole[:, k].reshape(-1, 24), axis=0)
-        if by_hour.sum() <= 0:
+def _check_noon(pv: Mapping[str, NDArray[np.float64]], noon: float, first_hour: int, problems: list[Problem]) -> None:
+    """PV must be centred on solar noon: tells UTC from local time, hour-ending from hour-beginning stamps.
+
+    `first_hour` is the hour of the day at which the series start. Runs under four weeks are not judged: clouds move
+    their centre as much as an hour's shift would.
+    """
+    for name, series in pv.items():
+        days = len(series) // 24
+        by_hour = np.roll(np.nansum(series[: days * 24].reshape(-1, 24), axis=0), first_hour)
+        if days < 28 or by_hour.sum() <= 0:
             continue
         # as an angle, so that a series shifted past midnight has a centre, too
         angle = 2 * np.pi * (np.arange(24) + 0.5) / 24
@@ -271,7 +273,10 @@ def _parse_times(
             best, offset = aware.dt.tz_convert(None), 0.0
     bad = np.flatnonzero(best.isna().to_numpy())
     if len(bad):
-        rule = f"must be times such as 2024-01-31 13:00: {len(bad)} of {len(texts)} are not, first in value row {bad[0] + 1}: {texts[bad[0]]!r}"
+        rule = (
+            f"must be times such as 2024-01-31 13:00: {len(bad)} of {len(texts)} are not, "
+            f"first in value row {bad[0] + 1}: {texts[bad[0]]!r}"
+        )
         problems.append(Problem(column, rule))
         return None, None
     stamps = best.to_numpy().astype("datetime64[s]") + np.array(late) * np.timedelta64(86400, "s")

@@ -12,12 +12,12 @@ September, which the record lacks, is between August and October [K].
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-
-from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import calendar, hours_of
 from gridsim.profiles.fields import FieldSpec, filtered_noise, stream
 from gridsim.profiles.weather import months_of_hours
+from numpy.typing import NDArray
+
+from gridsim.errors import InputError, Problem
 
 FloatArray = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def _day_shape(character: str, month: NDArray[np.int64], hour: NDArray[np.int64]
 
 
 def import_schedule(
-    profile: str, character: str, year: int, seed: int, rated_mw: float, energy_twh: float
+    profile: str, character: str, year: int, seed: int, *, rated_mw: float, energy_twh: float
 ) -> FloatArray:
     """Signed schedule of an import or exchange, p.u. of rated; negative sends power out. Shape (hours,)
 
@@ -177,8 +177,7 @@ def availability(profile: str, character: str, year: int, seed: int, units: int)
             length = int(rng.integers(rule_of.days[0], rule_of.days[1] + 1))
             room = [last - first - length for first, last in rule_of.windows]
             at = (phase + 0.618034 * k) % 1.0 * sum(room)
-            start = rule_of.windows[0][0] + at if at < room[0] else rule_of.windows[1][0] + at - room[0]
-            start = int(start) + leap
+            start = int(rule_of.windows[0][0] + at if at < room[0] else rule_of.windows[1][0] + at - room[0]) + leap
         down[start * 24 : (start + length) * 24] = True
         t = rng.exponential(1.0 / rule_of.forced_rate) * rule_of.forced_days * 24.0
         while t < hours:

@@ -8,10 +8,10 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from gridsim.profiles.calendar import hours_of
 from numpy.typing import NDArray
 
 from gridsim.errors import Problem
-from gridsim.profiles.calendar import hours_of
 
 FloatArray = NDArray[np.float64]
 TimeArray = NDArray[np.datetime64]
@@ -58,7 +58,7 @@ def unit_of(name: str, said: str, values: FloatArray) -> tuple[str, tuple[float,
     if said:
         unit, factor, offset = UNITS[said]
         return unit, (factor, offset), None
-    kind = name.split("/")[0].lower()
+    kind = name.split("/", maxsplit=1)[0].lower()
     unit = KIND_UNITS.get(kind, "1" if kind in PU_KINDS else "")
     if unit:
         return unit, (1.0, 0.0), None
@@ -79,7 +79,7 @@ def _at(start: np.datetime64, hour: int) -> str:
 
 def to_unit(name: str, unit: str, values: FloatArray, start: np.datetime64, problems: list[Problem]) -> FloatArray:
     """A series in its unit with its range checked; the problems go to the list."""
-    kind = name.split("/")[0].lower()
+    kind = name.split("/", maxsplit=1)[0].lower()
     if not np.isfinite(values).all():
         return values  # said already, as a gap
     signed = unit == "degC" or kind in SIGNED_KINDS
@@ -123,89 +123,91 @@ def to_unit(name: str, unit: str, values: FloatArray, start: np.datetime64, prob
     return values
 
 
-def to_hours(
-    stamps: TimeArray | None,
-    offset_h: float | None,
-    raw: FloatArray,
-    names: list[str],
-    clock: Clock,
-    problems: list[Problem],
-) -> tuple[np.datetime64, FloatArray | None]:
+class _Refused(Exception):
+    """The time axis cannot be used: nothing more can be checked."""
+
+    def __init__(self, rule: str):
+        super().__init__(rule)
+        self.problem = Problem("time", rule)
+
+
+@dataclass(frozen=True)
+class RawSteps:
+    """What a file gave: its stamps (None: bare steps), their own UTC offset if any, values (steps, series), names."""
+
+    stamps: TimeArray | None
+    offset_h: float | None
+    values: FloatArray
+    names: list[str]
+
+
+def to_hours(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[np.datetime64, FloatArray | None]:
     """Values on a gapless hourly axis of local time: first hour and (hours, series), or None with the problems said."""
-    nowhere = np.datetime64("1970-01-01T00", "h")
-    stated = offset_h if offset_h is not None else clock.file_utc_offset_h
+    try:
+        return _to_hours(steps, clock, problems)
+    except _Refused as refused:
+        problems.append(refused.problem)
+        return np.datetime64("1970-01-01T00", "h"), None
+
+
+def _to_hours(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[np.datetime64, FloatArray]:
+    stated = steps.offset_h if steps.offset_h is not None else clock.file_utc_offset_h
     shift_h = 0.0 if stated is None else clock.utc_offset_h - stated
-    if stamps is None:
-        placed = _place_steps(len(raw), clock, problems)
-        if placed is None:
-            return nowhere, None
-        stamps = placed
+    if shift_h != int(shift_h):
+        raise _Refused(f"must be a whole number of hours from UTC{clock.utc_offset_h:+g}, is {shift_h:g} h off")
+    stamps = _place_steps(len(steps.values), clock) if steps.stamps is None else steps.stamps
     stamps = stamps.astype("datetime64[s]")
-    backwards = np.flatnonzero(np.diff(stamps) < np.timedelta64(0, "s"))
-    if len(backwards):
-        i = int(backwards[0])
-        problems.append(Problem("time", f"must rise: {stamps[i + 1]} comes after {stamps[i]} (value row {i + 2})"))
-        return nowhere, None
-    repeated = np.flatnonzero(np.diff(stamps) == np.timedelta64(0, "s"))
-    if len(repeated):
-        rule = f"must not repeat: {len(repeated)} stamps do, first {stamps[repeated[0]]} (value row {repeated[0] + 2})"
-        problems.append(Problem("time", rule))
-        return nowhere, None
-    if len(stamps) < 2:
-        problems.append(Problem("time", f"must have at least 2 steps, has {len(stamps)}"))
-        return nowhere, None
-    step_s = int(np.median(np.diff(stamps).astype(np.int64)))
-    if step_s > 3600 or 3600 % step_s:
-        problems.append(Problem("time", f"must step by 60 min or a whole part of it, steps by {step_s / 60:g} min"))
-        return nowhere, None
+    values = steps.values
+    step_s = _step_of(stamps)
     if clock.hour_ending:
         stamps = stamps - np.timedelta64(step_s, "s")
     if clock.source_year is not None and clock.year is not None and clock.source_year != clock.year:
-        moved = _move_year(stamps, raw, clock, step_s, problems)
-        if moved is None:
-            return nowhere, None
-        stamps, raw = moved
-    stamps, raw = _fit_leap_day(stamps, raw, clock, step_s)
-    per_hour = 3600 // step_s
-    steps = (stamps - stamps[0]).astype(np.int64)
-    off_grid = np.flatnonzero(steps % step_s)
+        stamps, values = _move_year(stamps, values, clock)
+    stamps, values = _fit_leap_day(stamps, values, clock)
+    off_grid = np.flatnonzero((stamps - stamps[0]).astype(np.int64) % step_s)
     if len(off_grid):
-        problems.append(Problem("time", f"must step evenly by {step_s // 60} min: {stamps[off_grid[0]]} does not fit"))
-        return nowhere, None
+        raise _Refused(f"must step evenly by {step_s // 60} min: {stamps[off_grid[0]]} does not fit")
 
-    first, count = _span(stamps, clock, step_s, shift_h, problems)
-    if first is None:
-        return nowhere, None
+    first, count = _span(stamps, clock, step_s, shift_h)
     where = ((stamps - first).astype(np.int64)) // step_s
     inside = (where >= 0) & (where < count)
-    grid = np.full((count, raw.shape[1]), np.nan)
-    grid[where[inside]] = raw[inside]
-    _fill(grid, names, first, step_s, problems)
-    hourly = grid.reshape(-1, per_hour, grid.shape[1]).mean(axis=1)
+    grid = np.full((count, values.shape[1]), np.nan)
+    grid[where[inside]] = values[inside]
+    _fill(grid, steps.names, first, step_s, problems)
+    hourly = grid.reshape(-1, 3600 // step_s, grid.shape[1]).mean(axis=1)
     start = first.astype("datetime64[h]")
-    if shift_h:
-        if shift_h != int(shift_h):
-            problems.append(
-                Problem("time", f"must be a whole number of hours from UTC{clock.utc_offset_h:+g}, is {shift_h:g} off")
-            )
-            return nowhere, None
-        if clock.year is not None and first == np.datetime64(f"{clock.year}-01-01", "s"):
-            hourly = np.roll(hourly, int(shift_h), axis=0)
-            said = (
-                f"a year of UTC{stated:+g} stamps was rolled by {shift_h:+g} h: its edge hours come from its other end"
-            )
-            warnings.warn(said, UserWarning, stacklevel=3)
-        else:
-            start = start + np.timedelta64(int(shift_h), "h")
+    if shift_h and clock.year is not None and first == np.datetime64(f"{clock.year}-01-01", "s"):
+        hourly = np.roll(hourly, int(shift_h), axis=0)
+        said = f"a year of UTC{stated:+g} stamps was rolled by {shift_h:+g} h: its edge hours come from its other end"
+        warnings.warn(said, UserWarning, stacklevel=4)
+    else:
+        start = start + np.timedelta64(int(shift_h), "h")
     return start, hourly
 
 
-def _place_steps(rows: int, clock: Clock, problems: list[Problem]) -> TimeArray | None:
+def _step_of(stamps: TimeArray) -> int:
+    """Length of a step in seconds; stamps that do not rise, or steps that do not fit an hour, are refused."""
+    if len(stamps) < 2:
+        raise _Refused(f"must have at least 2 steps, has {len(stamps)}")
+    steps = np.diff(stamps).astype(np.int64)
+    backwards, repeated = np.flatnonzero(steps < 0), np.flatnonzero(steps == 0)
+    if len(repeated):
+        at = stamps[repeated[0]]
+        raise _Refused(f"must not repeat: {len(repeated)} stamps do, first {at} (value row {repeated[0] + 2})")
+    if len(backwards):
+        i = int(backwards[0])
+        raise _Refused(f"must rise: {stamps[i + 1]} comes after {stamps[i]} (value row {i + 2})")
+    step_s = int(np.median(steps))
+    if step_s > 3600 or 3600 % step_s:
+        raise _Refused(f"must step by 60 min or a whole part of it, steps by {step_s / 60:g} min")
+    return step_s
+
+
+def _place_steps(rows: int, clock: Clock) -> TimeArray:
     """Stamps for a file that counts its steps from 0."""
     year = clock.source_year or clock.year
     if year is None:
-        problems.append(Problem("time", "must be times: the file counts steps, and no year was given"))
-        return None
+        raise _Refused("must be times: the file counts steps, and no year was given")
     for per_hour in (1, 2, 4):
         for hours in (8760, 8784):
             if rows == hours * per_hour:
@@ -216,20 +218,16 @@ def _place_steps(rows: int, clock: Clock, problems: list[Problem]) -> TimeArray 
                     index = index + np.where(index >= 59 * 86400, 86400, 0)
                     return start + index.astype("timedelta64[s]")
                 return start + (np.arange(rows) * (3600 // per_hour)).astype("timedelta64[s]")
-    problems.append(Problem("time", f"must be 8760 or 8784 hours, or 2 or 4 values each, has {rows} steps"))
-    return None
+    raise _Refused(f"must be 8760 or 8784 hours, or 2 or 4 values each, has {rows} steps")
 
 
-def _move_year(
-    stamps: TimeArray, raw: FloatArray, clock: Clock, step_s: int, problems: list[Problem]
-) -> tuple[TimeArray, FloatArray] | None:
+def _move_year(stamps: TimeArray, raw: FloatArray, clock: Clock) -> tuple[TimeArray, FloatArray]:
     """Stamps of `source_year` on the same days of `year`; 29 February goes where there is none."""
     months = stamps.astype("datetime64[M]")
     years = months.astype(np.int64) // 12 + 1970
     other = np.flatnonzero(years != clock.source_year)
     if len(other):
-        problems.append(Problem("time", f"must be of the year {clock.source_year}: {stamps[other[0]]} is not"))
-        return None
+        raise _Refused(f"must be of the year {clock.source_year}: {stamps[other[0]]} is not")
     leap_day = stamps.astype("datetime64[D]") == np.datetime64(f"{clock.source_year}-03-01") - 1
     leap_day &= hours_of(int(clock.source_year or 0)) == 8784
     keep = ~leap_day if clock.year is not None and hours_of(clock.year) == 8760 else np.ones(len(stamps), dtype=bool)
@@ -239,7 +237,7 @@ def _move_year(
     return new + (stamps - months.astype("datetime64[s]")), raw
 
 
-def _fit_leap_day(stamps: TimeArray, raw: FloatArray, clock: Clock, step_s: int) -> tuple[TimeArray, FloatArray]:
+def _fit_leap_day(stamps: TimeArray, raw: FloatArray, clock: Clock) -> tuple[TimeArray, FloatArray]:
     """Repeat 28 February as the 29th when that was asked for and a leap year lacks it."""
     if clock.year is None or not clock.adjust_leap_day or hours_of(clock.year) == 8760:
         return stamps, raw
@@ -253,46 +251,32 @@ def _fit_leap_day(stamps: TimeArray, raw: FloatArray, clock: Clock, step_s: int)
     return stamps, np.insert(raw, at, raw[before], axis=0)
 
 
-def _span(
-    stamps: TimeArray, clock: Clock, step_s: int, shift_h: float, problems: list[Problem]
-) -> tuple[np.datetime64 | None, int]:
+def _span(stamps: TimeArray, clock: Clock, step_s: int, shift_h: float) -> tuple[np.datetime64, int]:
     """First stamp and number of steps of the result, in the file's own time."""
     if clock.year is None:
         first = stamps[0].astype("datetime64[h]").astype("datetime64[s]")
         last = stamps[-1].astype("datetime64[h]").astype("datetime64[s]")
         return first, int((last - first).astype(np.int64) // 3600 + 1) * (3600 // step_s)
-    hours = hours_of(clock.year)
-    begin, end = np.datetime64(f"{clock.year}-01-01", "s"), np.datetime64(f"{clock.year + 1}-01-01", "s")
+    year, hours = clock.year, hours_of(clock.year)
+    begin, length = np.datetime64(f"{year}-01-01", "s"), np.timedelta64(hours * 3600, "s")
+    step = np.timedelta64(step_s, "s")
     local = begin - np.timedelta64(int(shift_h * 3600), "s")  # where the local year starts, in the file's time
-    covers_local = stamps[0] <= local and stamps[-1] >= local + (end - begin) - np.timedelta64(step_s, "s")
-    first = local if shift_h and covers_local else begin
-    inside = (stamps >= first) & (stamps < first + (end - begin))
-    have = int(inside.sum())
-    if not have:
-        rule = f"must be in {clock.year}: the file has {stamps[0]} to {stamps[-1]} (say source_year to move it)"
-        problems.append(Problem("time", rule))
-        return None, 0
-    extra = int((~inside).sum())
-    if extra and not (shift_h and covers_local):
-        rule = f"must be in {clock.year}: {extra} of {len(stamps)} steps are not, first {stamps[~inside][0]}"
-        problems.append(Problem("time", rule))
-        return None, 0
-    got_h = have * step_s / 3600
-    day = stamps.astype("datetime64[D]")
-    if hours == 8784 and not (day == np.datetime64(f"{clock.year}-02-29")).any():
-        rule = f"must have 8784 hours: {clock.year} is a leap year, and the file has {got_h:g} without 29 February"
-        problems.append(Problem("time", rule + " (leap_day='adjust' repeats the 28th)"))
-        return None, 0
-    for edge, missing in (
-        ("starts", (stamps[inside][0] - first).astype(np.int64)),
-        ("ends", (first + (end - begin) - stamps[inside][-1]).astype(np.int64) - step_s),
-    ):
-        if missing > 0:
-            when = stamps[inside][0] if edge == "starts" else stamps[inside][-1]
-            rule = f"must cover {clock.year}, {hours} hours: it has {got_h:g} and {edge} at {when}"
-            problems.append(Problem("time", rule))
-    if problems:
-        return None, 0
+    first = local if stamps[0] <= local and stamps[-1] >= local + length - step else begin
+    inside = (stamps >= first) & (stamps < first + length)
+    if not inside.any():
+        raise _Refused(f"must be in {year}: the file has {stamps[0]} to {stamps[-1]} (say source_year to move it)")
+    got_h = float(inside.sum()) * step_s / 3600
+    if not inside.all() and first == begin:
+        extra = int((~inside).sum())
+        raise _Refused(f"must be in {year}: {extra} of {len(stamps)} steps are not, first {stamps[~inside][0]}")
+    if hours == 8784 and not (stamps.astype("datetime64[D]") == np.datetime64(f"{year}-02-29")).any():
+        rule = f"must have 8784 hours: {year} is a leap year, and the file has {got_h:g} without 29 February"
+        raise _Refused(rule + " (leap_day='adjust' repeats the 28th)")
+    late, early = stamps[inside][0] - first, first + length - step - stamps[inside][-1]
+    if late > np.timedelta64(0, "s"):
+        raise _Refused(f"must cover {year}, {hours} hours: it has {got_h:g} and starts at {stamps[inside][0]}")
+    if early > np.timedelta64(0, "s"):
+        raise _Refused(f"must cover {year}, {hours} hours: it has {got_h:g} and ends at {stamps[inside][-1]}")
     return first, hours * (3600 // step_s)
 
 

@@ -19,33 +19,32 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
-
 from gridsim.profiles import climate
 from gridsim.profiles.calendar import hours_of
 from gridsim.profiles.events import LAND_FRICTION, Episodes, draw_episodes
 from gridsim.profiles.fields import Field, FieldSpec, filtered_noise, stream
+from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
 WEIBULL_K = 2.05
-# Three scales of wind (variance, field): weather systems, fronts, local; a fit to ERA5 2020 lag and distance statistics.
+# Three scales of wind (variance, field): weather systems, fronts, local. Fitted to lags and distances of ERA5 2020.
 WIND_FIELDS = (
-    (0.63, FieldSpec("wind-synoptic", 780.0, 1.3, 11.2, 2)),
-    (0.34, FieldSpec("wind-front", 400.0, 1.2, 5.0, 2)),
-    (0.03, FieldSpec("wind-local", 60.0, 1.0, 2.5, 1)),
+    (0.64, FieldSpec("wind-synoptic", 850.0, 1.3, 11.2, 2)),
+    (0.34, FieldSpec("wind-front", 450.0, 1.2, 5.0, 2)),
+    (0.02, FieldSpec("wind-local", 60.0, 1.0, 2.5, 1)),
 )
 # Boundary layer over land, which the sea does not feel: brings the sea-land correlation from 0.86 to about 0.78.
-WIND_LAND_VARIANCE = 0.15
+WIND_LAND_VARIANCE = 0.18
 WIND_LAND = FieldSpec("wind-land", 500.0, 1.2, 6.0, 2)
-WIND_OWN_VARIANCE = 0.03  # of z, seen by one site only: a provincial reanalysis hides it
+WIND_OWN_VARIANCE = 0.02  # of z, seen by one site only: a provincial reanalysis hides it
 WIND_OWN = FieldSpec("wind-own", 1.0, 1.0, 4.0, 1)
 CLEARNESS_LOW, CLEARNESS_HIGH = 0.08, 1.03
 CLEARNESS_NU = 1.55  # concentration of the Beta law: below 2, so clear and overcast days are commonest
-CLOUD_DAILY = FieldSpec("cloud-daily", 650.0, 1.5, -1.0 / math.log(0.45), 1)
+CLOUD_DAILY = FieldSpec("cloud-daily", 900.0, 1.5, -1.0 / math.log(0.45), 1)
 CLOUD_HOURLY = (
-    (0.9, FieldSpec("cloud-hours", 220.0, 1.0, 2.5, 1)),
-    (0.436, FieldSpec("cloud-local", 30.0, 1.0, 1.0, 1)),
+    (0.9, FieldSpec("cloud-hours", 320.0, 1.0, 2.5, 1)),
+    (0.436, FieldSpec("cloud-local", 40.0, 1.0, 1.0, 1)),
 )
 TEMPERATURE_DAILY = FieldSpec("temperature", 1000.0, 1.3, -1.0 / math.log(0.62), 1)
 

@@ -10,21 +10,20 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import calendar
 from gridsim.profiles.events import Event
 from gridsim.profiles.load import ProvinceLoad, locate
 from gridsim.profiles.power import WIND_KINDS, pv_power, wind_power
 from gridsim.profiles.schedule import availability, import_schedule
 from gridsim.profiles.weather import Weather
+from numpy.typing import NDArray
+
+from gridsim.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,6 +115,23 @@ def check_sites(sites: "pd.DataFrame") -> None:
         raise InputError("profile_site", problems)
 
 
+def _site_series(row: Any, weather: Weather, load: ProvinceLoad) -> tuple[str, FloatArray]:
+    """Unit and values of one row of the site table."""
+    name, kind, character = str(row.profile), str(row.kind), str(row.character)
+    lat, lon, rated = float(row.lat_deg), float(row.lon_deg), float(row.rated_mw)
+    if kind == "load":
+        return "MW", load.city_mw(name, lat, lon, float(row.energy_twh), rated)
+    if kind in WIND_KINDS:
+        return "1", wind_power(weather, kind, lat, lon, name, flh_h=float(row.full_load_h))
+    if kind == "pv":
+        return "1", pv_power(weather, lat, lon, name, flh_h=float(row.full_load_h))
+    if kind == "availability":
+        return "1", availability(name, character, weather.year, weather.seed, int(float(row.units)))
+    return "1", import_schedule(
+        name, character, weather.year, weather.seed, rated_mw=rated, energy_twh=float(row.energy_twh)
+    )
+
+
 def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Profiles:
     """Make every series of `sites` for one year, and the temperature of each city that has a load.
 
@@ -147,39 +163,26 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Prof
     units: list[str] = []
     columns: list[FloatArray] = []
     problems: list[Problem] = []
-
-    def add(name: str, unit: str, make: Callable[[], FloatArray]) -> None:
+    for row in sites.itertuples():
         try:
-            columns.append(np.round(make(), DECIMALS[unit]) + 0.0)  # + 0.0: no negative zeros
+            unit, values = _site_series(row, weather, load)
         except InputError as error:
             problems.extend(error.problems)
-            return
-        names.append(name)
+            continue
+        names.append(str(row.profile))
         units.append(unit)
-
-    for row in sites.itertuples():
-        name, kind, character = str(row.profile), str(row.kind), str(row.character)
-        lat, lon = float(row.lat_deg), float(row.lon_deg)
-        rated, energy, flh = float(row.rated_mw), float(row.energy_twh), float(row.full_load_h)
-        if kind == "load":
-            add(name, "MW", lambda: load.city_mw(name, lat, lon, energy, rated))
-        elif kind in WIND_KINDS:
-            add(name, "1", lambda: wind_power(weather, kind, lat, lon, name, flh))
-        elif kind == "pv":
-            add(name, "1", lambda: pv_power(weather, lat, lon, name, flh))
-        elif kind in ("import", "exchange"):
-            add(name, "1", lambda: import_schedule(name, character, year, seed, rated, energy))
-        else:
-            count = int(float(row.units))
-            add(name, "1", lambda: availability(name, character, year, seed, count))
-    for row in sites.itertuples():
-        if row.kind == "load":
-            city = str(row.profile).split("/")[-1]
-            spot = locate(city, float(row.lat_deg), float(row.lon_deg))
-            name = f"temperature/{city}"
-            add(name, "degC", lambda: weather.temperature_c(*spot, name))
+        columns.append(values)
     if problems:
         raise InputError("profile_site", problems)
+    for row in sites[sites["kind"] == "load"].itertuples():
+        city = str(row.profile).split("/")[-1]
+        spot = locate(city, float(row.lat_deg), float(row.lon_deg))
+        names.append(f"temperature/{city}")
+        units.append("degC")
+        columns.append(weather.temperature_c(*spot, f"temperature/{city}"))
+    for unit, values in zip(units, columns, strict=True):
+        np.round(values, DECIMALS[unit], out=values)
+        values += 0.0  # no negative zeros
     start = np.datetime64(f"{year}-01-01T00", "h")
     values = np.column_stack(columns) if columns else np.zeros((weather.hours, 0))
     return Profiles(start, UTC_OFFSET_H, tuple(names), tuple(units), values, weather.episodes.events)

@@ -341,7 +341,7 @@ def _rows(hour: IntArray, coef: FloatArray, rating: FloatArray, demand: FloatArr
 def jiangsu_like(seed: int, T: int = 48, rows: int = 0) -> tuple[Problem, Rows]:
     """Draw a window of a province's size: 125 groups, 250 segments, 170 boxes, 6 ramps, 25 stores, 100 buses.
 
-    Power in GW (peak about 100), money in 300 currency/MWh: coal costs about 1, shedding 67, an overload 17.
+    Power in GW (peak about 110), money in 300 currency/MWh: coal costs about 1, shedding 67, an overload 17.
     """
     rng = np.random.default_rng([seed, 2])
     n, nu, nst, buses = T, 125, 25, 100
@@ -349,10 +349,10 @@ def jiangsu_like(seed: int, T: int = 48, rows: int = 0) -> tuple[Problem, Rows]:
     shape = 0.85 + 0.1 * np.sin(2 * np.pi * (hour - 9.0) / 24.0) + 0.06 * np.sin(4 * np.pi * (hour - 7.0) / 24.0)
     load_bus = np.sort(rng.choice(buses, 60, replace=False))
     demand = np.zeros((n, buses))
-    demand[:, load_bus] = 95.0 * rng.dirichlet(np.full(60, 3.0)) * shape[:, None] * rng.uniform(0.97, 1.03, (n, 60))
+    demand[:, load_bus] = 116.0 * rng.dirichlet(np.full(60, 3.0)) * shape[:, None] * rng.uniform(0.97, 1.03, (n, 60))
 
     gas = np.arange(nu) >= 90
-    count = np.where(gas, rng.integers(1, 7, nu), rng.integers(1, 4, nu))
+    count = np.where(gas, rng.integers(1, 7, nu), rng.integers(1, 3, nu))
     p_max = np.where(gas, rng.choice([0.18, 0.25, 0.4, 0.47], nu), rng.choice([0.33, 0.35, 0.6, 0.66, 1.0], nu))
     p_min = p_max * np.where(gas, 0.5, rng.uniform(0.3, 0.4, nu))
     avail = np.tile(count.astype(float), (n, 1))

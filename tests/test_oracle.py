@@ -423,5 +423,7 @@ def test_refuses_arrays_that_contradict_each_other():
     crossed = problem._replace(boxes=problem.boxes._replace(hi=problem.boxes.lo - 1.0))
     with pytest.raises(InputError, match=r"boxes.hi must not be less"):
         oracle.solve_lp(crossed, rows)
+    with pytest.raises(InputError, match=r"on must lie in 0..avail"):
+        oracle.solve_lp(problem, rows, on=problem.units.avail + 1.0)
     with pytest.raises(InputError, match=r"min_up_h must be at least 1 h"):
         oracle.solve_milp(whole(problem), rows, min_up_h=np.zeros(3, int), min_down_h=np.ones(3, int))

@@ -1,6 +1,6 @@
 """From a scenario to a `Case`: one net and one set of hourly series as flat arrays, or every reason why not.
 
-The order of work: fetch (`inputs`), look at the net's tables (`networks.columns`, `topology.check_tables`, `costs`),
+The order of work: fetch (`inputs`), look at the net's tables (`networks.columns`, `net_checks`, `costs`),
 find the electrical network (`topology`), read the devices (`elements`, `interfaces`), make the series (`series`).
 Problems are collected all the way, so that a user sees all of them at once; nothing is simulated if there is one.
 """
@@ -25,12 +25,14 @@ from gridsim.case import (
     Penalties,
 )
 from gridsim.costs import read_costs
-from gridsim.elements import Elements, read_elements
+from gridsim.element_rows import Elements
+from gridsim.elements import read_elements
 from gridsim.errors import InputError, Problem
 from gridsim.fixed import left_out
 from gridsim.inputs import Inputs, load_net, load_series
 from gridsim.interfaces import read_interfaces
 from gridsim.kernels.jit import FloatArray
+from gridsim.net_checks import check_tables
 from gridsim.nettable import NetTable, unique_names
 from gridsim.networks.columns import check_columns
 from gridsim.scenario import Scenario, check_names
@@ -42,7 +44,7 @@ from gridsim.series import (
     units_available,
 )
 from gridsim.series import load_series as load_mw_of
-from gridsim.topology import Topology, build_topology, check_tables
+from gridsim.topology import Topology, build_topology
 
 # Tables that the modules above give a note for every row of; the rest is reported by `fixed.left_out`.
 _HANDLED = {
@@ -107,7 +109,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
 
     inputs, found = load_series(scenario, net)
     problems += found
-    reader = SeriesReader(inputs.series, scenario.start, scenario.hours)
+    reader = SeriesReader(inputs.series, scenario.start, scenario.hours, inputs.complete)
     load_mw = load_mw_of(elements, reader, scenario.factor("load"))
     low, high = source_bounds(elements, reader, float(load_mw.sum(axis=1).max(initial=0.0)))
     available = units_available(elements, reader)
@@ -154,7 +156,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     return Case(
         name=scenario.name,
         currency=str(net["currency"]) if "currency" in net else "CNY",
-        start=np.datetime64(scenario.start, "h"),
+        start=scenario.start,
         utc_offset_h=inputs.utc_offset_h,
         hours=scenario.hours,
         buses=topology.buses,

@@ -23,6 +23,7 @@ class Inputs(NamedTuple):
     """Hourly series over the horizon."""
 
     series: dict[str, Series]
+    complete: bool  # False if a source failed: what is missing then is no problem of its own
     utc_offset_h: float
     events: "tuple[Event, ...]"
 
@@ -72,12 +73,14 @@ def load_series(scenario: Scenario, net: Any) -> tuple[Inputs, list[Problem]]:
     needed = profile_names(net)
     offsets: dict[float, str] = {}
     events: tuple[Event, ...] = ()
+    complete = True
     problems += check_names(
         "scenario: profiles.files", scenario.profiles.files, needed, "a series that an element names"
     )
     for name, path in scenario.profiles.files.items():
-        read = _read(scenario.resolve(path), problems)
+        read = _read(scenario.resolve(path), scenario, problems)
         if read is None:
+            complete = False
             continue
         given = _cut(read, path, scenario, problems)
         if name in given:
@@ -91,11 +94,13 @@ def load_series(scenario: Scenario, net: Any) -> tuple[Inputs, list[Problem]]:
         offsets.setdefault(read.utc_offset_h, path)
     rest = [name for name in needed if name not in found]
     for path in scenario.profiles.paths:
-        read = _read(scenario.resolve(path), problems)
+        read = _read(scenario.resolve(path), scenario, problems)
         if read is not None:
             for name, series in _cut(read, path, scenario, problems).items():
                 found.setdefault(name, series)
             offsets.setdefault(read.utc_offset_h, path)
+        else:
+            complete = False
     if not scenario.profiles.paths and rest:
         made = _synthetic(scenario, net, rest, problems)
         if made is not None:
@@ -103,10 +108,13 @@ def load_series(scenario: Scenario, net: Any) -> tuple[Inputs, list[Problem]]:
                 found.setdefault(name, series)
             offsets.setdefault(made.utc_offset_h, "synthetic year")
             events = made.events
+        else:
+            complete = False
     if len(offsets) > 1:
         said = ", ".join(f"{source} has UTC{offset:+g} h" for offset, source in offsets.items())
         problems.append(Problem("profiles", f"must all be in one time zone: {said}"))
-    return Inputs(found, next(iter(offsets), _DEFAULT_UTC_OFFSET_H), _within(events, scenario)), problems
+    offset_h = next(iter(offsets), _DEFAULT_UTC_OFFSET_H)
+    return Inputs(found, complete, offset_h, _within(events, scenario)), problems
 
 
 def _synthetic(scenario: Scenario, net: Any, needed: list[str], problems: list[Problem]) -> "Profiles | None":
@@ -127,7 +135,7 @@ def _synthetic(scenario: Scenario, net: Any, needed: list[str], problems: list[P
         return None
 
 
-def _read(path: Path, problems: list[Problem]) -> "Profiles | None":
+def _read(path: Path, scenario: Scenario, problems: list[Problem]) -> "Profiles | None":
     where = f"profile file {path}"
     if path.suffix.lower() not in PROFILE_SUFFIXES:
         problems.append(Problem(where, f"must be of type {', '.join(PROFILE_SUFFIXES)}"))
@@ -135,21 +143,29 @@ def _read(path: Path, problems: list[Problem]) -> "Profiles | None":
     if not path.is_file():
         problems.append(Problem(where, "is missing: there is no such file"))
         return None
-    from gridsim.profiles import read_series
+    from gridsim.profiles.readers import read_series
 
+    # The test for solar noon in pv series needs a place: only the built-in network has a known one.
+    place: dict[str, Any] = {} if scenario.network.source == "jiangsu" else {"solar_longitude_deg": None}
     try:
-        return read_series(path)
+        return read_series(path, year=scenario.year, **place)  # a file of the year, also one of bare steps
     except InputError as error:
-        problems += [Problem(f"{path}: {p.where}", p.rule) for p in error.problems]
-        return None
+        found = error
+    if scenario.hours < scenario.year_hours:
+        try:
+            return read_series(path, **place)  # a shorter horizon may come with a shorter file
+        except InputError as error:
+            found = error
+    problems += [Problem(f"{path}: {p.where}", p.rule) for p in found.problems]
+    return None
 
 
 def _cut(given: "Profiles", source: str, scenario: Scenario, problems: list[Problem]) -> dict[str, Series]:
     """The hours of the horizon out of every series; a problem if it does not cover them."""
-    start, n = np.datetime64(scenario.start, "h"), scenario.hours
-    first = int((start - np.datetime64(given.start, "h")) // np.timedelta64(1, "h"))
+    start, n = scenario.start, scenario.hours
+    first = int((start - given.start) // np.timedelta64(1, "h"))
     if first < 0 or first + n > given.hours:
-        last = np.datetime64(given.start, "h") + np.timedelta64(given.hours - 1, "h")
+        last = given.start + np.timedelta64(given.hours - 1, "h")
         end = start + np.timedelta64(n - 1, "h")
         rule = f"must cover {start} to {end} ({n} hours): it has {given.hours} hours, {given.start} to {last}"
         problems.append(Problem(f"profile file {source}", rule))
@@ -160,7 +176,7 @@ def _cut(given: "Profiles", source: str, scenario: Scenario, problems: list[Prob
 
 
 def _within(events: "tuple[Event, ...]", scenario: Scenario) -> "tuple[Event, ...]":
-    start = np.datetime64(scenario.start, "h")
+    start = scenario.start
     end = start + np.timedelta64(scenario.hours, "h")
     return tuple(e for e in events if e.start < end and e.start + np.timedelta64(int(e.hours), "h") > start)
 

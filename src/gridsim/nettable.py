@@ -67,15 +67,21 @@ class NetTable:
         return f"{self.index[i]} '{name}'" if name else f"{self.index[i]}"
 
     def complain(
-        self, problems: list[Problem], column: str, bad: BoolArray, rule: str, values: Sequence[Any] | None = None
+        self, problems: list[Problem], column: str, bad: BoolArray, rule: str, said: Sequence[Any] | None = None
     ) -> None:
-        """Add one problem that names the rows where `bad` holds, with their value; nothing if there is none."""
+        """Add one problem that names the rows where `bad` holds; nothing if there is none.
+
+        `said` is what each row has, default the column: numbers, or ready text.
+        """
         where = np.flatnonzero(bad)
         if not where.size:
             return
-        if values is None:
-            values = list(self.frame[column]) if self.has(column) else ["nothing"] * self.n
-        rows = [f"{self.element} {self.label(int(i))} has {say(values[i])}" for i in where[:_SHOWN]]
+        if said is None:
+            said = [say(v) for v in self.frame[column]] if self.has(column) else ["nothing"] * self.n
+        rows = [
+            f"{self.element} {self.label(int(i))} has {said[i] if isinstance(said[i], str) else say(said[i])}"
+            for i in where[:_SHOWN]
+        ]
         more = f" and {where.size - _SHOWN} more" if where.size > _SHOWN else ""
         verb = "is" if where.size == 1 else "are"
         counted = f"{where.size} of {self.n} {verb} not" if self.n > 1 else "it is not"

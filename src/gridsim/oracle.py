@@ -42,6 +42,9 @@ def solve_lp(problem: Problem, rows: Rows | None = None, *, on: FloatArray | Non
         if np.shape(on) != problem.units.avail.shape:
             rule = f"must have shape {problem.units.avail.shape}, has {np.shape(on)}"
             raise errors.InputError("window", [errors.Problem("on", rule)])
+        if (beyond := (on < 0.0) | (on > problem.units.avail + 1e-9)).any():
+            rule = f"must lie in 0..avail: {beyond.sum()} of {beyond.size} do not"
+            raise errors.InputError("window", [errors.Problem("on", rule)])
         model.col_lo[model.columns["u"]] = on
         model.col_hi[model.columns["u"]] = on
     highs = _load(model, whole=False)

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import tempfile
 from pathlib import Path
 
 from gridsim.errors import InputError, Problem, ResourceError
@@ -22,20 +23,12 @@ def check_output(path: Path, *, force: bool) -> None:
         raise InputError(
             str(path), [Problem("the output", "exists already: choose another name, or --force to replace it")]
         )
-    folder = path.parent
+    folder = next(f for f in path.absolute().parents if f.exists())  # what is missing below it is made later
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(f"{folder}: cannot make this folder: {error.strerror}") from None
-    part = part_of(path)
-    existed = part.exists()
-    try:
-        with part.open("ab"):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise ResourceError(f"{folder}: cannot write in this folder: {error.strerror}") from None
-    if not existed:
-        part.unlink()
 
 
 def part_of(path: Path) -> Path:
@@ -55,6 +48,7 @@ class PartFile:
         self._late: list[tuple[int, bytes]] = []  # (offset, data) of every write after the failure
         self._at = 0
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise ResourceError(f"{path}: cannot be written: {error.strerror}") from None

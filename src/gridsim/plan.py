@@ -133,7 +133,8 @@ class Planner:
         self.load_bus = case.loads.bus_row.to_numpy(np.int64)
         self.fed = np.unique(
             np.concatenate((units.bus_row, sources.bus_row, case.stores.bus_row)).astype(np.int64)
-        )  # buses that may have to spill
+        )  # buses that may have to spill, and the most each can feed in
+        self.fed_mw = self._most_fed()
         self.load_to_bus = np.zeros((len(case.loads), self.nb))
         self.load_to_bus[np.arange(len(case.loads)), self.load_bus] = 1.0
 
@@ -151,6 +152,15 @@ class Planner:
             e_mwh=self.case.stores.e_start_mwh.to_numpy(float).copy(),
             rows=_no_keys(),
         )
+
+    def _most_fed(self) -> FloatArray:
+        """What units, sources and stores can feed into each bus of `fed`. [MW]"""
+        case, most = self.case, np.zeros(self.nb)
+        units, stores = case.units, case.stores
+        np.add.at(most, units.bus_row.to_numpy(int), units.p_max_mw.to_numpy(float) * self.units_in_row)
+        np.add.at(most, case.sources.bus_row.to_numpy(int), np.maximum(case.source_max_mw, 0.0).max(axis=0, initial=0.0))
+        np.add.at(most, stores.bus_row.to_numpy(int), stores.p_discharge_max_mw.to_numpy(float))
+        return most[self.fed]
 
     # -- the problem ----------------------------------------------------------------------------------------------
 
@@ -192,7 +202,7 @@ class Planner:
         need_up, need_down = case.reserve_up_mw[at] / sp, case.reserve_down_mw[at] / sp
         penalties = case.penalties
         zero_l, zero_f = np.zeros((hours, nl)), np.zeros((hours, nf))
-        spill_hi = np.full((hours, nf), 2.0 * (load.sum(axis=1).max(initial=0.0) + 1.0) + base.sum(axis=1).max(initial=0.0))
+        spill_hi = np.tile(self.fed_mw / sp, (hours, 1))
         lo = np.hstack((0.0 * seg_hi, src_lo[:, plain], zero_l, zero_f, np.zeros((hours, 2)), link_lo))
         hi = np.hstack(
             (seg_hi, src_hi[:, plain], np.maximum(load, 0.0), spill_hi, np.maximum(need_up, 0.0)[:, None],
@@ -382,6 +392,7 @@ class Planner:
         money = self.money
         bound = relaxed.bound * money + constant
         avail = case.unit_available[t0 : t0 + hours]
+        relaxed_cost = relaxed.objective * money + constant
         best: tuple[float, Solution, IntArray, IntArray, RowKeys, Problem] | None = None
         tried: list[bytes] = []
         for threshold in THRESHOLDS:
@@ -399,7 +410,7 @@ class Planner:
             if best[0] - bound <= TARGET_GAP * abs(best[0]):
                 break
         assert best is not None
-        return self._unpack(best, relaxed.objective * money + constant, bound, counts)
+        return self._unpack(best, relaxed_cost, bound, counts)
 
     def _round(self, relaxed: FloatArray, avail: IntArray, state: State, threshold: float) -> tuple[IntArray, IntArray]:
         """Whole units (T, nu) on and started; must-run rows are on as far as available."""

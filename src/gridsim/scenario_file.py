@@ -68,7 +68,7 @@ def load(spec: str | Path, overrides: Iterable[str] = ()) -> Scenario:
     try:
         scenario = Scenario.model_validate(tree.values)
     except ValidationError as error:
-        problems = [p for e in error.errors() for p in _problems(e, tree, root)]
+        problems = list(dict.fromkeys(p for e in error.errors() for p in _problems(e, tree, root)))
         raise InputError(root, set_problems + problems) from None
     scenario._folder, scenario._source = folder, root
     problems = set_problems + _file_problems(scenario, tree, root)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gridsim.elements import Elements, LoadSpec, SourceSpec
+from gridsim.element_rows import Elements, SourceSpec
 from gridsim.errors import Problem
 from gridsim.kernels.jit import FloatArray
 from gridsim.nettable import say
@@ -32,14 +32,16 @@ class Series(NamedTuple):
 class SeriesReader:
     """Looks series up, and collects what is wrong with those that elements use."""
 
-    def __init__(self, series: Mapping[str, Series], start: np.datetime64, hours: int):
-        self.series, self.start, self.hours = series, start, hours
+    def __init__(self, series: Mapping[str, Series], start: np.datetime64, hours: int, complete: bool = True):
+        self.series, self.start, self.hours, self.complete = series, start, hours, complete
         self.problems: list[Problem] = []
         self._reported: set[tuple[str, str]] = set()
 
     def get(self, name: str, element: str) -> Series | None:
         """The series that `element` names, None (and a problem) if it is missing or has gaps."""
         found = self.series.get(name)
+        if found is None and not self.complete:
+            return None
         if found is None:
             close = get_close_matches(name, self.series, n=1, cutoff=0.8)
             hint = f" (did you mean '{close[0]}'?)" if close else ""
@@ -107,7 +109,7 @@ def load_series(elements: Elements, reader: SeriesReader, factor: float) -> Floa
 def _check_loads(elements: Elements, reader: SeriesReader, load_mw: FloatArray) -> None:
     for j in np.flatnonzero((load_mw < 0).any(axis=0)):
         row, spec = elements.loads[j], elements.load_specs[j]
-        if spec.profile and isinstance(spec, LoadSpec) and spec.p_mw < 0:
+        if spec.profile and spec.p_mw < 0:
             text = f"must not be negative with a profile: {_who(row)} has {say(spec.p_mw)} MW (use an sgen)"
             reader.problems.append(Problem("load.p_mw", text))
 

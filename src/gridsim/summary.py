@@ -124,10 +124,11 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
     facts.add_column(justify="right")
     facts.add_column()
     cost = summary["total_cost"]
+    scale, word = next((s, w) for s, w in ((1e9, "bn "), (1e6, "million "), (1.0, "")) if abs(cost) >= s or s == 1.0)
     rows: list[tuple[str, str, str]] = [
         ("from", summary["start"].replace("T", " ") + ":00", ""),
-        ("total cost", f"{cost / 1e9:,.3f}", f"bn {money}"),
-        ("lower bound, by windows", f"{summary['lower_bound'] / 1e9:,.3f}", f"bn {money}"),
+        ("total cost", f"{cost / scale:,.4f}", f"{word}{money}"),
+        ("lower bound, by windows", f"{summary['lower_bound'] / scale:,.4f}", f"{word}{money}"),
         ("gap of a window, mean", f"{100 * summary['gap_mean']:.4f}", "%"),
         ("gap of a window, worst", f"{100 * summary['gap_max']:.4f}", "%"),
         ("highest load", f"{summary['peak_load_mw']:,.0f}", "MW"),
@@ -155,6 +156,6 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
     positive = sum(max(e, 0.0) for e in summary["energy_twh"].values())
     for tech, twh in summary["energy_twh"].items():
         rate = summary["curtailment_rate_by_tech"].get(tech)
-        share = f"{100 * twh / positive:.1f} %" if positive > 0.0 else ""
+        share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
         energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
     return Columns([facts, energy], padding=(0, 4))

@@ -7,7 +7,8 @@ import pandapower as pp
 import pandapower.networks as pn
 import pytest
 from gridsim.kernels.network import label_islands, ptdf, shift_offset_mw
-from gridsim.topology import build_topology, check_tables
+from gridsim.net_checks import check_tables
+from gridsim.topology import build_topology
 from numpy.testing import assert_allclose
 
 ONE_REFERENCE = np.array([0])
@@ -147,7 +148,8 @@ def assert_flows_as_rundcpp(net, seed=0):
 
 
 @pytest.mark.parametrize(
-    "make", [pn.case9, pn.case14, pn.case30, pn.case39, pn.case118, pn.case300, pn.example_multivoltage, pn.mv_oberrhein]
+    "make",
+    [pn.case9, pn.case14, pn.case30, pn.case39, pn.case118, pn.case300, pn.example_multivoltage, pn.mv_oberrhein],
 )
 def test_public_networks_as_rundcpp(make):
     assert_flows_as_rundcpp(make())
@@ -161,8 +163,8 @@ def meshed():
     pp.create_line_from_parameters(net, b[0], b[1], 10, 0.06, 0.4, 9, 0.5, parallel=2)
     for bus, shift, tap in ((b[0], 0.0, 2), (b[1], 2.0, -3)):
         pp.create_transformer_from_parameters(
-            net, bus, b[2], sn_mva=40, vn_hv_kv=110, vn_lv_kv=20, vkr_percent=0.5, vk_percent=12, pfe_kw=0, i0_percent=0,
-            shift_degree=shift, tap_side="hv", tap_neutral=0, tap_pos=tap, tap_step_percent=1.5,
+            net, bus, b[2], sn_mva=40, vn_hv_kv=110, vn_lv_kv=20, vkr_percent=0.5, vk_percent=12, pfe_kw=0,
+            i0_percent=0, shift_degree=shift, tap_side="hv", tap_neutral=0, tap_pos=tap, tap_step_percent=1.5,
         )  # fmt: skip
     pp.create_line_from_parameters(net, b[2], b[3], 3, 0.1, 0.12, 200, 0.3)
     pp.create_line_from_parameters(net, b[2], b[3], 5, 0.1, 0.12, 200, 0.3)

@@ -1,8 +1,11 @@
 """A `profile_site` table like the built-in grid's, so that the profiles are tested without any network."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
-
+import pytest
+from gridsim.profiles import Profiles, make_year
 from gridsim.profiles.fields import CITIES
 from gridsim.profiles.load import CITY_SHARES, PEAK_OVER_SHARE
 from gridsim.profiles.year import SITE_COLUMNS
@@ -72,7 +75,7 @@ UNITS = {
 }
 
 
-def jiangsu_sites() -> pd.DataFrame:
+def build_sites() -> pd.DataFrame:
     """13 loads, 13 sea zones, 10 onshore and 13 PV cities, 9 ties, 6 availability rows."""
     nan = np.nan
     rows: list[tuple[object, ...]] = []
@@ -93,3 +96,21 @@ def jiangsu_sites() -> pd.DataFrame:
     for name, (character, mw, units) in UNITS.items():
         rows.append((f"availability/{name}", "availability", "", nan, nan, mw, nan, nan, units, character))
     return pd.DataFrame(rows, columns=list(SITE_COLUMNS))
+
+
+@pytest.fixture(scope="session")
+def sites() -> pd.DataFrame:
+    return build_sites()
+
+
+@pytest.fixture(scope="session")
+def year_of(sites: pd.DataFrame) -> Callable[[int], Profiles]:
+    """2024 of a seed, made once per session."""
+    made: dict[int, Profiles] = {}
+
+    def year(seed: int) -> Profiles:
+        if seed not in made:
+            made[seed] = make_year(sites, 2024, seed)
+        return made[seed]
+
+    return year

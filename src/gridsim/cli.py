@@ -1,0 +1,348 @@
+"""The command line: parse, call, report. Exit codes are those of `gridsim.errors`.
+
+Nothing heavy is imported here: numba, pandapower and matplotlib load inside the command that needs them.
+"""
+
+import errno
+import json
+import math
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gridsim import __version__
+from gridsim.errors import GridsimError, IntegrityError, ResourceError
+
+if TYPE_CHECKING:
+    from gridsim.results import WindowReport
+    from gridsim.scenario import Scenario
+
+# One run is one thread (parallelism is over runs), and one thread adds in one order: same result on every machine.
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+ISSUES = "the project's issue tracker"
+_NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+class _Group(click.Group):
+    """A group that words every failure for people: a message on stderr and the exit code, no traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _fail(ctx, "stopped by Ctrl-C", 130)
+        except GridsimError as error:
+            _fail(ctx, str(error), error.exit_code)
+        except MemoryError:
+            _fail(ctx, "out of memory: simulate fewer hours, or a smaller network", ResourceError.exit_code)
+        except Exception as error:
+            if isinstance(error, BrokenPipeError):
+                raise  # click's business: the reader of our output went away
+            if isinstance(error, OSError) and error.errno in _NO_PLACE:
+                _fail(ctx, f"{error.filename or 'output'}: {error.strerror}", ResourceError.exit_code)
+            text = f"internal error: {type(error).__name__}: {error}\nThis is a bug: please report it on {ISSUES}"
+            _fail(ctx, f"{text}, with the output of the same command with -v.", GridsimError.exit_code)
+
+
+def _fail(ctx: click.Context, text: str, code: int) -> None:
+    if ctx.meta.get("gridsim.verbose"):
+        click.echo(traceback.format_exc(), err=True)
+    click.echo(f"gridsim: {text}", err=True)
+    ctx.exit(code)
+
+
+def _keep_verbose(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    ctx.meta["gridsim.verbose"] = value
+    return value
+
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+scenario_argument = click.argument("scenario")
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the scenario; repeatable."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, callback=_keep_verbose, help="More detail; tracebacks.")
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gridsim")
+def main() -> None:
+    """Simulate a power grid hour by hour through a year."""
+
+
+@main.command()
+@scenario_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Results file. [default: results/NAME.h5]")
+@click.option("--start", help="First hour, local time: 2024-07-01 or 2024-07-01T00.")
+@click.option("--hours", type=click.IntRange(min=1), help="Number of hours. [default: to the end of the year]")
+@set_option
+@click.option("--engine", type=click.Choice(["kernel", "highs"]), help="Who solves the windows.")
+@click.option("-f", "--force", is_flag=True, help="Replace an existing results file.")
+@click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Draw pictures at the end.")
+@verbose_option
+def run(  # noqa: PLR0917 - click hands over what its options name
+    scenario: str,
+    output: Path | None,
+    start: str | None,
+    hours: int | None,
+    overrides: tuple[str, ...],
+    engine: str | None,
+    force: bool,
+    with_report: bool,
+    verbose: bool,
+) -> None:
+    """Simulate SCENARIO and write one results file, then pictures beside it.
+
+    SCENARIO is the name of a built-in scenario, a .toml file, or a folder with scenario.toml.
+    """
+    from gridsim.part_file import check_output
+
+    given = _load(scenario, (*overrides, *_shorthands(start, hours, engine)))
+    path = output or Path("results") / f"{given.name}.h5"
+    check_output(path, force=force)  # before numba and pandapower load: a typo should not cost seconds
+    from gridsim.simulate import simulate
+
+    with _progress(given) as progress:
+        summary = simulate(given, path, force=force, progress=progress)
+    _print_summary(summary)
+    click.echo(f"results: {path}")
+    if with_report:
+        from gridsim.report import report as make_report
+
+        pictures = make_report(path, path.with_suffix(""))
+        click.echo(f"pictures: {len(pictures)} in {path.with_suffix('')}")
+
+
+@main.command()
+@scenario_argument
+@set_option
+@verbose_option
+def validate(scenario: str, overrides: tuple[str, ...], verbose: bool) -> None:
+    """Read SCENARIO with its network and series, and say what a run would use. Simulates nothing."""
+    given = _load(scenario, overrides)
+    from gridsim.assemble import assemble
+
+    case = assemble(given)
+    click.echo(f"{given.source}: fine. {case.hours} hours from {case.start}, {len(given.windows())} windows")
+    for table in ("buses", "branches", "links", "interfaces", "loads", "units", "sources", "stores"):
+        click.echo(f"  {len(getattr(case, table)):5d} {table}")
+    fates = [note.fate for note in case.notes]
+    counts = ", ".join(f"{fates.count(fate)} {fate}" for fate in dict.fromkeys(fates))
+    click.echo(f"elements of the network: {counts or 'none'}{'' if verbose else '; -v lists them'}")
+    if verbose:
+        for note in case.notes:
+            click.echo(f"  {note.element} {note.index} {note.name!r}: {note.fate}{f', {note.why}' if note.why else ''}")
+
+
+@main.command()
+@file_argument
+@json_option
+@verbose_option
+def show(file: Path, as_json: bool, verbose: bool) -> None:
+    """Print the summary of a results FILE."""
+    from gridsim.results import ResultsReader
+
+    with ResultsReader(file) as results:
+        summary = results.summary
+    if as_json:
+        _print_json(summary)
+    else:
+        _print_summary(summary)
+
+
+@main.command()
+@file_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder. [default: FILE without its ending]")
+@verbose_option
+def report(file: Path, output: Path | None, verbose: bool) -> None:
+    """Draw the pictures of a results FILE."""
+    from gridsim.report import report as make_report
+
+    _check_results(file)
+    for picture in make_report(file, output or file.with_suffix("")):
+        click.echo(str(picture))
+
+
+@main.command()
+@file_argument
+@json_option
+@verbose_option
+def audit(file: Path, as_json: bool, verbose: bool) -> None:
+    """Recompute balances, limits and costs of a results FILE, on its own. Exit code 7 if anything is off."""
+    from gridsim.audit import audit as make_audit
+
+    _check_results(file)
+    _print_checks(make_audit(file), as_json)
+
+
+@main.command()
+@click.argument("target", metavar="FILE|SCENARIO")
+@click.option("--windows", type=click.IntRange(min=1), default=12, show_default=True, help="Windows to solve again.")
+@json_option
+@verbose_option
+def verify(target: str, windows: int, as_json: bool, verbose: bool) -> None:
+    """Solve evenly spread windows again with HiGHS and print the differences. Exit code 7 if they differ."""
+    from gridsim.verify import verify as make_verify
+
+    if Path(target).suffix in (".h5", ".hdf5", ".nc"):
+        _check_results(Path(target))
+        _print_checks(make_verify(Path(target), windows), as_json)
+    else:
+        _print_checks(make_verify(_load(target), windows), as_json)
+
+
+@main.group()
+def profiles() -> None:
+    """Hourly series of wind, sun, load and imports."""
+
+
+@profiles.command()
+@click.argument("scenario", default="jiangsu-2024")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of the weather year. [default: the scenario's]")
+@verbose_option
+def check(scenario: str, seed: int | None, verbose: bool) -> None:
+    """Make the synthetic year of SCENARIO and print its targets against what was achieved.
+
+    Exit code 7 if a target is missed.
+    """
+    given = _load(scenario, () if seed is None else (f"seed={seed}",))
+    from gridsim.inputs import load_net
+    from gridsim.profiles import check as check_profiles
+    from gridsim.profiles import format_table, load_year
+
+    sites = load_net(given)["profile_site"]
+    rows = check_profiles(load_year(sites, given.year, given.seed), sites)
+    click.echo(format_table(rows))
+    missed = sum(not row.ok for row in rows)
+    click.echo(f"{len(rows)} targets, {missed} missed")
+    if missed:
+        raise click.exceptions.Exit(IntegrityError.exit_code)
+
+
+@main.command()
+@verbose_option
+def warmup(verbose: bool) -> None:
+    """Compile the kernels, so that the next run starts at once."""
+    from gridsim.simulate import warmup as compile_kernels
+
+    click.echo(f"kernels ready: {compile_kernels():.1f} s")
+
+
+def _load(scenario: str, overrides: tuple[str, ...] = ()) -> "Scenario":
+    from gridsim.scenario import load
+
+    return load(scenario, overrides)
+
+
+def _shorthands(start: str | None, hours: int | None, engine: str | None) -> list[str]:
+    """--start, --hours and --engine as what they stand for; they win over --set."""
+    named = (("horizon.start", start and json.dumps(start)), ("horizon.hours", hours), ("solver.engine", engine))
+    return [f"{key}={value}" for key, value in named if value is not None]
+
+
+def _check_results(file: Path) -> None:
+    """Refuse what is not a complete run, in the same words for every command."""
+    from gridsim.results import ResultsReader
+
+    ResultsReader(file).close()
+
+
+def _print_json(tree: Any) -> None:
+    click.echo(json.dumps(_finite(tree), indent=2, ensure_ascii=False))
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: null."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+
+    from gridsim.summary import as_text
+
+    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(as_text(summary))
+
+
+def _print_checks(checks: Any, as_json: bool) -> None:
+    if as_json:
+        _print_json(checks.as_dict())
+    else:
+        click.echo(checks.as_text())
+    if not checks.ok:
+        raise click.exceptions.Exit(IntegrityError.exit_code)
+
+
+@contextmanager
+def _progress(scenario: "Scenario") -> Iterator[Callable[["WindowReport"], None]]:
+    """A bar on a terminal; one line per window otherwise. Both on stderr."""
+    began = 0.0
+
+    def eta_s(window: "WindowReport") -> float:
+        nonlocal began
+        began = began or time.monotonic() - window.cpu_s  # not from the start: kernels compile before the first window
+        done = window.index + 1
+        return (time.monotonic() - began) / done * (window.count - done)
+
+    if not sys.stderr.isatty():
+
+        def line(window: "WindowReport") -> None:
+            click.echo(_window_line(scenario, window, eta_s(window)), err=True)
+
+        yield line
+        return
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(), TextColumn("{task.fields[last]}"), console=Console(stderr=True)
+    ) as bar:
+        task = bar.add_task("network, profiles, kernels", total=None, last="")
+
+        def move(window: "WindowReport") -> None:
+            last = f"gap {100 * window.gap:.3f} %, curtailed {window.curtailed_mwh:,.0f} MWh"
+            shed = f", SHED {window.shed_mwh:,.1f} MWh" if window.shed_mwh > 0 else ""
+            stamp = _stamp(scenario, window.first_hour)[:10]
+            bar.update(task, description=stamp, total=window.count, completed=window.index + 1, last=last + shed)
+
+        yield move
+
+
+def _stamp(scenario: "Scenario", hour: int) -> str:
+    import numpy as np
+
+    return str(scenario.start + np.timedelta64(hour, "h")).replace("T", " ") + ":00"
+
+
+def _window_line(scenario: "Scenario", window: "WindowReport", eta_s: float) -> str:
+    span = f"{_stamp(scenario, window.first_hour)} +{window.kept} h"
+    return (
+        f"window {window.index + 1}/{window.count}  {span}  cost {window.cost:,.0f}  gap {100 * window.gap:.4f} %"
+        f"  shed {window.shed_mwh:,.1f} MWh  curtailed {window.curtailed_mwh:,.1f} MWh"
+        f"  {window.cpu_s:.2f} s  ETA {int(eta_s) // 60}:{int(eta_s) % 60:02d}"
+    )

@@ -1,0 +1,180 @@
+"""What the pictures show, taken from a results file once: power by technology, series, spans worth a look."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gridsim.plots_style import FloatArray
+from gridsim.results import ResultsReader
+from gridsim.schema import ordered_techs
+
+WIND = ("wind_offshore", "wind_onshore")
+SPRING_MONTHS = (3, 4, 5)
+WEEK_H = 168
+
+
+class NotInThisRunError(Exception):
+    """A picture has nothing to show: the message says why."""
+
+
+@dataclass(frozen=True)
+class Year:
+    """A run, whole or short. Power in MW, (hours,) arrays."""
+
+    run: ResultsReader
+
+    @cached_property
+    def time(self) -> pd.DatetimeIndex:
+        return self.run.time
+
+    @property
+    def hours(self) -> int:
+        return self.run.hours
+
+    @cached_property
+    def span(self) -> str:
+        """The year, or the days of a run that is not one."""
+        first = self.time[0]
+        if self.hours >= 8_760 and first.dayofyear == 1:
+            return str(first.year)
+        return span_of(self.time)
+
+    @cached_property
+    def name(self) -> str:
+        return str(self.run.meta.get("scenario_name", self.run.path.stem))
+
+    @cached_property
+    def techs(self) -> list[str]:
+        return ordered_techs(self.run.names("tech"))
+
+    @cached_property
+    def load(self) -> FloatArray:
+        return self.run.array("dispatch/load_mw").sum(axis=1)
+
+    @cached_property
+    def net_load(self) -> FloatArray:
+        """Load less available wind and PV."""
+        return self.run.array("peak_shaving/net_load_mw").astype(float)
+
+    @cached_property
+    def price(self) -> FloatArray:
+        return self.run.array("price/energy").astype(float)
+
+    @cached_property
+    def unserved(self) -> FloatArray:
+        return self.run.array("unserved/load_mw").sum(axis=1)
+
+    @cached_property
+    def curtailed(self) -> FloatArray:
+        return self.run.array("curtailment/source_mw").sum(axis=1)
+
+    @cached_property
+    def feeding(self) -> dict[str, FloatArray]:
+        """Output by technology as far as it feeds the grid; of stores what they discharge."""
+        return self._flows[0]
+
+    @cached_property
+    def taking(self) -> dict[str, FloatArray]:
+        """What exports and charging stores take, by technology, >= 0."""
+        return self._flows[1]
+
+    @cached_property
+    def _flows(self) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+        feeding: dict[str, FloatArray] = {}
+        taking: dict[str, FloatArray] = {}
+
+        def add(group: dict[str, FloatArray], table: str, power: FloatArray) -> None:
+            tech = self.run.table(table)["tech"].to_numpy()
+            for name in sorted(set(tech)):
+                group[name] = group.get(name, 0.0) + power[:, tech == name].sum(axis=1)
+
+        units, sources = self.run.array("dispatch/unit_p_mw"), self.run.array("dispatch/source_p_mw")
+        for table, power in (("units", units), ("sources", sources)):
+            add(feeding, table, np.maximum(power, 0.0))
+            add(taking, table, np.maximum(-power, 0.0))
+        add(feeding, "stores", self.run.array("storage/discharge_mw"))
+        add(taking, "stores", self.run.array("storage/charge_mw"))
+        # under a kilowatt on average is rounding, not a technology
+        least = 1e-3 * self.hours
+        feeding, taking = ({k: v for k, v in group.items() if v.sum() > least} for group in (feeding, taking))
+        order = {tech: k for k, tech in enumerate(ordered_techs([*feeding, *taking]))}
+        return (
+            dict(sorted(feeding.items(), key=lambda item: order[item[0]])),
+            dict(sorted(taking.items(), key=lambda item: order[item[0]])),
+        )
+
+    def of(self, techs: tuple[str, ...]) -> FloatArray:
+        """Output of some technologies together."""
+        return sum((self.feeding[t] for t in techs if t in self.feeding), np.zeros(self.hours))
+
+    @cached_property
+    def curtailed_from(self) -> FloatArray:
+        """Total curtailment of the seven days that start with each day, MWh."""
+        by_day = self.by_day(self.curtailed).sum(axis=1)
+        return np.convolve(by_day, np.ones(7), mode="valid") if len(by_day) >= 7 else by_day
+
+    def by_day(self, values: FloatArray) -> FloatArray:
+        """(days, 24) of the calendar; hours that the run does not have count as 0."""
+        return np.nan_to_num(self.day_by_hour(values))
+
+    def day_by_hour(self, values: FloatArray) -> FloatArray:
+        """(days, 24) of the calendar; NaN where the run has no hour."""
+        first = self.time[0].hour
+        days = -(-(first + self.hours) // 24)
+        grid = np.full(days * 24, np.nan)
+        grid[first : first + self.hours] = values
+        return grid.reshape(days, 24)
+
+    @cached_property
+    def days(self) -> pd.DatetimeIndex:
+        """Midnight of every calendar day of the run."""
+        first = self.time[0].hour
+        return pd.date_range(self.time[0].normalize(), periods=-(-(first + self.hours) // 24), freq="D")
+
+    def spring_week(self) -> tuple[slice, str]:
+        """The week in March to May with the most curtailment; failing that, with the lowest net load."""
+        spring = np.isin(self.days.month, SPRING_MONTHS)
+        whole = spring & np.roll(spring, -6)  # first and last day
+        return self._week(whole, "spring week")
+
+    def _week(self, allowed: NDArray[np.bool_], words: str) -> tuple[slice, str]:
+        if self.hours <= WEEK_H:
+            return slice(0, self.hours), "whole run"
+        full = np.flatnonzero(allowed[: max(len(self.days) - 6, 1)])
+        if not full.size:
+            full, words = np.arange(max(len(self.days) - 6, 1)), "week"
+        cut = self.curtailed_from[full]
+        if cut.max() > 0.0:
+            return self.week_from(int(full[int(cut.argmax())])), f"{words} with the most curtailment"
+        lowest = np.nanmin(self.day_by_hour(self.net_load), axis=1)
+        return self.week_from(int(full[int(lowest[full].argmin())])), f"{words} with the lowest net load"
+
+    def week_from(self, day: int) -> slice:
+        """Seven days from a calendar day, moved so that they lie within the run."""
+        begin = min(max(24 * day - self.time[0].hour, 0), max(self.hours - WEEK_H, 0))
+        return slice(begin, min(begin + WEEK_H, self.hours))
+
+    def peak_week(self) -> slice:
+        """Seven days around the highest load."""
+        hour = int(self.load.argmax())
+        return self.week_from((hour + self.time[0].hour) // 24 - 3)
+
+    def day_of(self, hour: int) -> slice:
+        """The hours of the calendar day around an hour, as far as the run has them."""
+        begin = hour - self.time[hour].hour
+        return slice(max(begin, 0), min(begin + 24, self.hours))
+
+
+def span_of(time: pd.DatetimeIndex) -> str:
+    """'22 to 28 April 2024', '29 April to 5 May 2024', '3 August 2024'."""
+    first, last = time[0], time[-1]
+    end = f"{last.day} {last:%B} {last.year}"
+    if first.date() == last.date():
+        return end
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {end}"
+    begin = f"{first.day} {first:%B}"
+    return f"{begin} to {end}" if first.year == last.year else f"{begin} {first.year} to {end}"

@@ -1,0 +1,123 @@
+"""Pictures of a run: what `gridsim report` draws into a folder.
+
+=========================== ==========================================================================================
+file                        shows
+=========================== ==========================================================================================
+week_spring.png             dispatch by technology in the spring week with the most curtailment
+week_peak.png               the same in the week of the highest load
+energy.png                  energy by technology and month
+durations.png               duration curves of load, net load, wind, PV and price
+curtailment.png             curtailment by day, hour and cause
+peak_shaving.png            regulation by supplier on the day of the highest load and of the deepest valley
+interface_<name>.png        flow over each interface against its limit
+map.png                     mean loading of the network
+gaps.png                    gap of every window to its proven bound
+=========================== ==========================================================================================
+
+A picture that has nothing to show is left out, and the log (logger ``gridsim.report``, level INFO) and
+`Pictures.skipped` say why.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from gridsim import plots_heat, plots_map, plots_peak, plots_time
+from gridsim.errors import ResourceError
+from gridsim.plots_data import NotInThisRunError, Year
+from gridsim.plots_style import STYLE, save
+from gridsim.results import ResultsReader
+
+log = logging.getLogger(__name__)
+
+MOST_INTERFACES = 12
+
+Draw = Callable[[Year], Figure]
+
+
+@dataclass
+class Pictures:
+    """What was drawn, and why the rest was not."""
+
+    made: list[Path] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)  # file name: reason
+
+
+def report(path: Path, folder: Path, *, dpi: int = 130) -> list[Path]:
+    """Draw the pictures of a run.
+
+    Parameters
+    ----------
+    path : Path
+        Results file of ``gridsim run``.
+    folder : Path
+        Where the PNG files go; made if missing, files of the same name are replaced.
+    dpi : int
+        Dots per inch; pictures are 8 to 11 inches wide.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of this module's table.
+
+    Raises
+    ------
+    InputError, IntegrityError
+        If there is no such file, or it is not a complete run.
+    ResourceError
+        If the folder cannot be written.
+    """
+    return draw_pictures(path, folder, dpi=dpi).made
+
+
+def draw_pictures(path: Path, folder: Path, *, dpi: int = 130) -> Pictures:
+    """As `report`, with the pictures that were left out and why."""
+    pictures = Pictures()
+    with ResultsReader(path) as run, matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+        make_folder(folder)
+        year = Year(run)
+        for name, draw in gallery(year):
+            try:
+                figure = draw(year)
+            except NotInThisRunError as reason:
+                pictures.skipped[name] = str(reason)
+                log.info("%s left out: %s", name, reason)
+                continue
+            try:
+                pictures.made.append(save(figure, folder / name, dpi))
+            except OSError as error:
+                raise ResourceError(f"{folder / name}: cannot be written ({error.strerror or error})") from error
+    return pictures
+
+
+def gallery(year: Year) -> Iterator[tuple[str, Draw]]:
+    """File name and drawing function of every picture."""
+    yield "week_spring.png", plots_time.spring_week
+    yield "week_peak.png", plots_time.peak_week
+    yield "energy.png", plots_time.energy
+    yield "durations.png", plots_time.durations
+    yield "curtailment.png", plots_heat.curtailment
+    yield "peak_shaving.png", plots_peak.peak_shaving
+    names = plots_heat.interface_names(year)
+    if not names:
+        yield "interface.png", no_interface
+    for row, name in enumerate(names[:MOST_INTERFACES]):
+        yield f"interface_{plots_heat.slug(name)}.png", partial(plots_heat.interface, row=row)
+    yield "map.png", plots_map.network_map
+    yield "gaps.png", plots_time.gaps
+
+
+def no_interface(_: Year) -> Figure:
+    raise NotInThisRunError("the run has no interface")
+
+
+def make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(f"{folder}: cannot be made ({error.strerror or error})") from error
