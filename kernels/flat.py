@@ -83,6 +83,18 @@ def blend(s, z, ds0, dz0, ds, dz, floor):
 
 
 @kernel(fastmath=True)
+def recentre(s, z, ds, dz, alpha_s, alpha_z, mu, e, out):
+    """Gondzio's centrality corrector: `out` = `e` less what moves outlying products into [0.1 mu, 10 mu].
+
+    The products are those after a step longer than the present one.
+    """
+    for i in range(s.size):
+        product = (s[i] + alpha_s * ds[i]) * (z[i] + alpha_z * dz[i])
+        wanted = min(max(product, 0.1 * mu), 10.0 * mu)
+        out[i] = e[i] - max(wanted - product, -10.0 * mu) / s[i]
+
+
+@kernel(fastmath=True)
 def advance(s, z, ds, dz, alpha_s, alpha_z):
     """Take the step."""
     for i in range(s.size):

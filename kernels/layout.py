@@ -163,7 +163,7 @@ def lay_out(problem: Problem, rows: Rows) -> tuple[Layout, Window, Merge]:
     hour = found // (nx + 1)
 
     def summed(values: FloatArray) -> FloatArray:
-        return np.bincount(inverse.reshape(-1), weights=values[live], minlength=nb)
+        return np.bincount(inverse.reshape(-1), weights=values[live], minlength=nb).astype(np.float64)
 
     fixed = np.where(live, 0.0, boxes.lo)
     row_limit = rows.limit.copy()
@@ -192,7 +192,7 @@ def lay_out(problem: Problem, rows: Rows) -> tuple[Layout, Window, Merge]:
         unit_avail=np.maximum(units.avail, AVAIL_MIN),
         unit_up=units.up,
         unit_down=units.down,
-        unit_width=np.bincount(units.seg_unit, weights=units.seg_width, minlength=nu),
+        unit_width=np.bincount(units.seg_unit, weights=units.seg_width, minlength=nu).astype(np.float64),
         seg_first=np.searchsorted(units.seg_unit, np.arange(nu + 1)).astype(np.int64),
         seg_width=units.seg_width,
         seg_cost=units.seg_cost,

@@ -18,6 +18,7 @@ from gridsim.kernels.start import Prices, fill, full_load_cost, merit_order, pat
 
 SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
 SNAPSHOT_GAP = 1e-2
+MU_COLD, MU_WARM = 0.2, 5e-3  # complementarity products at the start
 
 
 class Outcome(NamedTuple):
@@ -93,7 +94,8 @@ def solve(
     loose: float | None = None,
     max_iterations: int = 100,
     reg: float = newton.REG,
-    mu0: float = 5e-3,
+    mu0: float | None = None,
+    correctors: int = 2,
 ) -> tuple[Solution, Outcome]:
     """Solve one window.
 
@@ -113,6 +115,8 @@ def solve(
     Solution, Outcome
         The solution is the last iterate in any case; `Outcome.status` says what it is worth.
     """
+    if mu0 is None:
+        mu0 = MU_COLD if start is None else MU_WARM
     lay, win, merge = lay_out(problem, rows)
     T, size, first_row = lay.T, lay.size, lay.up
     p_path, e_path, lost = paths(lay, win)
@@ -143,7 +147,7 @@ def solve(
         z[first_row : lay.row] = np.maximum(z[first_row : lay.row], 1e-6)
 
     a, e, ds, dz = np.empty(size), np.zeros(size), np.zeros(size), np.zeros(size)
-    ds0, dz0 = np.zeros(size), np.zeros(size)
+    ds0, dz0, e_next = np.zeros(size), np.zeros(size), np.zeros(size)
     zero_t, zero_m = np.zeros(T), np.zeros(lay.nm)
     residual_e = np.zeros((T, lay.ns))
     snapshot: Prices | None = None
@@ -207,12 +211,25 @@ def solve(
         weight = 1.0
         if min(alpha_s, alpha_z) < 0.9:
             weight = flat.blend(s, z, ds0, dz0, ds, dz, max(0.1, alpha_s * alpha_z))
+        dlam, dtheta = dlam0 + weight * (w.y[:T] - dlam0), dtheta0 + weight * (w.dtheta - dtheta0)
         alpha_s, alpha_z = flat.step_lengths(s, z, ds, dz)
+        for _ in range(correctors):
+            if min(alpha_s, alpha_z) > 0.95:
+                break
+            aim_s, aim_z = min(1.0, 1.08 * min(1.0, alpha_s) + 0.3), min(1.0, 1.08 * min(1.0, alpha_z) + 0.3)
+            flat.recentre(s, z, ds, dz, aim_s, aim_z, sigma_mu, e, e_next)
+            e, e_next = e_next, e
+            direction(ds0, dz0, need)
+            longer_s, longer_z = flat.step_lengths(s, z, ds0, dz0)
+            if min(1.0, longer_s) + min(1.0, longer_z) < min(1.0, alpha_s) + min(1.0, alpha_z) + 0.03:
+                break
+            ds, ds0, dz, dz0 = ds0, ds, dz0, dz
+            dlam, dtheta, alpha_s, alpha_z = w.y[:T].copy(), w.dtheta.copy(), longer_s, longer_z
         fraction = min(0.9995, max(0.99, 1.0 - mu))
         alpha_s, alpha_z = min(1.0, fraction * alpha_s), min(1.0, fraction * alpha_z)
         flat.advance(s, z, ds, dz, alpha_s, alpha_z)
-        lam += alpha_z * (dlam0 + weight * (w.y[:T] - dlam0))
-        theta += alpha_z * (dtheta0 + weight * (w.dtheta - dtheta0))
+        lam += alpha_z * dlam
+        theta += alpha_z * dtheta
 
     x = win.box_lo + s[lay.bl : lay.bu]
     first = win.seg_first[:-1]

@@ -15,9 +15,10 @@ chinanews.com 2010-09-01); every drawn year has at least one (1 + Poisson(2.1)).
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from gridsim.profiles.calendar import hours_of
 from gridsim.profiles.fields import plane_km, stream
-from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 HOLLAND_B = 1.3
@@ -70,7 +71,8 @@ class Episodes:
 
     events: tuple[Event, ...]
     typhoons: tuple[Typhoon, ...]
-    wind_shift: FloatArray  # (hours,), added to the standard-normal wind field
+    wind_keep: FloatArray  # (hours,), share of the standard-normal wind field that is left
+    wind_shift: FloatArray  # (hours,), added to it
     temperature_shift_c: FloatArray  # (hours,)
     cloud_shift: FloatArray  # (days,), added to the standard-normal field of daily clearness
     storm_cloud: FloatArray  # (days,), the same, of typhoons
@@ -89,7 +91,7 @@ def draw_episodes(year: int, seed: int) -> Episodes:
     days = hours // 24
     first = np.datetime64(f"{year}-01-01T00", "h")
     leap = days - 365
-    wind, temp = np.zeros(hours), np.zeros(hours)
+    keep, wind, temp = np.ones(hours), np.zeros(hours), np.zeros(hours)
     cloud, storm = np.zeros(days), np.zeros(days)
     events: list[Event] = []
 
@@ -117,7 +119,7 @@ def draw_episodes(year: int, seed: int) -> Episodes:
     start = (204 + leap + int(rng.integers(0, 14))) * 24.0
     length = int(rng.integers(10, 16)) * 24.0
     bump = _bump(hours, start, length, 60)
-    rise = rng.uniform(2.8, 3.6)
+    rise = rng.uniform(2.4, 3.2)
     cloud += 0.55 * daily(bump)
     wind -= 0.55 * bump
     temp += rise * bump
@@ -134,7 +136,7 @@ def draw_episodes(year: int, seed: int) -> Episodes:
     rng = stream(seed, year, "event", "cold_wave")
     spots = [12, 38, 66, 324 + leap, 350 + leap]
     for k in np.sort(rng.permutation(5)[: int(rng.integers(3, 6))]):
-        start = (spots[k] + rng.uniform(-8, 8)) * 24
+        start = (spots[k] + rng.uniform(-7, 7)) * 24
         drop = rng.uniform(7.0, 11.0)
         t = np.arange(hours) + 0.5 - start
         fall = np.clip(t / 48.0, 0.0, 1.0) * np.exp(-np.maximum(t - 48.0, 0.0) / 60.0)
@@ -153,10 +155,11 @@ def draw_episodes(year: int, seed: int) -> Episodes:
 
     # Calm: three to four days of little wind under a grey winter sky.
     rng = stream(seed, year, "event", "calm")
-    start = (rng.choice([25, 55, 335 + leap]) + rng.uniform(-6, 6)) * 24
+    start = (rng.choice([25, 52, 337 + leap]) + rng.uniform(-2, 2)) * 24  # between the windows of the cold waves
     length = rng.uniform(72, 100)
     bump = _bump(hours, start, length, 18)
-    wind -= 1.35 * bump
+    wind -= 1.25 * bump
+    keep -= 0.6 * bump  # whatever the year had planned: it is calm
     cloud -= 0.5 * daily(bump)
     log("calm", f"dark doldrums {year}", start, length, "Jiangsu", detail="little wind and little sun")
 
@@ -182,4 +185,4 @@ def draw_episodes(year: int, seed: int) -> Episodes:
         log("typhoon", f"typhoon {k + 1}", track.nearest_h - 24, 48, "coast", detail=detail)
 
     events.sort(key=lambda e: (e.start, e.kind, e.name))
-    return Episodes(tuple(events), tuple(typhoons), wind, temp, cloud, storm)
+    return Episodes(tuple(events), tuple(typhoons), keep, wind, temp, cloud, storm)

@@ -56,7 +56,7 @@ SEA_POINTS = (
     (31.60, 122.70),
 )
 ANCHORS = (*CITIES.values(), *SEA_POINTS)
-SPIN_UP_H = 240  # steps thrown away before each series, so that the filters start in their steady state
+SPIN_UP_H = 480  # steps thrown away before each series, so that the filters start in their steady state
 
 
 def stream(seed: int, year: int, *names: str) -> np.random.Generator:

@@ -3,7 +3,7 @@
 For city c, hour t, before scaling to the city's energy::
 
     s_c = A(month) sum_sector m_cs T_s(hour, day type) H_s(day) R_s(tariff) + g_cool k_c C_c(t) + g_heat q_c Q_c(t) (1)
-    C_c = softplus(T_feel - 22.5) o_cool(hour),  Q_c = softplus(11 - T_feel) o_heat(hour)                        (2)
+    C_c = softplus(T_feel - 20.5) o_cool(hour),  Q_c = softplus(11 - T_feel) o_heat(hour)                        (2)
     T_feel = 0.35 T(t) + 0.40 <T>_24h + 0.25 <T>_48h                                                             (3)
 
 with <T> a running mean of the hours past: buildings remember. The gains g, the depth of the Spring Festival and the
@@ -15,14 +15,15 @@ Load is gross (whole-society) load: PV behind the meter is not taken off, it is 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 import numpy as np
+from numpy.typing import NDArray
+
 from gridsim.profiles.calendar import Calendar, calendar
 from gridsim.profiles.fields import CITIES, FieldSpec, distances_km, filtered_noise, stream
 from gridsim.profiles.weather import Weather, months_of_hours, smooth_months
-from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
@@ -31,10 +32,15 @@ SUMMER_PEAK = 146.2 / 96.62  # 155.0 GW on 2025-08-20 is 5.99 % above 2024 (laot
 WINTER_PEAK = 131.3 / 96.62  # 134 GW forecast for 2024/25 is 2.07 % above the winter before
 MINIMUM = 50.0 / 96.62  # Spring Festival 2022: 43.44 GW, scaled by energy
 PEAK_OVER_SHARE = 1.03  # a city's own peak over its share of the province's: cities do not peak together
-# Energy share by month: the hourly Jiangsu load of 2018 that PyPSA-China-PIK publishes (CC-BY-4.0), with 2 % more in
-# July to September for the hotter summer of 2024 and 29 days of February. [M, adjusted K]
-MONTH_SHARE = np.array([0.0915, 0.0660, 0.0797, 0.0742, 0.0783, 0.0808, 0.1010, 0.1045, 0.0850, 0.0762, 0.0768, 0.0870])
-MONTH_SHARE = MONTH_SHARE / MONTH_SHARE.sum()
+# Energy share by month of a leap year without Spring Festival: the hourly Jiangsu load of 2018 that PyPSA-China-PIK
+# publishes (CC-BY-4.0), 2 % more in July to September for the hotter summer of 2024, the festival's dip put back (it
+# takes 3 % of a month for each day of full depth). With the dip of 2024: .0915 .0660 .0797 .0742 .0783 .0808 .1010
+# .1045 .0850 .0762 .0768 .0870. [M, adjusted K]
+ORDINARY_SHARE = np.array(
+    [0.09052, 0.07926, 0.07831, 0.07312, 0.07719, 0.07954, 0.09934, 0.10283, 0.0838, 0.07508, 0.07559, 0.08541]
+)
+_LEAP_DAYS = np.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+FESTIVAL_LOSS = 0.40  # what the dip takes of a day at full depth, mean of 12 synthetic years (sd 0.06)
 
 # (share of the year's energy, share of the province's peak) of the 13 cities, 2024: six anchored in city statistics,
 # others estimates (Suzhou 195.8 TWh and 32.6 GW in 2025, Changzhou 70.3 TWh and 12.5 GW in 2025, ...). [S/K]
@@ -111,9 +117,16 @@ WEEKEND = {
     "residential": (1.05, 1.06),
     "ev": (1.04, 1.04),
 }
-# Level of a public holiday over a workday, whole province; sectors take it by their own depth below. [K]
-HOLIDAY_DROP = {"new_year": 0.07, "qingming": 0.06, "labour": 0.10, "dragon_boat": 0.06, "mid_autumn": 0.07}
-HOLIDAY_DROP |= {"national": 0.16, "spring_festival": 0.0}  # the Spring Festival has a curve of its own
+# What a public holiday takes off a sector of depth 1; the province as a whole loses about 0.7 of it: National Day 0.83
+# of an October workday, the others 0.90 to 0.95. [K] The Spring Festival has a curve of its own.
+HOLIDAY_DROP = {
+    "new_year": 0.10,
+    "qingming": 0.09,
+    "labour": 0.13,
+    "dragon_boat": 0.09,
+    "mid_autumn": 0.10,
+    "national": 0.23,
+}
 SECTOR_DEPTH = {"continuous": 0.62, "three_shift": 1.35, "two_shift": 1.75, "services": 0.8, "residential": -0.15}
 SECTOR_DEPTH |= {"ev": 0.4}
 # Depth of the Spring Festival dip by day from lunar new year, 1 at its deepest; daily Jiangsu load of January to
@@ -137,7 +150,7 @@ HEAT_HOURS = np.array(
     ]
 )
 MAX_STEPS = 60
-COOL_FROM_C, HEAT_FROM_C, KNEE_K = 22.5, 11.0, 1.5
+COOL_FROM_C, HEAT_FROM_C, KNEE_K = 20.5, 11.0, 1.5
 TARIFF_RESPONSE = (
     0.035  # of industrial load per unit of relative price; moves 3-4 GW at the 2025 prices (ecns 2025-07-14)
 )
@@ -158,6 +171,21 @@ def tariff(year: int, month: NDArray[np.int64], hour: NDArray[np.int64]) -> Floa
     noon = np.where(hot_or_cold, (hour >= 11) & (hour < 13), (hour >= 10) & (hour < 14))
     night = np.where(hot_or_cold, hour < 6, (hour >= 2) & (hour < 6))
     return np.where(new, np.where(peak, 1.8, np.where(noon | night, 0.35, 1.0)), old)
+
+
+def ordinary_share(year: int) -> FloatArray:
+    """Energy share by month that a year would have without its Spring Festival. Shape (12,)"""
+    share = ORDINARY_SHARE * np.bincount(months_of_hours(year), minlength=12) / 24.0 / _LEAP_DAYS
+    return share / share.sum()
+
+
+def month_share(year: int) -> FloatArray:
+    """Energy share by month to expect of a year, its Spring Festival where it falls. Shape (12,)"""
+    cal = calendar(year)
+    dip = np.interp(cal.festival_day, FESTIVAL_DAY, FESTIVAL_DEPTH, left=0.0, right=0.0)
+    mean_dip = np.bincount(cal.month, dip, 12) / np.bincount(cal.month, minlength=12)
+    share = ordinary_share(year) * (1.0 - FESTIVAL_LOSS * mean_dip)
+    return share / share.sum()
 
 
 def locate(city: str, lat_deg: float, lon_deg: float) -> tuple[float, float]:
@@ -283,15 +311,15 @@ class ProvinceLoad:
         stretch = {c: peak / energy for c, (energy, peak) in CITY_SHARES.items()}
         month = self._month
         winter = np.isin(month, (0, 1, 11))
-        days = np.bincount(month, minlength=12) / 24.0
-        share = MONTH_SHARE * days / np.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])  # 29: of 2024
-        share = share / share.sum()
+        share = ordinary_share(self.weather.year)
         gains = Gains(0.024, 0.009, 0.45, np.ones(12))
         for _ in range(MAX_STEPS):
             total = _sum(w * _stretched(self._shape(parts[c], gains), stretch[c]) for c, w in weight.items())
             summer_at = int(np.argmax(np.where(winter, 0.0, total)))
             winter_at = int(np.argmax(np.where(winter, total, 0.0)))
-            found = np.bincount(month, total, 12) / total.sum()
+            ordinary = replace(gains, festival_depth=0.0)
+            calm = _sum(w * self._shape(parts[c], ordinary) for c, w in weight.items())
+            found = np.bincount(month, calm, 12) / calm.sum()
             errors = (SUMMER_PEAK - total[summer_at], WINTER_PEAK - total[winter_at], total.min() - MINIMUM)
             if max(map(abs, errors)) < 1e-4 and float(np.abs(share / found - 1.0).max()) < 1e-4:
                 break
@@ -306,7 +334,7 @@ class ProvinceLoad:
             )
         return gains
 
-    def city_mw(self, profile: str, lat_deg: float, lon_deg: float, energy_twh: float, peak_mw: float) -> FloatArray:
+    def city_mw(self, profile: str, lat_deg: float, lon_deg: float, *, energy_twh: float, peak_mw: float) -> FloatArray:
         """Load of one city through the year, its energy exact. [MW], shape (hours,)
 
         `peak_mw` is what the city is expected to reach; the weather of the year decides by some percent. Not finite:

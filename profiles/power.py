@@ -19,7 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.errors import InputError, Problem
 from gridsim.profiles import climate
+from gridsim.profiles.fields import FieldSpec, filtered_noise, stream
 from gridsim.profiles.weather import (
     CLEARNESS_HIGH,
     CLEARNESS_LOW,
@@ -27,9 +31,6 @@ from gridsim.profiles.weather import (
     months_of_hours,
     smooth_months,
 )
-from numpy.typing import NDArray
-
-from gridsim.errors import InputError, Problem
 
 FloatArray = NDArray[np.float64]
 
@@ -83,6 +84,7 @@ WIND_KINDS = {
     ),
 }
 CUT_OUT_MS, CUT_IN_AGAIN_MS, CUT_WIDTH_MS = 25.0, 21.0, 1.3
+_HEALTH = FieldSpec("wind-health", 1.0, 1.0, 240.0, 1)
 _V = np.arange(0.0, 60.0, 0.05)
 
 
@@ -156,11 +158,14 @@ def wind_power(
     storm = weather.storm_wind_ms(lat_deg, lon_deg, kind.at_sea)
     share = np.clip(storm / 15.0, 0.0, 1.0)
     curve = _CURVES[kind_name]
+    # Turbines and cables of a zone fail and are mended over weeks: no two windy days reach quite the same output.
+    health = filtered_noise(stream(weather.seed, weather.year, "wind-health", name), _HEALTH, weather.hours)
+    health = np.clip(0.975 + 0.02 * health, 0.90, 1.0)
 
     def power(factors: FloatArray) -> FloatArray:
         v = kind.start_speed_ms * smooth_months(factors, weather.year) * u
         v = np.hypot(v * (1.0 - 0.5 * share), storm)  # the vortex takes over from the background wind
-        return np.interp(v, _V, curve) * (1.0 - stopped_share(v))
+        return health * np.interp(v, _V, curve) * (1.0 - stopped_share(v))
 
     climatology = monthly_targets(kind.monthly, month, flh_h)
     factors = np.ones(12)

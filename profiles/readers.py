@@ -25,12 +25,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from gridsim.profiles.series_checks import Clock, RawSteps, to_hours, to_unit, unit_of
-from gridsim.profiles.year import Profiles
 from numpy.typing import NDArray
 
 from gridsim.errors import InputError, Problem
+from gridsim.profiles.series_checks import Clock, RawSteps, to_hours, to_unit, unit_of
+from gridsim.profiles.year import Profiles
 
 SUFFIXES = {
     ".csv": "csv",
@@ -209,6 +208,8 @@ def _decode(data: bytes) -> str:
 
 
 def _read_csv(path: Path, problems: list[Problem]) -> RawTable | None:
+    import pandas as pd
+
     lines = [line for line in _decode(path.read_bytes()).splitlines() if line.strip() and not line.startswith("#")]
     if len(lines) < 2:
         problems.append(Problem("file", "must have a header line and at least one line of values"))
@@ -252,6 +253,8 @@ def _parse_times(
     texts: list[str], column: str, problems: list[Problem]
 ) -> tuple[NDArray[np.datetime64] | None, float | None]:
     """Stamps of a text column: bare steps, our formats, ISO with an offset, "24:00" for the end of a day."""
+    import pandas as pd
+
     if texts == [str(i) for i in range(len(texts))]:
         return None, None
     late = [bool(re.search(r"[ T]24:00(:00)?$", text)) for text in texts]
@@ -287,6 +290,9 @@ def _parse_times(
 
 
 def _times_of(values: Any, units: str, problems: list[Problem]) -> NDArray[np.datetime64] | None:
+    """Stamps of a time variable: datetimes, text, numbers since a date, or None for bare steps."""
+    import pandas as pd
+
     values = np.asarray(values)
     if values.dtype.kind == "M":
         return values.astype("datetime64[s]")

@@ -12,12 +12,12 @@ September, which the record lacks, is between August and October [K].
 from dataclasses import dataclass
 
 import numpy as np
-from gridsim.profiles.calendar import calendar, hours_of
-from gridsim.profiles.fields import FieldSpec, filtered_noise, stream
-from gridsim.profiles.weather import months_of_hours
 from numpy.typing import NDArray
 
 from gridsim.errors import InputError, Problem
+from gridsim.profiles.calendar import calendar, hours_of
+from gridsim.profiles.fields import FieldSpec, filtered_noise, stream
+from gridsim.profiles.weather import months_of_hours
 
 FloatArray = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from gridsim.profiles.calendar import hours_of
 from numpy.typing import NDArray
 
 from gridsim.errors import Problem
+from gridsim.profiles.calendar import hours_of
 
 FloatArray = NDArray[np.float64]
 TimeArray = NDArray[np.datetime64]

@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
+
 from gridsim.profiles import climate
 from gridsim.profiles.calendar import hours_of
 from gridsim.profiles.events import LAND_FRICTION, Episodes, draw_episodes
 from gridsim.profiles.fields import Field, FieldSpec, filtered_noise, stream
-from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
@@ -98,7 +99,8 @@ class Weather:
             land = self._land.at(lat_deg, lon_deg, name)
             z = math.sqrt(1.0 - WIND_LAND_VARIANCE) * z + math.sqrt(WIND_LAND_VARIANCE) * land
         own = filtered_noise(stream(self.seed, self.year, "own", name), WIND_OWN, self.hours)
-        z = math.sqrt(1.0 - WIND_OWN_VARIANCE) * z + math.sqrt(WIND_OWN_VARIANCE) * own + self.episodes.wind_shift
+        z = math.sqrt(1.0 - WIND_OWN_VARIANCE) * z + math.sqrt(WIND_OWN_VARIANCE) * own
+        z = self.episodes.wind_keep * z + self.episodes.wind_shift
         return (-log_ndtr(-z)) ** (1.0 / WEIBULL_K) / math.gamma(1.0 + 1.0 / WEIBULL_K)
 
     def storm_wind_ms(self, lat_deg: float, lon_deg: float, at_sea: bool) -> FloatArray:

@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import calendar
 from gridsim.profiles.events import Event
 from gridsim.profiles.load import ProvinceLoad, locate
 from gridsim.profiles.power import WIND_KINDS, pv_power, wind_power
 from gridsim.profiles.schedule import availability, import_schedule
 from gridsim.profiles.weather import Weather
-from numpy.typing import NDArray
-
-from gridsim.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ def _site_series(row: Any, weather: Weather, load: ProvinceLoad) -> tuple[str, F
     name, kind, character = str(row.profile), str(row.kind), str(row.character)
     lat, lon, rated = float(row.lat_deg), float(row.lon_deg), float(row.rated_mw)
     if kind == "load":
-        return "MW", load.city_mw(name, lat, lon, float(row.energy_twh), rated)
+        return "MW", load.city_mw(name, lat, lon, energy_twh=float(row.energy_twh), peak_mw=rated)
     if kind in WIND_KINDS:
         return "1", wind_power(weather, kind, lat, lon, name, flh_h=float(row.full_load_h))
     if kind == "pv":

@@ -7,6 +7,8 @@ import pandapower as pp
 import pandapower.networks as pn
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
+
 from gridsim.assemble import assemble, assemble_net, describe
 from gridsim.case import (
     BRANCH_COLUMNS,
@@ -21,7 +23,6 @@ from gridsim.case import (
 from gridsim.errors import InputError
 from gridsim.kernels.network import monitored_branches, sensitivities
 from gridsim.scenario import Scenario
-from numpy.testing import assert_allclose
 
 HOURS = 24
 T = np.arange(HOURS)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandapower as pp
 import pytest
+
 from gridsim.net_checks import check_tables
 from gridsim.topology import build_topology, read_geo
 

@@ -198,7 +198,7 @@ def check_whole(record: Record) -> list[AuditRow]:
     paths: list[str] = []
 
     def visit(path: str, item: object) -> None:
-        if not isinstance(item, h5py.Dataset) or not item.ndim or "/" not in path:
+        if not isinstance(item, h5py.Dataset) or not item.ndim or "/" not in path or item.dtype.kind not in "fiu":
             return
         group, name = path.rsplit("/", maxsplit=1)
         # the differences of peak and valley are by day; dimension scales may be linked into a group
@@ -215,10 +215,25 @@ def check_whole(record: Record) -> list[AuditRow]:
             wrong.append(f"{path} has shape {shape}, /{COLUMNS_OF[path]} {len(record.tables[COLUMNS_OF[path]])} rows")
     where = wrong[0] if wrong else ""
     rows.append(AuditRow("every series is whole", float(len(wrong)), where, 0.0, len(wrong), not wrong, "series"))
+    rows.append(check_pointers(record))
     holes = {path: int((~np.isfinite(record.series(path))).sum()) for path in paths}
     count, worst = sum(holes.values()), max(holes, key=lambda path: holes[path], default="")
     where = f"{worst}: {holes[worst]} are not" if count else ""
     return [*rows, AuditRow("every number is finite", float(count), where, 0.0, count, count == 0, "values")]
+
+
+def check_pointers(record: Record) -> AuditRow:
+    """Every ``*_row`` of a table is a row of the bus table."""
+    buses = len(record.tables["buses"])
+    wrong = [
+        f"{name}.{column}: {int(bad.sum())} rows are not buses"
+        for name, table in record.tables.items()
+        for column in table.columns
+        if column.endswith("_row")
+        if (bad := ~table[column].between(0, buses - 1)).any()
+    ]
+    where = wrong[0] if wrong else ""
+    return AuditRow("tables point to buses", float(len(wrong)), where, 0.0, len(wrong), not wrong, "columns")
 
 
 def row_of(

@@ -21,9 +21,9 @@ from scipy.sparse.linalg import splu
 from gridsim.audit_data import AuditRow, FloatArray, Record, among, at, outside, row_of, skipped
 
 S_BASE_MVA = 100.0
-FLOW_MW = 1e-2
-NET_FLOW_MW = 5e-2  # pandapower works in per unit, and stores transformers by short-circuit voltage
-LIMIT_MW = 1e-2
+FLOW_MW = 1e-3
+NET_FLOW_MW = 1e-3
+LIMIT_MW = 2e-3  # an overload below 1e-3 MW need not be recorded
 TABLE_SHARE = 1e-6
 CHECKED_HOURS = 4
 

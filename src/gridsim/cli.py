@@ -168,9 +168,9 @@ def show(file: Path, as_json: bool, verbose: bool) -> None:
 @verbose_option
 def report(file: Path, output: Path | None, verbose: bool) -> None:
     """Draw the pictures of a results FILE."""
+    _check_results(file)
     from gridsim.report import report as make_report
 
-    _check_results(file)
     for picture in make_report(file, output or file.with_suffix("")):
         click.echo(str(picture))
 
@@ -181,9 +181,9 @@ def report(file: Path, output: Path | None, verbose: bool) -> None:
 @verbose_option
 def audit(file: Path, as_json: bool, verbose: bool) -> None:
     """Recompute balances, limits and costs of a results FILE, on its own. Exit code 7 if anything is off."""
+    _check_results(file)
     from gridsim.audit import audit as make_audit
 
-    _check_results(file)
     _print_checks(make_audit(file), as_json)
 
 
@@ -194,13 +194,15 @@ def audit(file: Path, as_json: bool, verbose: bool) -> None:
 @verbose_option
 def verify(target: str, windows: int, as_json: bool, verbose: bool) -> None:
     """Solve evenly spread windows again with HiGHS and print the differences. Exit code 7 if they differ."""
+    given: Path | Scenario
+    if Path(target).suffix in (".h5", ".hdf5", ".nc"):
+        given = Path(target)
+        _check_results(given)
+    else:
+        given = _load(target)
     from gridsim.verify import verify as make_verify
 
-    if Path(target).suffix in (".h5", ".hdf5", ".nc"):
-        _check_results(Path(target))
-        _print_checks(make_verify(Path(target), windows), as_json)
-    else:
-        _print_checks(make_verify(_load(target), windows), as_json)
+    _print_checks(make_verify(given, windows), as_json)
 
 
 @main.group()

@@ -22,6 +22,7 @@ from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Store
 from gridsim.kernels.start import Prices
 
 SCREEN_AT = 0.97  # loading from which a row is added while the solution is still rough
+OVERLOAD_SEEN = 1e-6  # relative overload from which a row is added
 ROUGH = 1e-2  # relative gap at which flows are first looked at
 THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
 TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
@@ -74,6 +75,25 @@ class Plan(NamedTuple):
     rows: int
     retries: int
     next_rows: RowKeys
+
+
+class Settled(NamedTuple):
+    """A window's linear problem solved with all its line rows."""
+
+    solution: Solution
+    snapshot: Prices | None  # prices on the way, to start a kindred problem from
+    keys: RowKeys
+    counts: IntArray  # iterations, rounds, retries
+
+
+class Fixed(NamedTuple):
+    """A whole-unit schedule and its dispatch."""
+
+    cost: float
+    settled: Settled
+    on: IntArray
+    start: IntArray
+    problem: Problem
 
 
 def _no_keys() -> RowKeys:
@@ -321,8 +341,8 @@ class Planner:
         np.add.at(out.T, problem.stores.bus, (s.discharge - s.charge).T)
         return out
 
-    def screen(self, injected: FloatArray, at: float) -> tuple[RowKeys, float]:
-        """Rows loaded beyond `at` of their limit, and the worst loading."""
+    def screen(self, injected: FloatArray, at: float) -> RowKeys:
+        """Rows loaded beyond `at` of their limit."""
         flow = injected @ self.H.T + self.offset / self.power_mw  # (T, monitored)
         forward = flow / (self.limit[0] / self.power_mw)
         backward = -flow / (self.limit[1] / self.power_mw)
@@ -331,7 +351,7 @@ class Planner:
             hour, element = np.nonzero(loading > at)
             keys.append((hour, element, np.full(hour.size, sign)))
         hour, element, sign_of = (np.concatenate(part).astype(np.int64) for part in zip(*keys, strict=True))
-        return RowKeys(hour, element, sign_of), float(max(forward.max(initial=0.0), backward.max(initial=0.0)))
+        return RowKeys(hour, element, sign_of)
 
     @staticmethod
     def join(a: RowKeys, b: RowKeys) -> RowKeys:
@@ -343,7 +363,7 @@ class Planner:
 
     def _solve(self, problem: Problem, rows: Rows, start: Prices | None, loose: float | None) -> tuple[Solution, window.Outcome, int]:
         """One solve with its retries: another start, then more regularisation. Counts the retries."""
-        ladder = ({"start": start}, {"start": None}, {"start": None, "mu0": 5e-2}, {"start": None, "mu0": 5e-2, "reg": 1e-6})
+        ladder = ({"start": start}, {"start": None}, {"start": None, "mu0": 2.0}, {"start": None, "mu0": 2.0, "reg": 1e-6})
         outcome = None
         for retry, options in enumerate(ladder):
             if retry == 1 and start is None:
@@ -357,57 +377,59 @@ class Planner:
             f"{outcome.dual:.1e} after {outcome.iterations} iterations and {len(ladder)} starts. {outcome.why}"
         )
 
-    def settle(self, problem: Problem, fixed: FloatArray, keys: RowKeys, start: Prices | None) -> tuple[Solution, window.Outcome, RowKeys, list[int]]:
-        """Solve with every line row that matters. Counts: iterations, rounds, retries."""
-        iterations = rounds = retries = 0
-        rough = self.network and start is None
+    def settle(self, problem: Problem, fixed: FloatArray, known: RowKeys, start: Prices | None) -> "Settled":
+        """Solve with every line row that matters: solve, screen all flows, add what is overloaded, solve again.
+
+        `start` are the prices of a kindred problem with the rows `known`. With no row known and no start, flows are
+        first looked at when the solution is still rough.
+        """
+        keys, counts = known, np.zeros(3, dtype=np.int64)
+        rough = self.network and start is None and not known.hour.size
         while True:
-            rows = self.rows(keys, fixed)
-            solution, outcome, again = self._solve(problem, rows, start, ROUGH if rough else None)
-            iterations, rounds, retries = iterations + outcome.iterations, rounds + 1, retries + again
+            solution, outcome, retries = self._solve(problem, self.rows(keys, fixed), start, ROUGH if rough else None)
+            counts += (outcome.iterations, 1, retries)
             if not self.network:
-                return solution, outcome, keys, [iterations, rounds, retries]
-            injected = self.injections(problem, fixed, solution)
-            found, _ = self.screen(injected, SCREEN_AT if rough else 1.0 + 1e-6)
-            known = keys.hour.size
+                return Settled(solution, outcome.snapshot, keys, counts)
+            found = self.screen(self.injections(problem, fixed, solution), SCREEN_AT if rough else 1.0 + OVERLOAD_SEEN)
             joined = self.join(keys, found)
-            if joined.hour.size == known:
-                if not rough:
-                    return solution, outcome, keys, [iterations, rounds, retries]
-                rough = False
-            elif rounds >= self.max_rounds:
-                raise WindowError(f"line rows were still being found after {self.max_rounds} rounds")
-            else:
-                rough = rough and rounds < 4
-            if joined.hour.size != known:
-                start = None
-            keys = joined
+            if joined.hour.size == keys.hour.size and not rough:
+                return Settled(solution, outcome.snapshot, keys, counts)
+            if counts[1] >= self.max_rounds:
+                raise WindowError(f"line rows were still being found after {self.max_rounds} rounds (solver.max_rounds)")
+            start = None if outcome.snapshot is None or rough else self.extend(outcome.snapshot, keys, joined)
+            keys, rough = joined, False
+
+    @staticmethod
+    def extend(prices: Prices, keys: RowKeys, joined: RowKeys) -> Prices:
+        """Prices for the larger set of rows `joined`: the rows of `keys` keep theirs, new ones begin at 0."""
+        row = np.zeros(joined.hour.size)
+        place = {key: i for i, key in enumerate(zip(*joined, strict=True))}
+        for key, price in zip(zip(*keys, strict=True), prices.row, strict=True):
+            row[place[key]] = price
+        return prices._replace(row=row)
 
     def plan(self, t0: int, hours: int, state: State) -> Plan:
-        """Plan `hours` hours from `t0`."""
-        case = self.case
-        relaxed_problem, fixed, constant = self.problem(t0, hours, state, None)
-        keys = RowKeys(*(part[state.rows.hour < hours] for part in state.rows))
-        relaxed, outcome, keys, counts = self.settle(relaxed_problem, fixed, keys, None)
-        money = self.money
-        bound = relaxed.bound * money + constant
-        avail = case.unit_available[t0 : t0 + hours]
-        relaxed_cost = relaxed.objective * money + constant
-        best: tuple[float, Solution, IntArray, IntArray, RowKeys, Problem] | None = None
+        """Plan `hours` hours from `t0`: relax, round, fix; a lower bound on the way."""
+        known = RowKeys(*(part[state.rows.hour < hours] for part in state.rows))
+        problem, fixed, constant = self.problem(t0, hours, state, None)
+        relaxed = self.settle(problem, fixed, known, None)
+        bound = relaxed.solution.bound * self.money + constant
+        relaxed_cost = relaxed.solution.objective * self.money + constant
+        counts, start_cost = relaxed.counts, self.case.units.start_cost.to_numpy(float)
+        best: Fixed | None = None
         tried: list[bytes] = []
         for threshold in THRESHOLDS:
-            on, start = self._round(relaxed.u, avail, state, threshold)
+            on, start = self._round(relaxed.solution.u, self.case.unit_available[t0 : t0 + hours], state, threshold)
             if on.tobytes() in tried:
                 continue
             tried.append(on.tobytes())
             problem, fixed, constant = self.problem(t0, hours, state, on)
-            prices = outcome.snapshot if outcome.snapshot is not None and outcome.snapshot.row.size == keys.hour.size else None
-            solution, _, found, more = self.settle(problem, fixed, keys, prices)
-            counts = [a + b for a, b in zip(counts, more, strict=True)]
-            cost = solution.objective * money + constant + float((start @ case.units.start_cost.to_numpy(float)).sum())
-            if best is None or cost < best[0]:
-                best = (cost, solution, on, start, found, problem)
-            if best[0] - bound <= TARGET_GAP * abs(best[0]):
+            settled = self.settle(problem, fixed, relaxed.keys, relaxed.snapshot)
+            counts = counts + settled.counts
+            cost = settled.solution.objective * self.money + constant + float((start @ start_cost).sum())
+            if best is None or cost < best.cost:
+                best = Fixed(cost, settled, on, start, problem)
+            if best.cost - bound <= TARGET_GAP * abs(best.cost):
                 break
         assert best is not None
         return self._unpack(best, relaxed_cost, bound, counts)
@@ -425,8 +447,8 @@ class Planner:
         on[:, free], start[:, free] = count, begun
         return on, start
 
-    def _unpack(self, best: tuple[float, Solution, IntArray, IntArray, RowKeys, Problem], relaxed: float, bound: float, counts: list[int]) -> Plan:
-        cost, s, on, start, keys, problem = best
+    def _unpack(self, best: "Fixed", relaxed: float, bound: float, counts: IntArray) -> Plan:
+        cost, (s, _, keys, _), on, start, problem = best
         case, sp, sc = self.case, self.power_mw, self.price_scale
         hours, nu_seg = on.shape[0], self.seg_unit.size
         x = np.clip(s.x, problem.boxes.lo, problem.boxes.hi) * sp
@@ -465,9 +487,9 @@ class Planner:
             cost=cost,
             bound=bound,
             relaxed=relaxed,
-            iterations=counts[0],
-            rounds=counts[1],
+            iterations=int(counts[0]),
+            rounds=int(counts[1]),
             rows=keys.hour.size,
-            retries=counts[2],
+            retries=int(counts[2]),
             next_rows=self.join(shifted, last_day),
         )

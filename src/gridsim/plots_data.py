@@ -14,6 +14,7 @@ from gridsim.schema import ordered_techs
 WIND = ("wind_offshore", "wind_onshore")
 SPRING_MONTHS = (3, 4, 5)
 WEEK_H = 168
+SEEN_MW = 0.1  # curtailed or unserved power of the whole system below this is not worth ink
 
 
 class NotInThisRunError(Exception):
@@ -65,11 +66,12 @@ class Year:
 
     @cached_property
     def unserved(self) -> FloatArray:
-        return self.run.array("unserved/load_mw").sum(axis=1)
+        return without_dust(self.run.array("unserved/load_mw").sum(axis=1))
 
     @cached_property
     def curtailed(self) -> FloatArray:
-        return self.run.array("curtailment/source_mw").sum(axis=1)
+        """All causes; what is less than the solver's dust is 0."""
+        return without_dust(self.run.array("curtailment/source_mw").sum(axis=1))
 
     @cached_property
     def feeding(self) -> dict[str, FloatArray]:
@@ -149,8 +151,10 @@ class Year:
         cut = self.curtailed_from[full]
         if cut.max() > 0.0:
             return self.week_from(int(full[int(cut.argmax())])), f"{words} with the most curtailment"
+        # a week around the day, not from it, where there is room
         lowest = np.nanmin(self.day_by_hour(self.net_load), axis=1)
-        return self.week_from(int(full[int(lowest[full].argmin())])), f"{words} with the lowest net load"
+        middle = int(full[int(lowest[full].argmin())]) - 3
+        return self.week_from(middle), f"{words} with the lowest net load"
 
     def week_from(self, day: int) -> slice:
         """Seven days from a calendar day, moved so that they lie within the run."""
@@ -166,6 +170,10 @@ class Year:
         """The hours of the calendar day around an hour, as far as the run has them."""
         begin = hour - self.time[hour].hour
         return slice(max(begin, 0), min(begin + 24, self.hours))
+
+
+def without_dust(power_mw: FloatArray) -> FloatArray:
+    return np.where(power_mw >= SEEN_MW, power_mw, 0.0)
 
 
 def span_of(time: pd.DatetimeIndex) -> str:

@@ -8,23 +8,23 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from gridsim.plots_data import NotInThisRunError, Year
+from gridsim.plots_data import NotInThisRunError, Year, without_dust
 from gridsim.plots_style import (
     INK,
     RED,
     FloatArray,
     amount,
     colour_of,
+    count,
     date_axis,
     headline,
     new_figure,
     power_unit,
 )
 
-# from paper white through blue to near black: lightness falls all the way, so it reads in grey and colour-blind
+# paper white, yellow, red, near black: lightness falls all the way, so it reads in grey and colour-blind
 HEAT = LinearSegmentedColormap.from_list("heat", ["#f4f4f0", "#f6d55c", "#ed7d31", "#a4243b", "#2b0a3d"])
 MISSING = "#cfcfcf"
-SEEN_MW = 1e-3
 
 
 def curtailment(year: Year) -> Figure:
@@ -33,18 +33,18 @@ def curtailment(year: Year) -> Figure:
         "system-wide (too little load, or too little room to go down)": "curtailment/system_mw",
         "network (a line or interface)": "curtailment/network_mw",
     }
-    power = {words: year.run.array(path).sum(axis=1) for words, path in causes.items()}
+    power = {words: without_dust(year.run.array(path).sum(axis=1)) for words, path in causes.items()}
     both = np.concatenate(list(power.values()))
     scale, unit = power_unit(both)
-    some = both[both > SEEN_MW] / scale
+    some = both[both > 0.0] / scale
     top = float(np.quantile(some, 0.99)) if some.size else 1.0
     figure = new_figure(11.0, 5.6)
     panels = figure.subplots(2, 1, sharex=True)
     mesh: Any = None
     for axes, (words, values) in zip(panels, power.items(), strict=True):
         mesh = heat(axes, year, values / scale, top)
-        hours = int((values > SEEN_MW).sum())
-        said = f"{amount(float(values.sum()))} in {hours:,} hours" if hours else "none"
+        hours = int((values > 0.0).sum())
+        said = f"{amount(float(values.sum()))} in {count(hours, 'hour')}" if hours else "none"
         axes.set_title(f"{words}: {said}")
     bar = figure.colorbar(mesh, ax=list(panels), pad=0.015, aspect=30, extend="max" if some.size else "neither")
     bar.set_label(f"curtailed power [{unit}]")
@@ -60,8 +60,7 @@ def curtailment(year: Year) -> Figure:
 def heat(axes: Axes, year: Year, values: FloatArray, top: float) -> Any:
     """Hours of the day upwards, days across."""
     grid = year.day_by_hour(values)
-    colours = HEAT.copy()
-    colours.set_bad(MISSING)
+    colours = HEAT.with_extremes(bad=MISSING)
     days = np.append(year.days.to_numpy(), year.days.to_numpy()[-1] + np.timedelta64(1, "D"))
     mesh = axes.pcolormesh(days, np.arange(25), np.ma.masked_invalid(grid).T, cmap=colours, vmin=0.0, vmax=top)
     mesh.set_rasterized(True)
@@ -116,7 +115,7 @@ def interface(year: Year, row: int) -> Figure:
     words = name.replace("_", " ")
     below = (
         f"{year.name}. Mean {flow.mean() / scale:,.1f} {unit}, highest {np.abs(flow).max() / scale:,.1f} {unit}; "
-        f"at its limit in {bound:,} of {year.hours:,} hours ({100 * bound / year.hours:.1f} %)"
+        f"at its limit in {bound:,} of {count(year.hours, 'hour')} ({100 * bound / year.hours:.1f} %)"
     )
     headline(figure, f"Loading of the interface {words}, {year.span}", below)
     return figure

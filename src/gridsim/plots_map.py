@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from gridsim.plots_data import NotInThisRunError, Year
-from gridsim.plots_style import INK, FloatArray, colour_of, headline, new_figure, power_unit
+from gridsim.plots_style import INK, FloatArray, colour_of, count, headline, new_figure, power_unit
 
 LOADING = LinearSegmentedColormap.from_list("loading", ["#b9c7d6", "#5fa8d3", "#f2a541", "#c1121f", "#4a0410"])
 EXTERNAL = "external"
@@ -73,7 +73,8 @@ def network_map(year: Year) -> Figure:
     axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.07), ncols=4, handlelength=2.2)
     worst = int(np.argmax(loading))
     name = branches["name"].to_numpy()[drawn][worst]
-    below = f"{year.name}. {len(loading)} branches; highest mean loading {loading[worst]:.0f} % ({name})"
+    many = count(len(loading), "branch", "branches")
+    below = f"{year.name}. {many}; highest mean loading {loading[worst]:.0f} % ({name})"
     headline(figure, f"Mean loading of the network, {year.span}", below)
     return figure
 

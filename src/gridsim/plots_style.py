@@ -13,12 +13,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend import Legend
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same picture on every machine
     "font.size": 9.5,
@@ -84,9 +85,7 @@ def label_of(tech: str) -> str:
 
 def new_figure(width_in: float, height_in: float) -> Figure:
     """A figure without pyplot, laid out so that nothing overlaps."""
-    figure = Figure(figsize=(width_in, height_in), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)
-    return figure
+    return Figure(figsize=(width_in, height_in), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
 
 
 def headline(figure: Figure, title: str, below: str = "") -> None:
@@ -139,6 +138,11 @@ def amount(mwh: float) -> str:
     value = mwh / scale
     places = 0 if value >= 100 or scale == 1.0 else 1 if value >= 10 else 2
     return f"{value:,.{places}f} {unit}"
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """'1 hour', '8,784 hours'."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def date_axis(axes: Axes, time: pd.DatetimeIndex) -> None:

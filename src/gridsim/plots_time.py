@@ -16,6 +16,7 @@ from gridsim.plots_style import (
     FloatArray,
     amount,
     colour_of,
+    count,
     date_axis,
     edges,
     energy_unit,
@@ -59,10 +60,11 @@ def dispatch(year: Year, hours: slice, words: str) -> Figure:
     ):
         if power.max() > 0.0:
             above = top + power
+            there = steps(power) > 0.0
             handles.append(
                 axes.fill_between(
-                    edges(time), steps(top), steps(above), step="post", facecolor="w", edgecolor=colour,
-                    hatch=hatch, linewidth=0.6,
+                    edges(time), steps(top), steps(above), step="post", facecolor="w", edgecolor=colour, hatch=hatch,
+                    linewidth=0.6, where=there | np.roll(there, 1),  # the end of a step belongs to it
                 )
             )  # fmt: skip
             labels.append(name)
@@ -95,11 +97,11 @@ def dispatch(year: Year, hours: slice, words: str) -> Figure:
 def energy(year: Year) -> Figure:
     """Net energy by technology and month (week, day for a short run), and the consumption."""
     index, words, labels = periods(year.time)
-    count = len(labels)
+    number = len(labels)
     known = list(dict.fromkeys([*year.feeding, *year.taking]))
 
     def total(power: FloatArray) -> FloatArray:
-        return np.bincount(index, weights=power, minlength=count)
+        return np.bincount(index, weights=power, minlength=number).astype(np.float64)
 
     net = {
         tech: total(year.feeding.get(tech, np.zeros(year.hours)) - year.taking.get(tech, np.zeros(year.hours)))
@@ -110,8 +112,8 @@ def energy(year: Year) -> Figure:
     whole_scale, whole_unit = energy_unit([load.sum()])
     figure = new_figure(11.0, 5.0)
     axes = figure.subplots()
-    place = np.arange(count)
-    high, low = np.zeros(count), np.zeros(count)
+    place = np.arange(number)
+    high, low = np.zeros(number), np.zeros(number)
     handles: list[Any] = []
     names: list[str] = []
     for tech, amounts in net.items():
@@ -127,8 +129,8 @@ def energy(year: Year) -> Figure:
     (marks,) = axes.plot(place, load / scale, "D", color=INK, markersize=4.5, markerfacecolor="w")
     axes.axhline(0.0, color=INK, linewidth=0.8)
     axes.set_xticks(place, labels)
-    if count > 16:
-        axes.set_xticks(place[:: -(-count // 12)], labels[:: -(-count // 12)])
+    if number > 16:
+        axes.set_xticks(place[:: -(-number // 12)], labels[:: -(-number // 12)])
     axes.grid(False, axis="x")
     axes.set_ylabel(f"energy [{unit} per {words}]")
     side_legend(
@@ -185,7 +187,9 @@ def durations(year: Year) -> Figure:
         axes.set_xlim(0.0, 100.0)
         axes.set_xlabel("share of hours [%]")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)
-    headline(figure, f"Duration curves of load, wind, PV and price, {year.span}", f"{year.name}. {year.hours:,} hours")
+    headline(
+        figure, f"Duration curves of load, wind, PV and price, {year.span}", f"{year.name}. {count(year.hours, 'hour')}"
+    )
     return figure
 
 
@@ -212,7 +216,7 @@ def gaps(year: Year) -> Figure:
     right.hist(100 * gap[np.isfinite(gap)], bins=30, orientation="horizontal", color=colour_of("wind_onshore"))
     right.set_xlabel("windows")
     right.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    below = f"{year.name}. {len(gap)} windows; worst {100 * float(np.nanmax(gap)):.3g} %"
+    below = f"{year.name}. {count(len(gap), 'window')}; worst {100 * float(np.nanmax(gap)):.3g} %"
     headline(figure, f"Gap between cost and proven lower bound of every window, {year.span}", below)
     return figure
 

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -78,7 +79,7 @@ def report(path: Path, folder: Path, *, dpi: int = 130) -> list[Path]:
 def draw_pictures(path: Path, folder: Path, *, dpi: int = 130) -> Pictures:
     """As `report`, with the pictures that were left out and why."""
     pictures = Pictures()
-    with ResultsReader(path) as run, matplotlib.rc_context({**matplotlib.rcParamsDefault, **STYLE, "backend": "agg"}):
+    with ResultsReader(path) as run, matplotlib.rc_context(look()):
         make_folder(folder)
         year = Year(run)
         for name, draw in gallery(year):
@@ -93,6 +94,12 @@ def draw_pictures(path: Path, folder: Path, *, dpi: int = 130) -> Pictures:
             except OSError as error:
                 raise ResourceError(f"{folder / name}: cannot be written ({error.strerror or error})") from error
     return pictures
+
+
+def look() -> Any:
+    """matplotlib's own defaults and our style, whatever a user's matplotlibrc says."""
+    backend = ("backend", "backend_fallback")  # of pyplot, which is not used here
+    return {**{k: v for k, v in matplotlib.rcParamsDefault.items() if k not in backend}, **STYLE}
 
 
 def gallery(year: Year) -> Iterator[tuple[str, Draw]]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gridsim.case import Case
 
 EXPECTED_SHARE = 0.5  # of the raw size: what the disk check asks for; measured 0.2-0.35 on Jiangsu-sized years
+SPARE_BYTES = 4_000_000  # tables, texts, the net
 CAUSES_MW = 1e-5  # how far system + network curtailment may be from their total before rounding
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -275,7 +276,7 @@ class ResultsWriter:
 
     def _check_space(self) -> None:
         raw = sum(np.dtype(d.dtype).itemsize * int(np.prod(self._shape(d))) for d in DATASETS)
-        need = EXPECTED_SHARE * raw + len(self.case.net_json) + 1e6
+        need = EXPECTED_SHARE * raw + SPARE_BYTES
         free = shutil.disk_usage(self.path.parent).free
         if free < need:
             text = f"the results need up to {need / 1e6:.0f} MB, {free / 1e6:.0f} MB are free"

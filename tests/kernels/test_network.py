@@ -6,10 +6,11 @@ import numpy as np
 import pandapower as pp
 import pandapower.networks as pn
 import pytest
+from numpy.testing import assert_allclose
+
 from gridsim.kernels.network import label_islands, ptdf, shift_offset_mw
 from gridsim.net_checks import check_tables
 from gridsim.topology import build_topology
-from numpy.testing import assert_allclose
 
 ONE_REFERENCE = np.array([0])
 

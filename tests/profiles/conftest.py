@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+
 from gridsim.profiles import Profiles, make_year
 from gridsim.profiles.fields import CITIES
 from gridsim.profiles.load import CITY_SHARES, PEAK_OVER_SHARE

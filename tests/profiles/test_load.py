@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+
+from gridsim.errors import InputError
+from gridsim.profiles import load as load_module
 from gridsim.profiles import make_year
 from gridsim.profiles.calendar import calendar, hours_of
 from gridsim.profiles.fields import CITIES
-from gridsim.profiles.load import CITY_SHARES, ProvinceLoad, tariff
+from gridsim.profiles.load import CITY_SHARES, PEAK_OVER_SHARE, ProvinceLoad, month_share, tariff
 from gridsim.profiles.weather import Weather
-
-from gridsim.errors import InputError
 
 SEEDS = (2024, 7, 42)
 
@@ -39,6 +40,28 @@ def test_province_of_2024(seed, year_of):
     )
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_months_of_2024(seed, year_of):
+    """Within 5 % of the shares of the hourly file of 2018 (its festival was in February, too), summer 2 % higher."""
+    month = pd.date_range("2024-01-01", periods=8784, freq="h").month.to_numpy() - 1
+    share = np.bincount(month, province(year_of(seed)), 12) / 848.7e6
+    of_2018 = np.array([9.266, 6.393, 7.996, 7.442, 7.886, 8.097, 9.93, 10.245, 8.368, 7.637, 7.751, 8.989]) / 100
+    np.testing.assert_allclose(share, of_2018, rtol=0.05)
+    assert share[6] + share[7] > of_2018[6] + of_2018[7]
+
+
+def test_a_january_festival_moves_the_dip(sites):
+    """2025: new year's day of the moon on 29 January; that month is the low one, and the winter peak stays put."""
+    assert month_share(2025)[0] < month_share(2024)[0] - 0.008
+    load = ProvinceLoad(Weather(2025, 3))
+    total = sum(
+        load.city_mw(f"load/{c}", *CITIES[c], energy_twh=848.7 * e, peak_mw=p * 146_200 * PEAK_OVER_SHARE)
+        for c, (e, p) in CITY_SHARES.items()
+    )
+    assert pd.Timestamp("2025-01-01") + pd.Timedelta(hours=int(total.argmin())) < pd.Timestamp("2025-02-02")
+    assert total[: 59 * 24].max() / total.mean() == pytest.approx(131.3 / 96.6, rel=0.05)
+
+
 def test_weekends_and_holidays(year_of):
     total = province(year_of(2024)).reshape(-1, 24).mean(axis=1)
     cal = calendar(2024)
@@ -60,11 +83,13 @@ def test_spring_festival_dip(year_of):
     assert total[(day >= 18) & (day <= 24)].mean() / before > 0.85
 
 
-def test_heat_and_cold_raise_the_load(year_of):
+@pytest.mark.parametrize("seed", SEEDS)
+def test_heat_and_cold_raise_the_load(seed, year_of):
     """3.5 to 4 GW per K of daily mean above 28 degC, about 1 GW per K below 8 degC (estimates, wide bands)."""
-    profiles = year_of(2024)
+    profiles = year_of(seed)
     total = province(profiles).reshape(-1, 24).mean(axis=1) / 1e3
     t = sum(CITY_SHARES[c][0] * profiles.column(f"temperature/{c}") for c in CITIES).reshape(-1, 24).mean(axis=1)
+    t = 0.7 * t + 0.3 * np.roll(t, 1)  # buildings remember yesterday
     works = calendar(2024).works
     summer = works & np.isin(calendar(2024).month, (6, 7)) & (t > 27)
     per_k = np.polyfit(t[summer], total[summer], 1)[0]
@@ -90,18 +115,19 @@ def test_a_city_outside_the_built_in_ones(sites):
     assert made.has("temperature/Hefei")
 
 
-def test_new_tariff_moves_the_peak_to_noon():
-    """Same weather seed, industry pays less at 11-13 h from June 2025: more load at noon, less in the evening."""
-    cities = list(CITIES)[:3]
+def test_new_tariff_moves_load_to_noon(monkeypatch):
+    """Summer 2026 under its own tariff and the old one: 1 to 3 % more load at noon, as much less in the afternoon."""
 
-    def summer_day(year):
-        load = ProvinceLoad(Weather(year, 5))
-        series = sum(load.city_mw(f"load/{c}", *CITIES[c], 50.0, np.nan) for c in cities)
-        first = 181 * 24
-        return series[first : first + 60 * 24].reshape(-1, 24).mean(axis=0)
+    def summer_day():
+        load = ProvinceLoad(Weather(2026, 5))
+        series = sum(load.city_mw(f"load/{c}", *CITIES[c], energy_twh=50.0, peak_mw=np.nan) for c in list(CITIES)[:3])
+        return series[181 * 24 : 241 * 24].reshape(-1, 24).mean(axis=0)
 
-    before, after = summer_day(2023), summer_day(2026)
-    assert after[12] / after[19] > before[12] / before[19] + 0.01
+    new = summer_day()
+    monkeypatch.setattr(load_module, "tariff", lambda year, month, hour: tariff(2024, month, hour))
+    change = new / summer_day() - 1.0
+    assert 0.01 < change[11:13].mean() < 0.04
+    assert -0.04 < change[14:17].mean() < -0.01
 
 
 def test_tariff_hours():

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from gridsim.profiles import read_series
 
 from gridsim.errors import InputError
+from gridsim.profiles import read_series
 
 HOURS = {2023: 8760, 2024: 8784}
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from gridsim.profiles.schedule import availability, import_schedule
-from gridsim.profiles.weather import months_of_hours
 
 from gridsim.errors import InputError
+from gridsim.profiles.schedule import availability, import_schedule
+from gridsim.profiles.weather import months_of_hours
 
 SEEDS = (2024, 7, 42)
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+
 from gridsim.profiles import check
-from gridsim.profiles.check import autocorrelation
+from gridsim.profiles.check_rows import autocorrelation
 from gridsim.profiles.events import Typhoon, draw_episodes
 from gridsim.profiles.fields import ANCHORS, CITIES, Field, FieldSpec, plane_km
 from gridsim.profiles.power import CUT_OUT_MS, WIND_KINDS, farm_curve, stopped_share, sun
@@ -61,12 +62,12 @@ def test_offshore_longer_lags_and_spread(seed, year_of, sites):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pv_day_to_day(seed, year_of, sites):
-    """Daily anomaly remembers 0.40 of the day before (ERA5); grey and clear days both come."""
+    """Daily anomaly remembers 0.40 of the day before (ERA5; one year's estimate scatters by 0.06); grey and clear days."""
     _, pv, _ = fleet(year_of(seed), sites, "pv")
     daily = pv.reshape(-1, 24).mean(axis=1)
     best = np.array([daily[max(0, i - 15) : i + 16].max() for i in range(len(daily))])
     smooth = np.convolve(np.r_[daily[-15:], daily, daily[:15]], np.ones(31) / 31, "valid")
-    assert autocorrelation(daily - smooth, 1) == pytest.approx(0.40, abs=0.12)
+    assert autocorrelation(daily - smooth, 1) == pytest.approx(0.40, abs=0.16)
     low, middle, high = np.percentile(daily / best, [5, 50, 95])
     assert low == pytest.approx(0.17, abs=0.07)
     assert middle == pytest.approx(0.68, abs=0.12)

@@ -5,10 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
-from gridsim.profiles import check, format_table, load_year, make_year
-from gridsim.profiles import year as year_module
 
 from gridsim.errors import InputError
+from gridsim.profiles import check, format_table, load_year, make_year
+from gridsim.profiles import year as year_module
 
 
 def test_same_seed_same_bytes(year_of, sites):

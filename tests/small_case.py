@@ -1,0 +1,114 @@
+"""A small case and blocks of random results for it: something to write, not something to simulate."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from gridsim import case as c
+from gridsim.results import ResultsWriter, WindowReport
+from gridsim.results_frame import dims_of
+from gridsim.scenario import Horizon, Scenario
+from gridsim.schema import DATASETS
+
+TEXT = {"zone", "tech", "fuel", "element", "end_rule"}
+FLAGS = {"must_run", "curtailable", "reserve_up", "reserve_down"}
+FROM_CASE = (  # what the writer takes from the case when the block leaves it out
+    "dispatch/source_min_mw",
+    "dispatch/source_available_mw",
+    "dispatch/load_mw",
+    "commitment/available",
+    "reserve/up_required_mw",
+    "reserve/down_required_mw",
+    "curtailment/source_mw",
+)
+
+
+def table(columns: Sequence[str], names: list[str], tech: Sequence[str] = ()) -> pd.DataFrame:
+    n = len(names)
+    out: dict[str, Any] = {}
+    for column in columns:
+        if column == "name":
+            out[column] = names
+        elif column == "tech":
+            out[column] = list(tech)
+        elif column in TEXT:
+            out[column] = [f"{column} {i % 2}" for i in range(n)]
+        elif column in FLAGS:
+            out[column] = np.ones(n, dtype=bool)
+        elif column.endswith("_row") or column in ("element_index", "bus_id", "units"):
+            out[column] = np.arange(n)
+        else:
+            out[column] = np.linspace(1.0, 2.0, n)
+    return pd.DataFrame(out, columns=list(columns))
+
+
+def small_case(hours: int = 60, seed: int = 0) -> c.Case:
+    """Two units, three sources, one store, two loads, two buses called the same, one branch, no link, no interface."""
+    r = np.random.default_rng(seed)
+    return c.Case(
+        name="small",
+        currency="EUR",
+        start=np.datetime64("2024-02-28T00", "h"),
+        utc_offset_h=1.0,
+        hours=hours,
+        buses=table(c.BUS_COLUMNS, ["Nantong 南通", "Nantong 南通"]),
+        loads=table(c.LOAD_COLUMNS, ["a", "b"]),
+        units=table(c.UNIT_COLUMNS, ["G1", "G2"], ["coal", "geothermal"]),
+        sources=table(c.SOURCE_COLUMNS, ["w", "p", "i"], ["wind_offshore", "pv", "import"]).assign(
+            curtailable=[True, True, False]
+        ),
+        stores=table(c.STORE_COLUMNS, ["s"], ["battery"]),
+        branches=table(c.BRANCH_COLUMNS, ["l"]),
+        links=table(c.LINK_COLUMNS, []),
+        interfaces=table(c.INTERFACE_COLUMNS, []),
+        load_mw=r.random((hours, 2)) * 1000,
+        unit_available=np.full((hours, 2), 2),
+        unit_seg_mw=np.ones((2, 3)),
+        unit_seg_cost=np.ones((2, 3)),
+        unit_min_cost=np.ones(2),
+        source_min_mw=np.zeros((hours, 3)),
+        source_max_mw=r.random((hours, 3)) * 1000,
+        interface_weight=np.zeros((0, 1)),
+        reserve_up_mw=r.random(hours),
+        reserve_down_mw=r.random(hours),
+        notes=(c.ElementNote("shunt", 3, "s3", "ignored", "no reactive power here"),),
+        net_json='{"a": 1}',
+    )
+
+
+def small_scenario(hours: int = 60) -> Scenario:
+    return Scenario(name="small", horizon=Horizon(start="2024-02-28", hours=hours))
+
+
+def block(case: c.Case, kept: int, seed: int) -> dict[str, NDArray[Any]]:
+    """Random values of every dataset that a simulation has to give."""
+    r = np.random.default_rng(seed)
+    dims = dims_of(case, small_scenario(case.hours))
+    out: dict[str, NDArray[Any]] = {}
+    for d in DATASETS:
+        if d.per_hour and d.path not in FROM_CASE:
+            shape = (kept, *(len(dims[x]) for x in d.dims[1:]))
+            out[d.path] = r.integers(0, 3, shape) if d.dtype == "int16" else r.random(shape) * 1000
+    return out
+
+
+def report(index: int, first_hour: int, kept: int, **values: Any) -> WindowReport:
+    given = {"cost": 1000.0, "bound": 990.0 - index, "gap": (10.0 + index) / 1000.0, "cpu_s": 0.1} | values
+    return WindowReport(index=index, count=3, first_hour=first_hour, hours=48, kept=kept, **given)
+
+
+def write_small(path: Path, hours: int = 60, seed: int = 0, run: dict[str, Any] | None = None, **options: Any) -> Any:
+    """Write a whole file; returns its summary."""
+    case, scenario = small_case(hours), small_scenario(hours)
+    with ResultsWriter.open(path, case, scenario, **options) as writer:
+        for index, window in enumerate(scenario.windows()):
+            data = block(case, window.kept, seed + index)
+            writer.append(data, window.first_hour, report(index, window.first_hour, window.kept))
+        days = -(-hours // 24)
+        for name in ("before", "after"):
+            writer.write(f"peak_shaving/peak_valley_{name}_mw", np.arange(days, dtype=float))
+        return writer.finish(run or {"cpu_s": 1.0, "wall_s": 2.0, "compile_s": 3.0, "peak_rss_mb": 4.0})
