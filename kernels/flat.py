@@ -4,23 +4,14 @@ from gridsim.kernels.jit import kernel
 
 
 @kernel(fastmath=True)
-def ratios(s, z, reg, rows, a):
-    """a = z / s + reg; rows (pairs from `rows` on) carry no reg. Returns s'z."""
-    total = 0.0
-    for i in range(rows):
-        a[i] = z[i] / s[i] + reg
-        total += s[i] * z[i]
-    for i in range(rows, s.size):
-        a[i] = z[i] / s[i]
-        total += s[i] * z[i]
-    return total
-
-
-@kernel(fastmath=True)
-def dual_step(s, z, ds, e, rows, dz):
-    """dz = -z - e - (z / s) ds for the pairs before `rows`."""
-    for i in range(rows):
-        dz[i] = -z[i] - e[i] - z[i] / s[i] * ds[i]
+def ratios(s, z, cost, reg, rows, a):
+    """a = z / s + reg; rows (pairs from `rows` on) carry no reg. Returns s'z and cost's."""
+    products = objective = 0.0
+    for i in range(s.size):
+        a[i] = z[i] / s[i] + (reg if i < rows else 0.0)
+        products += s[i] * z[i]
+        objective += cost[i] * s[i]
+    return products, objective
 
 
 @kernel(fastmath=True)

@@ -1,4 +1,4 @@
-"""A window problem laid out flat: which complementarity pair stands where, equal boxes merged, devices sorted by bus.
+"""A window problem laid out flat: which complementarity pair stands where, equal boxes merged.
 
 Every inequality of `problem` is a pair (s, z) of a slack s > 0 and its dual z > 0, all of them in one vector s and
 one vector z; whoever does not know the structure (steps, ratios, corrections) just runs over the flat vectors.
@@ -105,9 +105,6 @@ class Window(NamedTuple):
     row_coef: FloatArray  # (nm, nc)
     row_limit: FloatArray  # less what constant boxes put on the row
     row_cost: FloatArray
-    chain: IntArray  # (nu + nr + ns,) chains sorted by column: units, ramped sources, stores in this numbering
-    chain_ptr: IntArray  # (groups + 1,) chains of one column
-    chain_col: IntArray  # (groups,)
 
 
 class Merge(NamedTuple):
@@ -172,10 +169,6 @@ def lay_out(problem: Problem, rows: Rows) -> tuple[Layout, Window, Merge]:
         np.add.at(injected.T, boxes.bus, (fixed * boxes.line).T)
         row_limit -= np.einsum("mc,mc->m", rows.coef, injected[rows.hour])
 
-    chain_bus = np.concatenate((units.bus, ramps.bus, stores.bus)) if nm else np.zeros(nu + nr + ns, dtype=np.int64)
-    order = np.argsort(chain_bus, kind="stable").astype(np.int64)
-    chain_col, starts = np.unique(chain_bus[order], return_index=True)
-
     def col(bus: IntArray) -> IntArray:
         return bus.astype(np.int64) if nm else np.zeros(bus.size, dtype=np.int64)
 
@@ -229,9 +222,6 @@ def lay_out(problem: Problem, rows: Rows) -> tuple[Layout, Window, Merge]:
         row_coef=np.ascontiguousarray(rows.coef) if nm else np.zeros((0, 1)),
         row_limit=row_limit,
         row_cost=rows.cost,
-        chain=order,
-        chain_ptr=np.append(starts, order.size).astype(np.int64),
-        chain_col=chain_col.astype(np.int64),
     )
     window = Window(*(_own(value) for value in window))
     return layout(T, nu, nk, nr, ns, nb, nm, nc), window, Merge(merged, boxes.lo, width)

@@ -26,13 +26,11 @@ REG = 1e-7
 
 
 class Work(NamedTuple):
-    """Everything a Newton step writes, allocated once per window."""
+    """Everything a Newton step writes, allocated once per window. Prices are interleaved: 3 t + (balance, up, down)."""
 
     h: FloatArray  # (T, nk)
     phi: FloatArray  # (T, nk)
-    g_bal: FloatArray  # (chains, T) answer of supply to the chain variable; 1 for ramps, unused for stores
-    g_up: FloatArray  # (nu, T)
-    g_down: FloatArray  # (nu, T)
+    g: FloatArray  # (nu, 3 T) answer of a unit's supply, headroom and room down to its on-count
     x: FloatArray  # (T, chains)
     link: FloatArray  # (T, chains)
     m: FloatArray  # (T, chains)
@@ -42,14 +40,13 @@ class Work(NamedTuple):
     h_box: FloatArray  # (nb,)
     h1: FloatArray  # (T, ns)
     h2: FloatArray  # (T, ns)
-    hour: FloatArray  # (T, 6) hour-local price matrix: bal-bal, bal-up, bal-down, up-up, up-down, down-down
-    line: FloatArray  # (T, 4, nc) per column: line-line, line-bal, line-up, line-down
-    block: FloatArray  # (9, T, T) chains of one column, lower triangles
-    total: FloatArray  # (9, T, T) sum over columns
-    matrix: FloatArray  # (m, m)
+    line: FloatArray  # (T, 4, nc) hour-local answers per column: line-line, line-balance, line-up, line-down
+    store: FloatArray  # (T, T) scratch, one store
+    buffer: FloatArray  # (3 T,) scratch, one unit
+    matrix: FloatArray  # (m, m) lower triangle
     factor: FloatArray  # (m, m)
-    k0: FloatArray  # (T, chains) right-hand side of the chains before prices
-    k: FloatArray  # (T, chains) with prices, then the step of the chains
+    k: FloatArray  # (T, chains) right-hand side of the chains before prices
+    du: FloatArray  # (T, chains) step of the chains
     t_seg: FloatArray  # (T, nk)
     t_box: FloatArray  # (nb,)
     t_c: FloatArray  # (T, ns)
@@ -59,7 +56,7 @@ class Work(NamedTuple):
     price: FloatArray  # (T, nc) lambda - sum pi coef
     dprice: FloatArray  # (T, nc)
     inj: FloatArray  # (T, nc)
-    y: FloatArray  # (m,)
+    y: FloatArray  # (m,) right-hand side, then step of the prices
     values: FloatArray  # (m,)
 
 
@@ -71,12 +68,11 @@ def work(lay: Layout) -> Work:
         return np.zeros(shape)
 
     return Work(
-        h=z(T, lay.nk), phi=z(T, lay.nk), g_bal=np.ones((nch, T)), g_up=z(lay.nu, T), g_down=z(lay.nu, T),
-        x=z(T, nch), link=z(T, nch), m=z(T, nch), piv=z(T, nch), m_rows=z(nch, T), kinv=z(nch, T), h_box=z(lay.nb),
-        h1=z(T, lay.ns), h2=z(T, lay.ns), hour=z(T, 6), line=z(T, 4, lay.nc), block=z(9, T, T), total=z(9, T, T),
-        matrix=z(m, m), factor=z(m, m), k0=z(T, nch), k=z(T, nch), t_seg=z(T, lay.nk), t_box=z(lay.nb), t_c=z(T, lay.ns),
-        t_d=z(T, lay.ns), n_e=z(T, lay.ns), dtheta=z(T, lay.ns), price=z(T, lay.nc), dprice=z(T, lay.nc),
-        inj=z(T, lay.nc), y=z(m), values=z(m),
+        h=z(T, lay.nk), phi=z(T, lay.nk), g=z(lay.nu, 3 * T), x=z(T, nch), link=z(T, nch), m=z(T, nch), piv=z(T, nch),
+        m_rows=z(nch, T), kinv=z(nch, T), h_box=z(lay.nb), h1=z(T, lay.ns), h2=z(T, lay.ns), line=z(T, 4, lay.nc),
+        store=z(T, T), buffer=z(3 * T), matrix=z(m, m), factor=z(m, m), k=z(T, nch), du=z(T, nch), t_seg=z(T, lay.nk),
+        t_box=z(lay.nb), t_c=z(T, lay.ns), t_d=z(T, lay.ns), n_e=z(T, lay.ns), dtheta=z(T, lay.ns),
+        price=z(T, lay.nc), dprice=z(T, lay.nc), inj=z(T, lay.nc), y=z(m), values=z(m),
     )  # fmt: skip
 
 
@@ -108,9 +104,9 @@ def curvature(lay, win, a, w):
             av, ac = a[lay.v + t * nu + i], a[lay.c + t * nu + i]
             w.x[t, i] = x
             w.link[t, i] = ac * av / (ac + av)
-            w.g_bal[i, t] = gb
-            w.g_up[i, t] = win.unit_up[i] * gu
-            w.g_down[i, t] = win.unit_down[i] * (gb - win.unit_pmin[i])
+            w.g[i, 3 * t] = gb
+            w.g[i, 3 * t + 1] = win.unit_up[i] * gu
+            w.g[i, 3 * t + 2] = win.unit_down[i] * (gb - win.unit_pmin[i])
         for r in range(nr):
             at = t * nr + r
             w.x[t, nu + r] = a[lay.pl + at] + a[lay.ph + at]
@@ -147,44 +143,123 @@ def curvature(lay, win, a, w):
 
 
 @kernel(fastmath=True)
-def _unit_block(g_bal, g_up, g_down, m, kinv, buffer, block):
-    """Add one unit's chain to `block`: rows at q, columns at t <= q, for each pair of (balance, up, down)."""
-    for q in range(m.size):
-        for b in range(3):
-            for t in range(q):
-                buffer[b, t] *= m[q]
-        buffer[0, q] = g_bal[q]
-        buffer[1, q] = g_up[q]
-        buffer[2, q] = g_down[q]
-        for a in range(3):
-            scale = kinv[q] * buffer[a, q]
+def _hour_terms(lay, win, a, w):
+    """What is local to an hour: boxes and segments into the 3 x 3 diagonal blocks and `w.line`, slacks of reserves."""
+    w.line[:] = 0.0
+    for t in range(lay.T):
+        line, at = w.line[t], 3 * t
+        bb = ub = db = uu = du = dd = 0.0
+        for i in range(lay.nu):
+            h = 0.0
+            for k in range(win.seg_first[i], win.seg_first[i + 1]):
+                h += w.h[t, k]
+            up, down, col = -win.unit_up[i], win.unit_down[i], win.unit_col[i]
+            bb += h
+            ub += h * up
+            db += h * down
+            uu += h * up * up
+            du += h * up * down
+            dd += h * down * down
+            line[0, col] += h
+            line[1, col] += h
+            line[2, col] += h * up
+            line[3, col] += h * down
+        for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
+            h, bal, up, down = w.h_box[j], win.box_bal[j], win.box_up[j], win.box_down[j]
+            by, col = win.box_line[j], win.box_col[j]
+            bb += h * bal * bal
+            ub += h * bal * up
+            db += h * bal * down
+            uu += h * up * up
+            du += h * up * down
+            dd += h * down * down
+            line[0, col] += h * by * by
+            line[1, col] += h * by * bal
+            line[2, col] += h * by * up
+            line[3, col] += h * by * down
+        w.matrix[at, at] += bb
+        w.matrix[at + 1, at] += ub
+        w.matrix[at + 2, at] += db
+        w.matrix[at + 1, at + 1] += uu + 1.0 / a[lay.up + t]
+        w.matrix[at + 2, at + 1] += du
+        w.matrix[at + 2, at + 2] += dd + 1.0 / a[lay.down + t]
+
+
+@kernel(fastmath=True)
+def _row_terms(lay, win, a, w):
+    """What is local to an hour for the line rows."""
+    for r in range(lay.nm):
+        t, row = win.row_hour[r], w.matrix[3 * lay.T + r]
+        for c in range(lay.nc):
+            coef, line = win.row_coef[r, c], w.line[t]
             for b in range(3):
-                row = block[3 * a + b, q]
-                for t in range(q + 1):
-                    row[t] += scale * buffer[b, t]
+                row[3 * t + b] -= coef * line[1 + b, c]
+            for q in range(win.row_ptr[t], r + 1):
+                row[3 * lay.T + q] += coef * win.row_coef[q, c] * line[0, c]
+        row[3 * lay.T + r] += 1.0 / a[lay.row + r] + 1.0 / a[lay.over + r]
 
 
 @kernel(fastmath=True)
-def _plain_block(m, kinv, buffer, block):
-    """Add a ramped source's chain: balance rows only, answer 1."""
+def _add_unit(g, m, kinv, buffer, matrix):
+    """Add one unit's chain, g K^-1 g', to the hours' part of the matrix.
+
+    K^-1 of a ladder is semiseparable: row q is row q - 1 scaled by m_q, with a new diagonal entry.
+    """
     for q in range(m.size):
-        for t in range(q):
-            buffer[0, t] *= m[q]
-        buffer[0, q] = 1.0
-        row = block[0, q]
-        for t in range(q + 1):
-            row[t] += kinv[q] * buffer[0, t]
+        for t in range(3 * q):
+            buffer[t] *= m[q]
+        for b in range(3):
+            buffer[3 * q + b] = g[3 * q + b]
+        for b in range(3):
+            scale, row = kinv[q] * g[3 * q + b], matrix[3 * q + b]
+            if scale != 0.0:
+                for t in range(3 * q + 3):
+                    row[t] += scale * buffer[t]
 
 
 @kernel(fastmath=True)
-def _store_block(win, w, s, chain, block):
-    """Add one store: prices act through b g B, so its matrix is (b g) B K^-1 B' (b g) plus the loss term.
+def _chain_column(m, kinv, hour, out):
+    """Row `hour` of K^-1."""
+    value = kinv[hour]
+    for t in range(hour, -1, -1):
+        out[t] = value
+        value *= m[t]
+    value = 1.0
+    for t in range(hour + 1, m.size):
+        value *= m[t]
+        out[t] = value * kinv[t]
+
+
+@kernel(fastmath=True)
+def _add_to_rows(lay, win, matrix, col, hour, answer, width, values):
+    """Add one device's part of the line rows of one hour.
+
+    `values` (width T): what the device's answer in `hour`, times `answer`, puts on every price; width 3: balance, up,
+    down interleaved; width 1: balance only.
+    """
+    T = lay.T
+    for r in range(win.row_ptr[hour], win.row_ptr[hour + 1]):
+        scale = answer * win.row_coef[r, col]
+        row = matrix[3 * T + r]
+        if width == 3:
+            for t in range(3 * T):
+                row[t] -= scale * values[t]
+        else:
+            for t in range(T):
+                row[3 * t] -= scale * values[t]
+        for q in range(r + 1):
+            row[3 * T + q] += scale * win.row_coef[q, col] * values[width * win.row_hour[q]]
+
+
+@kernel(fastmath=True)
+def _store_matrix(win, w, s, chain, out):
+    """Lower triangle of one store's answer to prices: (b g) B K^-1 B' (b g) and the loss term on the diagonal.
 
     M = B K^-1 B' of a ladder has closed form: with XL, XR the conductances to ground left and right of a link g,
     M_tt = (XL + XR) / (XL XR + g (XL + XR)), and off the diagonal one sign only.
     """
     T = w.x.shape[0]
-    right = np.empty(T)
+    right = w.buffer
     right[T - 1] = w.x[T - 1, chain]
     for t in range(T - 2, -1, -1):
         g = w.link[t + 1, chain]
@@ -197,147 +272,62 @@ def _store_block(win, w, s, chain, block):
         spread = 1.0 / win.eta_d[s] - win.eta_c[s]
         g_true = g / (scale * scale)
         bg = (win.eta_c[s] * h1 + h2 / win.eta_d[s]) * g_true * scale
-        share = 1.0
         if t == 0:
-            diagonal = 1.0 / (xr + g)
+            diagonal, share = 1.0 / (xr + g), 1.0
         else:
-            diagonal = (left + xr) / (left * xr + g * (left + xr))
-            share = left / (left + xr)
-        block[0, t, t] += h1 * h2 * spread * spread * g_true + bg * bg * diagonal
+            diagonal, share = (left + xr) / (left * xr + g * (left + xr)), left / (left + xr)
+        out[t, t] = h1 * h2 * spread * spread * g_true + bg * bg * diagonal
         potential = bg * diagonal * share
         for q in range(t + 1, T):
             gq = w.link[q, chain]
-            bgq = (
-                (win.eta_c[s] * w.h1[q, s] + w.h2[q, s] / win.eta_d[s]) * gq / win.keep_power[q, s]
-            )
+            bgq = (win.eta_c[s] * w.h1[q, s] + w.h2[q, s] / win.eta_d[s]) * gq / win.keep_power[q, s]
             drop = potential / (gq + right[q])
-            block[0, q, t] -= bgq * drop * right[q]
+            out[q, t] = -bgq * drop * right[q]
             potential = drop * gq
-        if t == 0:
-            left = w.x[0, chain] + g
-        else:
-            left = w.x[t, chain] + g * left / (g + left)
-
-
-@kernel(fastmath=True)
-def _hour_terms(lay, win, a, w):
-    """What is local to an hour: boxes, segments, and the row slacks."""
-    w.hour[:] = 0.0
-    w.line[:] = 0.0
-    for t in range(lay.T):
-        hour, line = w.hour[t], w.line[t]
-        for i in range(lay.nu):
-            h = 0.0
-            for k in range(win.seg_first[i], win.seg_first[i + 1]):
-                h += w.h[t, k]
-            up, down, col = -win.unit_up[i], win.unit_down[i], win.unit_col[i]
-            hour[0] += h
-            hour[1] += h * up
-            hour[2] += h * down
-            hour[3] += h * up * up
-            hour[4] += h * up * down
-            hour[5] += h * down * down
-            line[0, col] += h
-            line[1, col] += h
-            line[2, col] += h * up
-            line[3, col] += h * down
-        for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
-            h, bal, up, down, by, col = (
-                w.h_box[j], win.box_bal[j], win.box_up[j], win.box_down[j], win.box_line[j], win.box_col[j],
-            )  # fmt: skip
-            hour[0] += h * bal * bal
-            hour[1] += h * bal * up
-            hour[2] += h * bal * down
-            hour[3] += h * up * up
-            hour[4] += h * up * down
-            hour[5] += h * down * down
-            line[0, col] += h * by * by
-            line[1, col] += h * by * bal
-            line[2, col] += h * by * up
-            line[3, col] += h * by * down
-        hour[3] += 1.0 / a[lay.up + t]
-        hour[5] += 1.0 / a[lay.down + t]
-
-
-@kernel(fastmath=True)
-def _row_terms(lay, win, a, w, col, block, first):
-    """Add one column's chains (and, the first time, all hour terms) to the line rows of the matrix."""
-    T = lay.T
-    for r in range(lay.nm):
-        tr = win.row_hour[r]
-        row = w.matrix[3 * T + r]
-        if first:
-            for c in range(lay.nc):
-                coef = win.row_coef[r, c]
-                for b in range(3):
-                    row[b * T + tr] -= coef * w.line[tr, 1 + b, c]
-                for q in range(win.row_ptr[tr], r + 1):
-                    row[3 * T + q] += coef * win.row_coef[q, c] * w.line[tr, 0, c]
-            row[3 * T + r] += 1.0 / a[lay.row + r] + 1.0 / a[lay.over + r]
-        coef = win.row_coef[r, col]
-        if coef == 0.0:
-            continue
-        for t in range(T):
-            late, early = max(tr, t), min(tr, t)
-            row[t] -= coef * block[0, late, early]
-            # (up at t) x (balance at tr): stored with the later hour first
-            row[T + t] -= coef * (block[3, t, tr] if t >= tr else block[1, tr, t])
-            row[2 * T + t] -= coef * (block[6, t, tr] if t >= tr else block[2, tr, t])
-        for q in range(r + 1):
-            row[3 * T + q] += coef * win.row_coef[q, col] * block[0, tr, win.row_hour[q]]
+        left = w.x[t, chain] + (g if t == 0 else g * left / (g + left))
 
 
 @kernel(fastmath=True)
 def assemble(lay, win, a, w):
-    """The lower triangle of the price matrix, into `w.matrix`.
-
-    Rows: T balance, T reserve up, T reserve down, then the line rows. Line rows are sorted by hour, so that the
-    chain block of two rows is always read with the later hour first.
-    """
+    """The lower triangle of the price matrix, into `w.matrix`: T x (balance, up, down), then the line rows."""
     T, nu, nr = lay.T, lay.nu, lay.nr
+    matrix = w.matrix
+    matrix[:] = 0.0
     _hour_terms(lay, win, a, w)
-    w.matrix[:] = 0.0
-    w.total[:] = 0.0
-    buffer = np.empty((3, T))
-    groups = win.chain_col.size
-    block = w.block if lay.nm > 0 else w.total
-    for g in range(groups):
-        if lay.nm > 0:
-            block[:] = 0.0
-        for at in range(win.chain_ptr[g], win.chain_ptr[g + 1]):
-            i = win.chain[at]
-            if i < nu:
-                _unit_block(w.g_bal[i], w.g_up[i], w.g_down[i], w.m_rows[i], w.kinv[i], buffer, block)
-            elif i < nu + nr:
-                _plain_block(w.m_rows[i], w.kinv[i], buffer, block)
-            else:
-                _store_block(win, w, i - nu - nr, i, block)
-        if lay.nm > 0:
-            _row_terms(lay, win, a, w, win.chain_col[g], block, g == 0)
-            for b in range(9):
-                for q in range(T):
-                    for t in range(q + 1):
-                        w.total[b, q, t] += block[b, q, t]
-    if lay.nm > 0 and groups == 0:
-        block[:] = 0.0
-        _row_terms(lay, win, a, w, 0, block, True)
-    for i in range(3):
-        for j in range(i + 1):
+    if lay.nm > 0:
+        _row_terms(lay, win, a, w)
+    column, spread = np.empty(T), np.empty(3 * T)
+    for i in range(nu + nr + lay.ns):
+        if i < nu:
+            _add_unit(w.g[i], w.m_rows[i], w.kinv[i], w.buffer, matrix)
+            col = win.unit_col[i]
+        elif i < nu + nr:
+            col = win.ramp_col[i - nu]
+        else:
+            _store_matrix(win, w, i - nu - nr, i, w.store)
+            col = win.store_col[i - nu - nr]
             for q in range(T):
-                row = w.matrix[i * T + q]
+                for t in range(q + 1):
+                    matrix[3 * q, 3 * t] += w.store[q, t]
+        for hour in range(T):
+            has_rows = win.row_ptr[hour + 1] > win.row_ptr[hour]
+            if not has_rows and (i < nu or i >= nu + nr):
+                continue
+            if i < nu + nr:
+                _chain_column(w.m_rows[i], w.kinv[i], hour, column)
+            else:
                 for t in range(T):
-                    if i == j:
-                        if t <= q:
-                            row[j * T + t] = w.total[3 * i + j, q, t]
-                    else:
-                        row[j * T + t] = w.total[3 * i + j, q, t] if t <= q else w.total[3 * j + i, t, q]
-    for t in range(T):
-        w.matrix[t, t] += w.hour[t, 0]
-        w.matrix[T + t, t] += w.hour[t, 1]
-        w.matrix[2 * T + t, t] += w.hour[t, 2]
-        w.matrix[T + t, T + t] += w.hour[t, 3]
-        w.matrix[2 * T + t, T + t] += w.hour[t, 4]
-        w.matrix[2 * T + t, 2 * T + t] += w.hour[t, 5]
+                    column[t] = w.store[hour, t] if t <= hour else w.store[t, hour]
+            if i < nu:
+                for t in range(T):
+                    for b in range(3):
+                        spread[3 * t + b] = column[t] * w.g[i, 3 * t + b]
+                _add_to_rows(lay, win, matrix, col, hour, w.g[i, 3 * hour], 3, spread)
+            else:
+                _add_to_rows(lay, win, matrix, col, hour, 1.0, 1, column)
+                if i < nu + nr:
+                    for t in range(hour + 1):
+                        matrix[3 * hour, 3 * t] += column[t]
 
 
 @kernel(fastmath=True)
@@ -394,22 +384,30 @@ def column_prices(lay, win, lam, pi, out):
 
 
 @kernel(fastmath=True)
+def _to_rows(lay, win, over, w):
+    """Line rows' values from the injections `w.inj`."""
+    for r in range(lay.nm):
+        t, flow = win.row_hour[r], 0.0
+        for c in range(lay.nc):
+            flow += win.row_coef[r, c] * w.inj[t, c]
+        w.values[3 * lay.T + r] = over[r] - flow
+
+
+@kernel(fastmath=True)
 def row_values(lay, win, ds, w):
-    """What the pairs' values (or steps) `ds` put on each row, into `w.values`: balance, up, down, line rows."""
-    T, nu, nk, nr, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ns
+    """What the pairs' values (or steps) `ds` put on each row, into `w.values`."""
+    nu, nk, nr, ns = lay.nu, lay.nk, lay.nr, lay.ns
     w.inj[:] = 0.0
-    for t in range(T):
-        inj, up, down = w.inj[t], 0.0, 0.0
-        total = 0.0
+    for t in range(lay.T):
+        inj, total, up, down = w.inj[t], 0.0, 0.0, 0.0
         for i in range(nu):
             first = win.seg_first[i]
             u = (ds[lay.q + t * nk + first] + ds[lay.w + t * nk + first]) / win.seg_width[first]
-            out, room = win.unit_pmin[i] * u, 0.0
-            above = 0.0
+            above = room = 0.0
             for k in range(first, win.seg_first[i + 1]):
                 above += ds[lay.q + t * nk + k]
                 room += ds[lay.w + t * nk + k]
-            out += above
+            out = win.unit_pmin[i] * u + above
             inj[win.unit_col[i]] += out
             total += out
             up += win.unit_up[i] * room
@@ -428,38 +426,34 @@ def row_values(lay, win, ds, w):
             x = ds[lay.dl + t * ns + s] - ds[lay.cl + t * ns + s]
             inj[win.store_col[s]] += x
             total += x
-        w.values[t] = total
-        w.values[T + t] = up
-        w.values[2 * T + t] = down
-        for r in range(win.row_ptr[t], win.row_ptr[t + 1]):
-            flow = 0.0
-            for c in range(lay.nc):
-                flow += win.row_coef[r, c] * inj[c]
-            w.values[3 * T + r] = ds[lay.over + r] - flow
+        w.values[3 * t] = total
+        w.values[3 * t + 1] = up
+        w.values[3 * t + 2] = down
+    _to_rows(lay, win, ds[lay.over : lay.up], w)
 
 
 @kernel(fastmath=True)
-def local_sides(lay, win, a, e, z, lam, theta, residual_e, w):
-    """Right-hand sides of every device at the present prices, into `w.t_*`, `w.n_e` and `w.k0`."""
+def local_sides(lay, win, a, e, z, lam, theta, w):
+    """Right-hand sides of every device at the present prices: `w.t_*`, `w.n_e`, `w.k`."""
     T, nu, nk, nr, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ns
-    w.k0[:] = 0.0
+    base = nu + nr
+    w.k[:] = 0.0
     for t in range(T):
         mu, nv = z[lay.up + t], z[lay.down + t]
         for i in range(nu):
-            price, up = w.price[t, win.unit_col[i]], win.unit_up[i] * mu
-            down = win.unit_down[i] * nv
+            price, up, down = w.price[t, win.unit_col[i]], win.unit_up[i] * mu, win.unit_down[i] * nv
             k_u = -win.unit_cost[i] + win.unit_pmin[i] * price + up * win.unit_width[i] + e[lay.n + t * nu + i]
             for k in range(win.seg_first[i], win.seg_first[i + 1]):
-                eq, ew = e[lay.q + t * nk + k], e[lay.w + t * nk + k]
-                side = price - win.seg_cost[k] - up + down - eq + ew
+                ew = e[lay.w + t * nk + k]
+                side = price - win.seg_cost[k] - up + down - e[lay.q + t * nk + k] + ew
                 w.t_seg[t, k] = side
                 k_u += w.phi[t, k] * side - win.seg_width[k] * ew
             at = t * nu + i
             av, ac = a[lay.v + at], a[lay.c + at]
             push = e[lay.c + at] + ac * (-win.unit_start[i] - e[lay.v + at] - e[lay.c + at]) / (ac + av)
-            w.k0[t, i] += k_u + push
+            w.k[t, i] += k_u + push
             if t > 0:
-                w.k0[t - 1, i] -= push
+                w.k[t - 1, i] -= push
         for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
             price = win.box_bal[j] * lam[t] + win.box_line[j] * (w.price[t, win.box_col[j]] - lam[t])
             price += win.box_up[j] * mu + win.box_down[j] * nv
@@ -467,91 +461,165 @@ def local_sides(lay, win, a, e, z, lam, theta, residual_e, w):
         for r in range(nr):
             at = t * nr + r
             push = e[lay.pu + at] - e[lay.pd + at]
-            w.k0[t, nu + r] += w.price[t, win.ramp_col[r]] - win.ramp_cost[t, r] - e[lay.pl + at] + e[lay.ph + at] + push
+            w.k[t, nu + r] += w.price[t, win.ramp_col[r]] - win.ramp_cost[t, r] - e[lay.pl + at] + e[lay.ph + at] + push
             if t > 0:
-                w.k0[t - 1, nu + r] -= push
+                w.k[t - 1, nu + r] -= push
         for i in range(ns):
             at, price = t * ns + i, w.price[t, win.store_col[i]]
             w.t_c[t, i] = win.eta_c[i] * theta[t, i] - price - win.charge_cost[i] - e[lay.cl + at] + e[lay.cu + at]
             w.t_d[t, i] = price - theta[t, i] / win.eta_d[i] - win.discharge_cost[i] - e[lay.dl + at] + e[lay.du + at]
-            w.n_e[t, i] = (
-                residual_e[t, i] + win.eta_c[i] * w.h1[t, i] * w.t_c[t, i] - w.h2[t, i] * w.t_d[t, i] / win.eta_d[i]
-            )
+            w.n_e[t, i] = win.eta_c[i] * w.h1[t, i] * w.t_c[t, i] - w.h2[t, i] * w.t_d[t, i] / win.eta_d[i]
             later = win.keep[i] * theta[t + 1, i] if t + 1 < T else win.end_value[i]
-            w.k0[t, nu + nr + i] += later - theta[t, i] - e[lay.el + at] + e[lay.eu + at]
+            scale = win.keep_power[t, i]
+            push = w.link[t, base + i] / scale * w.n_e[t, i]
+            w.k[t, base + i] += scale * (later - theta[t, i] - e[lay.el + at] + e[lay.eu + at]) + push
+            if t > 0:  # keep * keep^(t-1) = keep^t
+                w.k[t - 1, base + i] -= push
 
 
 @kernel(fastmath=True)
-def step(lay, win, a, e, z, dlam, dmu, dnu, dpi, ds, w):
-    """Step of every device for the price step (dlam, dmu, dnu, dpi): `ds` of all pairs but the rows, and `w.dtheta`."""
-    T, nu, nk, nr, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ns
-    nch = nu + nr + ns
+def solve_chains(lay, w):
+    """Solve K du = du in place, every chain."""
+    T, nch = lay.T, lay.nu + lay.nr + lay.ns
+    for t in range(1, T):
+        for i in range(nch):
+            w.du[t, i] += w.m[t, i] * w.du[t - 1, i]
+    for i in range(nch):
+        w.du[T - 1, i] /= w.piv[T - 1, i]
+    for t in range(T - 2, -1, -1):
+        for i in range(nch):
+            w.du[t, i] = w.du[t, i] / w.piv[t, i] + w.m[t + 1, i] * w.du[t + 1, i]
+
+
+@kernel(fastmath=True)
+def right_side(lay, win, a, e, s, z, lam, theta, need, w):
+    """Right-hand side of the price system into `w.y`: what the rows need less what devices do by themselves.
+
+    Parameters
+    ----------
+    e : (size,) float64, read only
+        Centring terms.
+    need : (m,) float64, read only
+        Residuals of the rows.
+    """
+    T, nu, nr, ns = lay.T, lay.nu, lay.nr, lay.ns
     base = nu + nr
-    w.k[:] = w.k0
+    local_sides(lay, win, a, e, z, lam, theta, w)
+    w.du[:] = w.k
+    solve_chains(lay, w)
+    w.inj[:] = 0.0
     for t in range(T):
+        inj, total, up, down = w.inj[t], 0.0, 0.0, 0.0
         for i in range(nu):
-            w.k[t, i] += (
-                w.g_bal[i, t] * w.dprice[t, win.unit_col[i]] + w.g_up[i, t] * dmu[t] + w.g_down[i, t] * dnu[t]
-            )
+            answer, du = 0.0, w.du[t, i]
+            for k in range(win.seg_first[i], win.seg_first[i + 1]):
+                answer += w.h[t, k] * w.t_seg[t, k]
+            out = w.g[i, 3 * t] * du + answer
+            inj[win.unit_col[i]] += out
+            total += out
+            up += w.g[i, 3 * t + 1] * du - win.unit_up[i] * answer
+            down += w.g[i, 3 * t + 2] * du + win.unit_down[i] * answer
+        for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
+            x = w.h_box[j] * w.t_box[j]
+            inj[win.box_col[j]] += win.box_line[j] * x
+            total += win.box_bal[j] * x
+            up += win.box_up[j] * x
+            down += win.box_down[j] * x
         for r in range(nr):
-            w.k[t, nu + r] += w.dprice[t, win.ramp_col[r]]
+            inj[win.ramp_col[r]] += w.du[t, nu + r]
+            total += w.du[t, nu + r]
         for i in range(ns):
             scale = win.keep_power[t, i]
             g = w.link[t, base + i] / (scale * scale)
             b = win.eta_c[i] * w.h1[t, i] + w.h2[t, i] / win.eta_d[i]
-            push = g * (w.n_e[t, i] - b * w.dprice[t, win.store_col[i]])
-            w.k[t, base + i] = (w.k[t, base + i] + push) * scale
-            if t > 0:  # the earlier hour is already scaled by keep^(t-1): keep * keep^(t-1) = keep^t
-                w.k[t - 1, base + i] -= push * scale
-    for t in range(1, T):
-        for i in range(nch):
-            w.k[t, i] += w.m[t, i] * w.k[t - 1, i]
-    for i in range(nch):
-        w.k[T - 1, i] /= w.piv[T - 1, i]
-    for t in range(T - 2, -1, -1):
-        for i in range(nch):
-            w.k[t, i] = w.k[t, i] / w.piv[t, i] + w.m[t + 1, i] * w.k[t + 1, i]
+            rise = scale * (w.du[t, base + i] - (w.du[t - 1, base + i] if t > 0 else 0.0))
+            x = w.h2[t, i] * w.t_d[t, i] - w.h1[t, i] * w.t_c[t, i] - b * g * (rise - w.n_e[t, i])
+            inj[win.store_col[i]] += x
+            total += x
+        slack_up = s[lay.up + t] + e[lay.up + t] / a[lay.up + t]
+        slack_down = s[lay.down + t] + e[lay.down + t] / a[lay.down + t]
+        w.y[3 * t] = need[3 * t] - total
+        w.y[3 * t + 1] = need[3 * t + 1] - up - slack_up
+        w.y[3 * t + 2] = need[3 * t + 2] - down - slack_down
+    for r in range(lay.nm):
+        t, at, flow = win.row_hour[r], 3 * T + r, 0.0
+        for c in range(lay.nc):
+            flow += win.row_coef[r, c] * w.inj[t, c]
+        over = (-win.row_cost[r] + z[lay.row + r] - e[lay.over + r]) / a[lay.over + r]
+        w.y[at] = need[at] - over + flow - s[lay.row + r] - e[lay.row + r] / a[lay.row + r]
+
+
+@kernel(fastmath=True)
+def step(lay, win, a, e, s, z, need, w, ds, dz):
+    """Step of every pair for the price step `w.y`; also `w.dtheta`.
+
+    Row slacks take their step from the row where they are large, from complementarity where they are small.
+
+    Parameters
+    ----------
+    ds, dz : (size,) float64, written
+    """
+    T, nu, nk, nr, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ns
+    base = nu + nr
     for t in range(T):
+        for c in range(lay.nc):
+            w.dprice[t, c] = w.y[3 * t]
+        for r in range(win.row_ptr[t], win.row_ptr[t + 1]):
+            for c in range(lay.nc):
+                w.dprice[t, c] -= w.y[3 * T + r] * win.row_coef[r, c]
+    w.du[:] = w.k
+    for t in range(T):
+        dmu, dnu = w.y[3 * t + 1], w.y[3 * t + 2]
         for i in range(nu):
-            at = t * nu + i
-            du = w.k[t, i]
-            price = w.dprice[t, win.unit_col[i]] - win.unit_up[i] * dmu[t] + win.unit_down[i] * dnu[t]
+            g = w.g[i]
+            w.du[t, i] += g[3 * t] * w.dprice[t, win.unit_col[i]] + g[3 * t + 1] * dmu + g[3 * t + 2] * dnu
+        for r in range(nr):
+            w.du[t, nu + r] += w.dprice[t, win.ramp_col[r]]
+        for i in range(ns):
+            b = win.eta_c[i] * w.h1[t, i] + w.h2[t, i] / win.eta_d[i]
+            push = w.link[t, base + i] / win.keep_power[t, i] * b * w.dprice[t, win.store_col[i]]
+            w.du[t, base + i] -= push
+            if t > 0:
+                w.du[t - 1, base + i] += push
+    solve_chains(lay, w)
+    for t in range(T):
+        dlam, dmu, dnu = w.y[3 * t], w.y[3 * t + 1], w.y[3 * t + 2]
+        for i in range(nu):
+            at, du = t * nu + i, w.du[t, i]
+            price = w.dprice[t, win.unit_col[i]] - win.unit_up[i] * dmu + win.unit_down[i] * dnu
             for k in range(win.seg_first[i], win.seg_first[i + 1]):
                 answer = w.h[t, k] * (w.t_seg[t, k] + price)
                 ds[lay.q + t * nk + k] = answer + w.phi[t, k] * du
                 ds[lay.w + t * nk + k] = win.seg_width[k] * a[lay.q + t * nk + k] * w.h[t, k] * du - answer
             ds[lay.n + at] = -du
             av, ac = a[lay.v + at], a[lay.c + at]
-            rise = du - (w.k[t - 1, i] if t > 0 else 0.0)
+            rise = du - (w.du[t - 1, i] if t > 0 else 0.0)
             side = -win.unit_start[i] - e[lay.v + at] - e[lay.c + at]
             ds[lay.v + at] = (side + ac * rise) / (ac + av)
             ds[lay.c + at] = (side - av * rise) / (ac + av)
         for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
-            price = win.box_bal[j] * dlam[t] + win.box_line[j] * (w.dprice[t, win.box_col[j]] - dlam[t])
-            price += win.box_up[j] * dmu[t] + win.box_down[j] * dnu[t]
+            price = win.box_bal[j] * dlam + win.box_line[j] * (w.dprice[t, win.box_col[j]] - dlam)
+            price += win.box_up[j] * dmu + win.box_down[j] * dnu
             dx = w.h_box[j] * (w.t_box[j] + price)
             ds[lay.bl + j] = dx
             ds[lay.bu + j] = -dx
         for r in range(nr):
-            at = t * nr + r
-            dp = w.k[t, nu + r]
-            rise = dp - (w.k[t - 1, nu + r] if t > 0 else 0.0)
+            at, dp = t * nr + r, w.du[t, nu + r]
+            rise = dp - (w.du[t - 1, nu + r] if t > 0 else 0.0)
             ds[lay.pl + at] = dp
             ds[lay.ph + at] = -dp
             ds[lay.pu + at] = -rise
             ds[lay.pd + at] = rise
         for i in range(ns):
-            at = t * ns + i
-            scale = win.keep_power[t, i]
-            price = w.dprice[t, win.store_col[i]]
-            before = w.k[t - 1, base + i] if t > 0 else 0.0
+            at, scale, price = t * ns + i, win.keep_power[t, i], w.dprice[t, win.store_col[i]]
+            before = w.du[t - 1, base + i] if t > 0 else 0.0
             b = win.eta_c[i] * w.h1[t, i] + w.h2[t, i] / win.eta_d[i]
             g = w.link[t, base + i] / (scale * scale)
-            dtheta = g * (scale * (w.k[t, base + i] - before) - w.n_e[t, i] + b * price)
+            dtheta = g * (scale * (w.du[t, base + i] - before) - w.n_e[t, i] + b * price)
             w.dtheta[t, i] = dtheta
             dc = w.h1[t, i] * (w.t_c[t, i] - price + win.eta_c[i] * dtheta)
             dd = w.h2[t, i] * (w.t_d[t, i] + price - dtheta / win.eta_d[i])
-            de = scale * w.k[t, base + i]
+            de = scale * w.du[t, base + i]
             ds[lay.cl + at] = dc
             ds[lay.cu + at] = -dc
             ds[lay.dl + at] = dd
@@ -560,12 +628,28 @@ def step(lay, win, a, e, z, dlam, dmu, dnu, dpi, ds, w):
             ds[lay.eu + at] = -de
     for r in range(lay.nm):
         side = -win.row_cost[r] + z[lay.row + r] - e[lay.over + r]
-        ds[lay.over + r] = (side + dpi[r]) / a[lay.over + r]
+        ds[lay.over + r] = (side + w.y[3 * T + r]) / a[lay.over + r]
+    for i in range(lay.up):
+        dz[i] = -z[i] - e[i] - z[i] / s[i] * ds[i]
+    row_values(lay, win, ds, w)
+    for i in range(2 * T + lay.nm):
+        if i < T:
+            at = 3 * i + 1
+        elif i < 2 * T:
+            at = 3 * (i - T) + 2
+        else:
+            at = T + i
+        j = lay.up + i
+        dz[j] = w.y[at]
+        if s[j] > z[j]:
+            ds[j] = w.values[at] - need[at]
+        else:
+            ds[j] = -s[j] - (e[j] + dz[j]) / a[j]
 
 
 def dual_residual(lay: Layout, win: Window, z: FloatArray, lam: FloatArray, theta: FloatArray, w: Work) -> float:
     """Largest residual of the reduced costs (those of a unit's chain combined), scaled money per energy."""
-    zero = np.zeros_like(theta)
-    local_sides(lay, win, np.ones_like(z), -z, z, lam, theta, zero, w)
-    sides = (w.t_seg, w.t_box, w.t_c, w.t_d, w.k0)
+    local_sides(lay, win, np.ones_like(z), -z, z, lam, theta, w)
+    # a store's chain carries a term of its charging sides beside its own: they are looked at by themselves
+    sides = (w.t_seg, w.t_box, w.t_c, w.t_d, w.k[:, : lay.nu + lay.nr])
     return max((float(np.max(np.abs(side))) for side in sides if side.size), default=0.0)

@@ -18,7 +18,7 @@ from gridsim.kernels.start import Prices, fill, full_load_cost, merit_order, pat
 
 SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
 SNAPSHOT_GAP = 1e-2
-MU_COLD, MU_WARM = 0.2, 5e-3  # complementarity products at the start
+MU_COLD, MU_WARM = 0.2, 2e-2  # complementarity products at the start
 
 
 class Outcome(NamedTuple):
@@ -59,8 +59,8 @@ def _cost_vector(lay: Layout, win: Window) -> tuple[FloatArray, float]:
     return cost, constant
 
 
-def _row_constants(lay: Layout, win: Window) -> tuple[FloatArray, FloatArray]:
-    """Right-hand sides of all rows for pairs measured from their lower bounds, and 1 where a row has a slack."""
+def _row_constants(lay: Layout, win: Window) -> FloatArray:
+    """Right-hand sides of all rows, (3 T + nm,), for pairs measured from their lower bounds."""
     T = lay.T
     hour = np.repeat(np.arange(T), np.diff(win.box_ptr))
     inj = np.zeros((T, lay.nc))
@@ -71,18 +71,18 @@ def _row_constants(lay: Layout, win: Window) -> tuple[FloatArray, FloatArray]:
     def given(coef: FloatArray) -> FloatArray:
         return np.bincount(hour, weights=coef * win.box_lo, minlength=T)
 
-    flow = np.einsum("mc,mc->m", win.row_coef, inj[win.row_hour]) if lay.nm else np.zeros(0)
-    right = np.concatenate(
-        (
-            win.demand - given(win.box_bal) - win.ramp_lo.sum(axis=1),
-            win.reserve_up - given(win.box_up),
-            win.reserve_down - given(win.box_down),
-            flow - win.row_limit,
-        )
-    )
-    slack = np.ones(right.size)
-    slack[:T] = 0.0
-    return right, slack
+    right = np.empty(3 * T + lay.nm)
+    right[0 : 3 * T : 3] = win.demand - given(win.box_bal) - win.ramp_lo.sum(axis=1)
+    right[1 : 3 * T : 3] = win.reserve_up - given(win.box_up)
+    right[2 : 3 * T : 3] = win.reserve_down - given(win.box_down)
+    if lay.nm:
+        right[3 * T :] = np.einsum("mc,mc->m", win.row_coef, inj[win.row_hour]) - win.row_limit
+    return right
+
+
+def _slack_rows(T: int, rows: FloatArray) -> FloatArray:
+    """Of a vector over all rows, those with a slack, in the order of their pairs: up, down, line rows."""
+    return np.concatenate((rows[1 : 3 * T : 3], rows[2 : 3 * T : 3], rows[3 * T :]))
 
 
 def solve(
@@ -122,7 +122,7 @@ def solve(
     p_path, e_path, lost = paths(lay, win)
     full_cost = full_load_cost(win)
     cost, constant = _cost_vector(lay, win)
-    right, has_slack = _row_constants(lay, win)
+    right = _row_constants(lay, win)
     w = newton.work(lay)
     s, z = np.ones(size), np.ones(size)
     lam, theta = np.zeros(T), np.zeros((T, lay.ns))
@@ -141,45 +141,34 @@ def solve(
     s[lay.over : lay.up] = mu0 / np.maximum(win.row_cost - z[lay.row :], 1e-3)
     z[lay.over : lay.up] = np.maximum(win.row_cost - z[lay.row :], 1e-3)
     newton.row_values(lay, win, s, w)
-    spare = w.values[T:] - right[T:]
+    spare = _slack_rows(T, w.values - right)
     s[first_row:] = np.maximum(spare, 0.3 if start is None else np.minimum(0.3, mu0 / z[first_row:]))
     if start is None:
         z[first_row : lay.row] = np.maximum(z[first_row : lay.row], 1e-6)
 
     a, e, ds, dz = np.empty(size), np.zeros(size), np.zeros(size), np.zeros(size)
     ds0, dz0, e_next = np.zeros(size), np.zeros(size), np.zeros(size)
-    zero_t, zero_m = np.zeros(T), np.zeros(lay.nm)
-    residual_e = np.zeros((T, lay.ns))
     snapshot: Prices | None = None
     status, iteration, gap, primal, dual = ITERATION_LIMIT, 0, np.inf, np.inf, np.inf
     if lost:
         status, max_iterations = NO_INTERIOR, 0
 
-    def direction(out_s: FloatArray, out_z: FloatArray, need: FloatArray) -> None:
-        """Solve for one right-hand side, given by `e`; rows take their step from the primal row or complementarity."""
-        newton.local_sides(lay, win, a, e, z, lam, theta, residual_e, w)
-        w.dprice[:] = 0.0
-        newton.step(lay, win, a, e, z, zero_t, zero_t, zero_t, zero_m, out_s, w)
-        newton.row_values(lay, win, out_s, w)
-        w.y[:] = need - w.values
-        w.y[T:] -= s[first_row:] + e[first_row:] / a[first_row:]
+    def direction(out_s: FloatArray, out_z: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Newton step for the centring terms `e`; returns the steps of lambda and theta."""
+        newton.right_side(lay, win, a, e, s, z, lam, theta, need, w)
         newton.solve_prices(w.factor, w.y)
-        newton.column_prices(lay, win, w.y[:T], w.y[3 * T :], w.dprice)
-        newton.step(lay, win, a, e, z, w.y[:T], w.y[T : 2 * T], w.y[2 * T : 3 * T], w.y[3 * T :], out_s, w)
-        newton.row_values(lay, win, out_s, w)
-        flat.dual_step(s, z, out_s, e, first_row, out_z)
-        out_z[first_row:] = w.y[T:]
-        by_primal = w.values[T:] - need[T:]
-        by_pair = -s[first_row:] - (e[first_row:] + out_z[first_row:]) / a[first_row:]
-        out_s[first_row:] = np.where(s[first_row:] > z[first_row:], by_primal, by_pair)
+        newton.step(lay, win, a, e, s, z, need, w, out_s, out_z)
+        return w.y[0 : 3 * T : 3].copy(), w.dtheta.copy()
 
     for iteration in range(max_iterations + 1):
         newton.column_prices(lay, win, lam, z[lay.row :], w.price)
         newton.row_values(lay, win, s, w)
         need = right - w.values
-        need[T:] += s[first_row:]
-        products = flat.ratios(s, z, reg, first_row, a)
-        objective = float(cost @ s) + constant
+        need[1 : 3 * T : 3] += s[lay.up : lay.down]
+        need[2 : 3 * T : 3] += s[lay.down : lay.row]
+        need[3 * T :] += s[lay.row :]
+        products, objective = flat.ratios(s, z, cost, reg, first_row, a)
+        objective += constant
         gap = products / max(1.0, abs(objective))
         primal = float(np.max(np.abs(need)))
         dual = newton.dual_residual(lay, win, z, lam, theta, w) if gap <= 1e-4 else np.inf
@@ -199,19 +188,18 @@ def solve(
         newton.assemble(lay, win, a, w)
         newton.cholesky(w.matrix, w.factor)
         e[:] = 0.0
-        direction(ds0, dz0, need)
-        dlam0, dtheta0 = w.y[:T].copy(), w.dtheta.copy()
+        dlam0, dtheta0 = direction(ds0, dz0)
         alpha_s, alpha_z = flat.step_lengths(s, z, ds0, dz0)
         alpha_s, alpha_z = min(1.0, alpha_s), min(1.0, alpha_z)
         mu = products / size
         after = flat.gap_after(s, z, ds0, dz0, alpha_s, alpha_z)
         sigma_mu = mu * min(1.0, after / products) ** 3
         flat.centre(s, ds0, dz0, sigma_mu, e)
-        direction(ds, dz, need)
+        dlam, dtheta = direction(ds, dz)
         weight = 1.0
         if min(alpha_s, alpha_z) < 0.9:
             weight = flat.blend(s, z, ds0, dz0, ds, dz, max(0.1, alpha_s * alpha_z))
-        dlam, dtheta = dlam0 + weight * (w.y[:T] - dlam0), dtheta0 + weight * (w.dtheta - dtheta0)
+        dlam, dtheta = dlam0 + weight * (dlam - dlam0), dtheta0 + weight * (dtheta - dtheta0)
         alpha_s, alpha_z = flat.step_lengths(s, z, ds, dz)
         for _ in range(correctors):
             if min(alpha_s, alpha_z) > 0.95:
@@ -219,12 +207,12 @@ def solve(
             aim_s, aim_z = min(1.0, 1.08 * min(1.0, alpha_s) + 0.3), min(1.0, 1.08 * min(1.0, alpha_z) + 0.3)
             flat.recentre(s, z, ds, dz, aim_s, aim_z, sigma_mu, e, e_next)
             e, e_next = e_next, e
-            direction(ds0, dz0, need)
+            longer = direction(ds0, dz0)
             longer_s, longer_z = flat.step_lengths(s, z, ds0, dz0)
             if min(1.0, longer_s) + min(1.0, longer_z) < min(1.0, alpha_s) + min(1.0, alpha_z) + 0.03:
                 break
             ds, ds0, dz, dz0 = ds0, ds, dz0, dz
-            dlam, dtheta, alpha_s, alpha_z = w.y[:T].copy(), w.dtheta.copy(), longer_s, longer_z
+            (dlam, dtheta), alpha_s, alpha_z = longer, longer_s, longer_z
         fraction = min(0.9995, max(0.99, 1.0 - mu))
         alpha_s, alpha_z = min(1.0, fraction * alpha_s), min(1.0, fraction * alpha_z)
         flat.advance(s, z, ds, dz, alpha_s, alpha_z)

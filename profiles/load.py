@@ -3,7 +3,7 @@
 For city c, hour t, before scaling to the city's energy::
 
     s_c = A(month) sum_sector m_cs T_s(hour, day type) H_s(day) R_s(tariff) + g_cool k_c C_c(t) + g_heat q_c Q_c(t) (1)
-    C_c = softplus(T_feel - 20.5) o_cool(hour),  Q_c = softplus(11 - T_feel) o_heat(hour)                        (2)
+    C_c = 12 tanh(softplus(T_feel - 20.5) / 12) o_cool(hour),  Q_c = softplus(11 - T_feel) o_heat(hour)  (2)
     T_feel = 0.35 T(t) + 0.40 <T>_24h + 0.25 <T>_48h                                                             (3)
 
 with <T> a running mean of the hours past: buildings remember. The gains g, the depth of the Spring Festival and the
@@ -150,6 +150,8 @@ HEAT_HOURS = np.array(
     ]
 )
 MAX_STEPS = 60
+# Machines run out of capacity in great heat; 12 K gives cooling 26-40 % of the summer peak (35-40 % estimated [K]).
+SATURATION_K = 12.0
 COOL_FROM_C, HEAT_FROM_C, KNEE_K = 20.5, 11.0, 1.5
 TARIFF_RESPONSE = (
     0.035  # of industrial load per unit of relative price; moves 3-4 GW at the 2025 prices (ecns 2025-07-14)
@@ -269,7 +271,7 @@ class ProvinceLoad:
                 response = 1.0 - TARIFF_RESPONSE * weight * (price - 1.0)
                 series = series * response
             if sector in ("services", "residential"):
-                series = series * (1.0 + 0.08 * dark)
+                series = series * (1.0 + 0.12 * dark)
             out[sector] = series, series * np.repeat(SECTOR_DEPTH[sector] * dip, 24)
         return out
 
@@ -283,7 +285,8 @@ class ProvinceLoad:
         hour = np.arange(len(t)) % 24
         soft = (mix[3] + mix[4]) / (_COMMON_MIX[3] + _COMMON_MIX[4])
         dip = np.repeat(np.interp(self._calendar.festival_day, FESTIVAL_DAY, FESTIVAL_DEPTH, left=0.0, right=0.0), 24)
-        cooling = (0.45 + 0.55 * soft) * _softplus(feel - COOL_FROM_C) * COOL_HOURS[hour]
+        heat_k = SATURATION_K * np.tanh(_softplus(feel - COOL_FROM_C) / SATURATION_K)
+        cooling = (0.45 + 0.55 * soft) * heat_k * COOL_HOURS[hour]
         heating = (0.35 + 0.65 * soft) * _softplus(HEAT_FROM_C - feel) * HEAT_HOURS[hour] * (1.0 - 0.35 * dip)
         return _Parts(base, festival, cooling, heating, self._noise(profile))
 
@@ -299,7 +302,8 @@ class ProvinceLoad:
         """Equation (1) over its mean. Shape (hours,)"""
         activity = smooth_months(gains.activity, self.weather.year)
         total = activity * (parts.base - gains.festival_depth * parts.festival)
-        total = (total + gains.cooling * parts.cooling + gains.heating * parts.heating) * parts.noise
+        total += gains.cooling * parts.cooling + gains.heating * parts.heating
+        total *= parts.noise
         return total / total.mean()
 
     @cached_property
@@ -312,7 +316,7 @@ class ProvinceLoad:
         month = self._month
         winter = np.isin(month, (0, 1, 11))
         share = ordinary_share(self.weather.year)
-        gains = Gains(0.024, 0.009, 0.45, np.ones(12))
+        gains = Gains(0.04, 0.009, 0.45, np.ones(12))
         for _ in range(MAX_STEPS):
             total = _sum(w * _stretched(self._shape(parts[c], gains), stretch[c]) for c, w in weight.items())
             summer_at = int(np.argmax(np.where(winter, 0.0, total)))
@@ -324,7 +328,7 @@ class ProvinceLoad:
             if max(map(abs, errors)) < 1e-4 and float(np.abs(share / found - 1.0).max()) < 1e-4:
                 break
             activity = gains.activity * (share / found) ** 0.8
-            cool_there = sum(w * parts[c].cooling[summer_at] for c, w in weight.items())
+            cool_there = sum(w * float(parts[c].cooling[summer_at]) for c, w in weight.items())
             heat_there = sum(w * parts[c].heating[winter_at] for c, w in weight.items())
             gains = Gains(
                 max(gains.cooling + 0.9 * errors[0] / cool_there, 0.0),

@@ -413,13 +413,16 @@ class Planner:
         known = RowKeys(*(part[state.rows.hour < hours] for part in state.rows))
         problem, fixed, constant = self.problem(t0, hours, state, None)
         relaxed = self.settle(problem, fixed, known, None)
+        counts, start_cost = relaxed.counts, self.case.units.start_cost.to_numpy(float)
+        # must-run units that return from an outage start whatever is decided
+        returning = self._round(relaxed.solution.u, t0, state, 1.0)[1][:, self.must]
+        constant += float((returning @ start_cost[self.must]).sum())
         bound = relaxed.solution.bound * self.money + constant
         relaxed_cost = relaxed.solution.objective * self.money + constant
-        counts, start_cost = relaxed.counts, self.case.units.start_cost.to_numpy(float)
         best: Fixed | None = None
         tried: list[bytes] = []
         for threshold in THRESHOLDS:
-            on, start = self._round(relaxed.solution.u, self.case.unit_available[t0 : t0 + hours], state, threshold)
+            on, start = self._round(relaxed.solution.u, t0, state, threshold)
             if on.tobytes() in tried:
                 continue
             tried.append(on.tobytes())
@@ -434,10 +437,13 @@ class Planner:
         assert best is not None
         return self._unpack(best, relaxed_cost, bound, counts)
 
-    def _round(self, relaxed: FloatArray, avail: IntArray, state: State, threshold: float) -> tuple[IntArray, IntArray]:
+    def _round(self, relaxed: FloatArray, t0: int, state: State, threshold: float) -> tuple[IntArray, IntArray]:
         """Whole units (T, nu) on and started; must-run rows are on as far as available."""
         units, free = self.case.units, self.free
+        avail = self.case.unit_available[t0 : t0 + len(relaxed)]
         on, start = avail.copy(), np.zeros_like(avail)
+        before = self.case.unit_available[max(t0 - 1, 0)]
+        start[:, self.must] = np.maximum(np.diff(avail, axis=0, prepend=before[None]), 0)[:, self.must]
         count, begun = np.zeros((len(avail), free.size), np.int64), np.zeros((len(avail), free.size), np.int64)
         commit.round_up(
             np.array(relaxed, order="C"), np.array(avail[:, free], order="C"), self.first_unit, state.unit_on,

@@ -62,7 +62,7 @@ def test_offshore_longer_lags_and_spread(seed, year_of, sites):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_pv_day_to_day(seed, year_of, sites):
-    """Daily anomaly remembers 0.40 of the day before (ERA5; one year's estimate scatters by 0.06); grey and clear days."""
+    """Daily anomaly remembers 0.40 of the day before (ERA5; one year scatters by 0.06); grey and clear days."""
     _, pv, _ = fleet(year_of(seed), sites, "pv")
     daily = pv.reshape(-1, 24).mean(axis=1)
     best = np.array([daily[max(0, i - 15) : i + 16].max() for i in range(len(daily))])
