@@ -13,7 +13,7 @@ from gridsim.kernels.newton import column_prices
 from gridsim.kernels.start import Prices
 
 
-@kernel
+@kernel(part=True)
 def _unit_value(cost, avail, on0, start_cost, level, value, fresh):
     """Least sum cost_t u_t + start_cost (u_t - u_(t-1))^+ over 0 <= u_t <= avail_t, u_(-1) = on0."""
     count = 2
@@ -25,8 +25,8 @@ def _unit_value(cost, avail, on0, start_cost, level, value, fresh):
         if not known:
             level[count] = avail[t]
             count += 1
-    value[:count] = np.inf
-    value[1] = 0.0
+    for j in range(count):
+        value[j] = 0.0 if j == 1 else np.inf
     for t in range(cost.size):
         for j in range(count):
             best = np.inf
@@ -35,7 +35,8 @@ def _unit_value(cost, avail, on0, start_cost, level, value, fresh):
                     best = min(best, value[i] + start_cost * max(0.0, level[j] - level[i]))
                 best += cost[t] * level[j]
             fresh[j] = best
-        value[:count] = fresh[:count]
+        for j in range(count):
+            value[j] = fresh[j]
     best = np.inf
     for j in range(count):
         best = min(best, value[j])

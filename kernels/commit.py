@@ -14,7 +14,7 @@ import numpy as np
 from gridsim.kernels.jit import kernel
 
 
-@kernel
+@kernel(part=True)
 def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come, out):
     """Best schedule of one unit.
 
@@ -33,16 +33,18 @@ def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come,
     """
     T, K = wanted.size, min_up + min_down
     old, new = value[0], value[1]
-    old[:] = np.inf
+    for k in range(K):
+        old[k] = np.inf
     if on:
         old[min(hours, min_up) - 1] = 0.0
     else:
         old[min_up + min(hours, min_down) - 1] = 0.0
     for t in range(T):
-        new[:] = np.inf
+        for k in range(K):
+            new[k] = np.inf
         cost = threshold - wanted[t]
         for k in range(K):
-            if not np.isfinite(old[k]):
+            if old[k] == np.inf:
                 continue
             is_on = k < min_up
             if free[t]:
@@ -69,6 +71,24 @@ def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come,
     for t in range(T - 1, -1, -1):
         out[t] = best < min_up
         best = come[t, best]
+
+
+@kernel(part=True)
+def _next_in_line(begin, on, hours, placed):
+    """The newest unit on that is not placed yet; then, of those off, the longest rested. Marks it as placed."""
+    best = -1
+    for j in range(placed.size):
+        unit = begin + j
+        if placed[j]:
+            continue
+        if best < 0 or (on[unit] and not on[best]):
+            best = unit
+        elif on[unit] == on[best]:
+            sooner = hours[unit] < hours[best] if on[unit] else hours[unit] > hours[best]
+            if sooner:
+                best = unit
+    placed[best - begin] = True
+    return best
 
 
 @kernel
@@ -98,16 +118,13 @@ def round_up(relaxed, avail, first, on, hours, min_up, min_down, threshold, coun
         K = min_up[i] + min_down[i]
         value, come = np.empty((2, K)), np.zeros((T, K), dtype=np.int64)
         n = first[i + 1] - first[i]
-        rank = np.empty(n)
-        for j in range(n):
-            unit = first[i] + j
-            rank[j] = hours[unit] if on[unit] else 1e9 - min(hours[unit], 100_000_000)
-        order = np.argsort(rank)
-        left[:] = relaxed[:, i]
-        count[:, i] = 0
-        start[:, i] = 0
+        placed = np.zeros(n, dtype=np.bool_)
+        for t in range(T):
+            left[t] = relaxed[t, i]
+            count[t, i] = 0
+            start[t, i] = 0
         for place in range(n):
-            unit = first[i] + order[place]
+            unit = _next_in_line(first[i], on, hours, placed)
             for t in range(T):
                 wanted[t] = min(1.0, max(0.0, left[t]))
                 free[t] = place < avail[t, i]

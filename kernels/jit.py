@@ -26,14 +26,19 @@ _DIGEST = hashlib.sha256(b"".join(p.read_bytes() for p in _SOURCES)).hexdigest()
 CACHE_DIR = str(Path(os.environ.get("GRIDSIM_CACHE_DIR", Path.home() / ".cache" / "gridsim")) / _DIGEST)
 
 
-def kernel(function: Any = None, *, fastmath: bool = False) -> Any:
-    """Compile a function on its first call and keep the machine code on disk."""
+def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False) -> Any:
+    """Compile a function on its first call and keep the machine code on disk.
+
+    ``part=True`` is for a function that one kernel calls in one place: its body is compiled into the caller. A call
+    that hands over tuples of some fifty arrays costs the compiler about a second; a part costs nothing.
+    """
 
     def compile_later(f: Any) -> Any:
         saved, numba.config.CACHE_DIR = numba.config.CACHE_DIR, CACHE_DIR
         try:
             flags: Any = FASTMATH_KEEPS_NAN if fastmath else False
-            return numba.njit(f, cache=True, nogil=True, error_model="numpy", fastmath=flags)
+            inline = "always" if part else "never"
+            return numba.njit(f, cache=True, nogil=True, error_model="numpy", fastmath=flags, inline=inline)
         finally:
             numba.config.CACHE_DIR = saved
 

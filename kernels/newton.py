@@ -142,7 +142,7 @@ def curvature(lay, win, a, w):
             w.m_rows[i, t] = w.m[t, i]
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, part=True)
 def _hour_terms(lay, win, a, w):
     """What is local to an hour: boxes and segments into the 3 x 3 diagonal blocks and `w.line`, slacks of reserves."""
     w.line[:] = 0.0
@@ -185,7 +185,7 @@ def _hour_terms(lay, win, a, w):
         w.matrix[at + 2, at + 2] += dd + 1.0 / a[lay.down + t]
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, part=True)
 def _row_terms(lay, win, a, w):
     """What is local to an hour for the line rows."""
     for r in range(lay.nm):
@@ -199,7 +199,7 @@ def _row_terms(lay, win, a, w):
         row[3 * lay.T + r] += 1.0 / a[lay.row + r] + 1.0 / a[lay.over + r]
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, part=True)
 def _add_unit(g, m, kinv, buffer, matrix):
     """Add one unit's chain, g K^-1 g', to the hours' part of the matrix.
 
@@ -217,7 +217,7 @@ def _add_unit(g, m, kinv, buffer, matrix):
                     row[t] += scale * buffer[t]
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, part=True)
 def _chain_column(m, kinv, hour, out):
     """Row `hour` of K^-1."""
     value = kinv[hour]
@@ -230,28 +230,22 @@ def _chain_column(m, kinv, hour, out):
         out[t] = value * kinv[t]
 
 
-@kernel(fastmath=True)
-def _add_to_rows(lay, win, matrix, col, hour, answer, width, values):
+@kernel(fastmath=True, part=True)
+def _add_to_rows(lay, win, matrix, col, hour, answer, values):
     """Add one device's part of the line rows of one hour.
 
-    `values` (width T): what the device's answer in `hour`, times `answer`, puts on every price; width 3: balance, up,
-    down interleaved; width 1: balance only.
+    `values` (3 T,): what the device's answer in `hour` puts on every price; `answer`: of its supply to its chain.
     """
-    T = lay.T
     for r in range(win.row_ptr[hour], win.row_ptr[hour + 1]):
         scale = answer * win.row_coef[r, col]
-        row = matrix[3 * T + r]
-        if width == 3:
-            for t in range(3 * T):
-                row[t] -= scale * values[t]
-        else:
-            for t in range(T):
-                row[3 * t] -= scale * values[t]
+        row = matrix[3 * lay.T + r]
+        for t in range(3 * lay.T):
+            row[t] -= scale * values[t]
         for q in range(r + 1):
-            row[3 * T + q] += scale * win.row_coef[q, col] * values[width * win.row_hour[q]]
+            row[3 * lay.T + q] += scale * win.row_coef[q, col] * values[3 * win.row_hour[q]]
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, part=True)
 def _store_matrix(win, w, s, chain, out):
     """Lower triangle of one store's answer to prices: (b g) B K^-1 B' (b g) and the loss term on the diagonal.
 
@@ -318,16 +312,16 @@ def assemble(lay, win, a, w):
             else:
                 for t in range(T):
                     column[t] = w.store[hour, t] if t <= hour else w.store[t, hour]
+            answer = 1.0
+            for t in range(T):
+                for b in range(3):
+                    spread[3 * t + b] = column[t] * w.g[i, 3 * t + b] if i < nu else (column[t] if b == 0 else 0.0)
             if i < nu:
-                for t in range(T):
-                    for b in range(3):
-                        spread[3 * t + b] = column[t] * w.g[i, 3 * t + b]
-                _add_to_rows(lay, win, matrix, col, hour, w.g[i, 3 * hour], 3, spread)
-            else:
-                _add_to_rows(lay, win, matrix, col, hour, 1.0, 1, column)
-                if i < nu + nr:
-                    for t in range(hour + 1):
-                        matrix[3 * hour, 3 * t] += column[t]
+                answer = w.g[i, 3 * hour]
+            elif i < nu + nr:
+                for t in range(hour + 1):
+                    matrix[3 * hour, 3 * t] += column[t]
+            _add_to_rows(lay, win, matrix, col, hour, answer, spread)
 
 
 @kernel(fastmath=True)
@@ -383,7 +377,7 @@ def column_prices(lay, win, lam, pi, out):
                 out[t, c] -= pi[r] * win.row_coef[r, c]
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, part=True)
 def _to_rows(lay, win, over, w):
     """Line rows' values from the injections `w.inj`."""
     for r in range(lay.nm):
@@ -432,7 +426,7 @@ def row_values(lay, win, ds, w):
     _to_rows(lay, win, ds[lay.over : lay.up], w)
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, part=True)
 def local_sides(lay, win, a, e, z, lam, theta, w):
     """Right-hand sides of every device at the present prices: `w.t_*`, `w.n_e`, `w.k`."""
     T, nu, nk, nr, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ns
@@ -505,7 +499,9 @@ def right_side(lay, win, a, e, s, z, lam, theta, need, w):
     T, nu, nr, ns = lay.T, lay.nu, lay.nr, lay.ns
     base = nu + nr
     local_sides(lay, win, a, e, z, lam, theta, w)
-    w.du[:] = w.k
+    for t in range(T):
+        for i in range(base + ns):
+            w.du[t, i] = w.k[t, i]
     solve_chains(lay, w)
     w.inj[:] = 0.0
     for t in range(T):
@@ -567,9 +563,10 @@ def step(lay, win, a, e, s, z, need, w, ds, dz):
         for r in range(win.row_ptr[t], win.row_ptr[t + 1]):
             for c in range(lay.nc):
                 w.dprice[t, c] -= w.y[3 * T + r] * win.row_coef[r, c]
-    w.du[:] = w.k
     for t in range(T):
         dmu, dnu = w.y[3 * t + 1], w.y[3 * t + 2]
+        for i in range(base + ns):
+            w.du[t, i] = w.k[t, i]
         for i in range(nu):
             g = w.g[i]
             w.du[t, i] += g[3 * t] * w.dprice[t, win.unit_col[i]] + g[3 * t + 1] * dmu + g[3 * t + 2] * dnu
@@ -649,7 +646,7 @@ def step(lay, win, a, e, s, z, need, w, ds, dz):
 
 def dual_residual(lay: Layout, win: Window, z: FloatArray, lam: FloatArray, theta: FloatArray, w: Work) -> float:
     """Largest residual of the reduced costs (those of a unit's chain combined), scaled money per energy."""
-    local_sides(lay, win, np.ones_like(z), -z, z, lam, theta, w)
+    right_side(lay, win, np.ones_like(z), -z, z, z, lam, theta, np.zeros_like(w.y), w)
     # a store's chain carries a term of its charging sides beside its own: they are looked at by themselves
     sides = (w.t_seg, w.t_box, w.t_c, w.t_d, w.k[:, : lay.nu + lay.nr])
     return max((float(np.max(np.abs(side))) for side in sides if side.size), default=0.0)

@@ -105,7 +105,7 @@ def _snap(value, lo, hi):
     return value
 
 
-@kernel
+@kernel(part=True)
 def tidy_stores(f, h, t):
     """One direction per store and hour, the same change of its energy; exact state of charge. Returns supply lost."""
     lost = 0.0
@@ -124,7 +124,7 @@ def tidy_stores(f, h, t):
     return lost
 
 
-@kernel
+@kernel(part=True)
 def advance_stores(f, h, t, e):
     """Move the state of charge `e` through hour t, cutting the power where the energy runs out or over by rounding."""
     for i in range(e.size):
@@ -146,7 +146,7 @@ def _take(want, room):
     return max(want, -room)
 
 
-@kernel
+@kernel(part=True)
 def close_balance(f, h, t):
     """Make supply equal load in hour t to rounding. Returns what had to be moved, MW."""
     short = 0.0
@@ -188,7 +188,7 @@ def close_balance(f, h, t):
     return abs(moved)
 
 
-@kernel
+@kernel(part=True)
 def injections(f, h, t, inj):
     """Net injection of every bus in hour t."""
     inj[:] = 0.0
@@ -207,7 +207,7 @@ def injections(f, h, t, inj):
         inj[b] -= h.spill[t, b]
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, part=True)
 def flows(f, h, t, inj):
     """Branch flows f = H inj + offset, and interfaces as weighted sums of branches and links."""
     nbr = f.offset.size
@@ -226,7 +226,7 @@ def flows(f, h, t, inj):
         h.flow[t, nbr + j] = total
 
 
-@kernel
+@kernel(part=True)
 def account(f, h, t, e_before):
     """Costs, reserves, regulation by supplier and margins of hour t."""
     cost, regulation, margin = h.cost[t], h.regulation[t], h.margin[t]
@@ -314,7 +314,8 @@ def walk(f, h, e):
             h.shed[t, i] = _snap(h.shed[t, i], 0.0, h.load[t, i])
         for b in range(h.spill.shape[1]):
             h.spill[t, b] = h.spill[t, b] if h.spill[t, b] > DUST_MW else 0.0
-        e_before[:] = e
+        for i in range(e.size):
+            e_before[i] = e[i]
         burnt = tidy_stores(f, h, t)
         advance_stores(f, h, t, e)
         worst = max(worst, close_balance(f, h, t) - abs(burnt))

@@ -68,7 +68,7 @@ def load_rows(profiles: Profiles, sites: "pd.DataFrame", month: NDArray[np.int64
         "load: spring and autumn minimum over mean",
         0.735,
         float(total[ordinary].min() / mean),
-        0.685,
+        0.665,
         0.785,
         "2018 hourly file: 0.72-0.75",
     )

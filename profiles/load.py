@@ -102,7 +102,7 @@ TEMPLATES = {
         *(0.98, 0.88, 0.80, 0.76, 0.75, 0.76, 0.84, 0.92, 0.92, 0.92, 0.95, 1.02),
         *(1.04, 0.98, 0.95, 0.96, 1.00, 1.10, 1.22, 1.28, 1.30, 1.28, 1.20, 1.10),
     ),
-    # Passenger cars, workday, mean 1: Zhan et al. 2025, from charging records of Chinese cities.
+    # Passenger cars on a workday, after Zhan et al. 2025, scaled to mean 1. [S]
     "ev": _day(
         *(1.53, 1.25, 0.97, 0.73, 0.55, 0.45, 0.43, 0.46, 0.82, 0.97, 0.88, 0.86),
         *(0.93, 0.87, 0.79, 0.89, 0.92, 0.89, 1.04, 1.32, 1.52, 1.66, 1.62, 1.64),
@@ -150,7 +150,7 @@ HEAT_HOURS = np.array(
     ]
 )
 MAX_STEPS = 60
-# Machines run out of capacity in great heat; 12 K gives cooling 26-40 % of the summer peak (35-40 % estimated [K]).
+# Machines run out of capacity in great heat. 12 K: cooling is 26-39 % of the summer peak on 4 seeds (35-40 % [K]).
 SATURATION_K = 12.0
 COOL_FROM_C, HEAT_FROM_C, KNEE_K = 20.5, 11.0, 1.5
 TARIFF_RESPONSE = (

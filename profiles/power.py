@@ -53,8 +53,8 @@ class TurbineClass:
 
 
 # (share of the fleet, class). Jiangsu's offshore fleet to 2021: 4 MW class on 130-136 m rotors and 5-6.45 MW on
-# 155-171 m (GEM Wind Power Tracker; SEWIND W4000-130, Mingyang MySE6.45-180, Goldwind GW171-6.45 data sheets).
-# Onshore: 2.0-2.5 MW low-wind machines on 115-141 m (Envision EN-115/2.0, EN-141/2.5; Goldwind GW131-2.2).
+# 155-171 m (GEM Wind Power Tracker; SEWIND W4000-130, Mingyang MySE6.45-180, Goldwind GW171-6.45) [K].
+# Onshore: 2.0-2.5 MW low-wind machines on 115-141 m (Envision EN-115/2.0, EN-141/2.5; Goldwind GW131-2.2). [K]
 OFFSHORE_FLEET = ((0.5, TurbineClass("4.0-130", 4000, 130)), (0.5, TurbineClass("6.45-171", 6450, 171)))
 ONSHORE_FLEET = ((0.5, TurbineClass("2.0-115", 2000, 115)), (0.5, TurbineClass("2.5-141", 2500, 141)))
 
