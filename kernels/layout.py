@@ -148,8 +148,10 @@ def lay_out(problem: Problem, rows: Rows) -> tuple[Layout, Window, Merge]:
 
     width = boxes.hi - boxes.lo
     live = width > WIDTH_MIN
-    by_kind = _same(boxes.cost, boxes.bal, boxes.up, boxes.down, boxes.line)
-    by_bus = _same(boxes.cost, boxes.bal, boxes.up, boxes.down, boxes.line, boxes.bus.astype(float))
+    steady = bool(np.all(boxes.cost == boxes.cost[:1]))
+    cost = boxes.cost[0] if steady else boxes.cost
+    by_kind = _same(cost, boxes.bal, boxes.up, boxes.down, boxes.line)
+    by_bus = _same(by_kind.astype(float), boxes.bus.astype(float)) if nm else by_kind
     group = np.where(has_rows[:, None], by_bus[None, :], by_kind[None, :])
     key = np.arange(T)[:, None] * (nx + 1) + group
     found, first, inverse = np.unique(key[live], return_index=True, return_inverse=True)

@@ -67,12 +67,28 @@ def _on_share(price, full_cost):
 
 
 @kernel(fastmath=True)
-def merit_order(lay, win, full_cost, mu, lam):
-    """One price per hour at which boxes on their central path and smoothly committed units meet demand."""
+def _store_power(win, e_path, t, i):
+    """Charge and discharge, both inside their bounds, that follow the energy path."""
+    net = e_path[t, i] - win.keep[i] * (e_path[t - 1, i] if t > 0 else win.e0[i])
+    least = max(0.0, net / win.eta_c[i])
+    most = min(win.charge_max[t, i], (net + win.discharge_max[t, i] / win.eta_d[i]) / win.eta_c[i])
+    charge = least + 0.35 * (most - least)
+    return charge, win.eta_d[i] * (win.eta_c[i] * charge - net)
+
+
+@kernel(fastmath=True)
+def merit_order(lay, win, full_cost, mu, p_path, e_path, lam):
+    """One price per hour at which boxes on their central path and smoothly committed units meet demand.
+
+    Ramped sources and stores are taken as `fill` will set them.
+    """
     for t in range(lay.T):
         target = win.demand[t]
         for r in range(lay.nr):
-            target -= 0.5 * (win.ramp_lo[t, r] + win.ramp_hi[t, r])
+            target -= p_path[t, r]
+        for i in range(lay.ns):
+            charge, discharge = _store_power(win, e_path, t, i)
+            target -= discharge - charge
         low, high = -1.0, 1.0
         for i in range(lay.nu):
             high = max(high, full_cost[i])
@@ -160,11 +176,7 @@ def fill(lay, win, full_cost, mu, price, lam, up, down, p_path, e_path, theta, s
             s[lay.pd + at] = win.ramp_limit[r] + rise
         for i in range(ns):
             at, energy = t * ns + i, e_path[t, i]
-            net = energy - win.keep[i] * (e_path[t - 1, i] if t > 0 else win.e0[i])
-            least = max(0.0, net / win.eta_c[i])
-            most = min(win.charge_max[t, i], (net + win.discharge_max[t, i] / win.eta_d[i]) / win.eta_c[i])
-            charge = least + 0.35 * (most - least)
-            discharge = win.eta_d[i] * (win.eta_c[i] * charge - net)
+            charge, discharge = _store_power(win, e_path, t, i)
             s[lay.cl + at] = charge
             s[lay.cu + at] = win.charge_max[t, i] - charge
             s[lay.dl + at] = discharge

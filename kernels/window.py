@@ -95,7 +95,7 @@ def solve(
     max_iterations: int = 100,
     reg: float = newton.REG,
     mu0: float | None = None,
-    correctors: int = 2,
+    correctors: int = 1,
 ) -> tuple[Solution, Outcome]:
     """Solve one window.
 
@@ -128,7 +128,7 @@ def solve(
     lam, theta = np.zeros(T), np.zeros((T, lay.ns))
 
     if start is None:
-        merit_order(lay, win, full_cost, mu0, lam)
+        merit_order(lay, win, full_cost, mu0, p_path, e_path, lam)
         z[first_row : lay.row] = 1e-3
         z[lay.row :] = mu0 / 0.3
     else:

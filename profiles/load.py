@@ -307,18 +307,34 @@ class ProvinceLoad:
         return total / total.mean()
 
     @cached_property
+    def _city_parts(self) -> dict[str, _Parts]:
+        return {c: self._parts(f"load/{c}", *CITIES[c]) for c in CITY_SHARES}
+
+    def _province(self, gains: Gains) -> FloatArray:
+        """Load of the 13 built-in cities with their built-in shares, over its mean. Shape (hours,)"""
+        share_sum = sum(energy for energy, _ in CITY_SHARES.values())
+        return _sum(
+            energy / share_sum * _stretched(self._shape(self._city_parts[c], gains), peak / energy)
+            for c, (energy, peak) in CITY_SHARES.items()
+        )
+
+    @cached_property
+    def province_pu(self) -> FloatArray:
+        """Load of the province over its mean: built-in cities, whichever are asked for. Shape (hours,)"""
+        return self._province(self.gains)
+
+    @cached_property
     def gains(self) -> Gains:
         """Provincial gains from the 13 built-in cities with their built-in shares: damped fixed-point steps."""
-        parts = {c: self._parts(f"load/{c}", *CITIES[c]) for c in CITY_SHARES}
+        parts = self._city_parts
         share_sum = sum(energy for energy, _ in CITY_SHARES.values())
         weight = {c: energy / share_sum for c, (energy, _) in CITY_SHARES.items()}
-        stretch = {c: peak / energy for c, (energy, peak) in CITY_SHARES.items()}
         month = self._month
         winter = np.isin(month, (0, 1, 11))
         share = ordinary_share(self.weather.year)
         gains = Gains(0.04, 0.009, 0.45, np.ones(12))
         for _ in range(MAX_STEPS):
-            total = _sum(w * _stretched(self._shape(parts[c], gains), stretch[c]) for c, w in weight.items())
+            total = self._province(gains)
             summer_at = int(np.argmax(np.where(winter, 0.0, total)))
             winter_at = int(np.argmax(np.where(winter, total, 0.0)))
             ordinary = replace(gains, festival_depth=0.0)
@@ -344,7 +360,10 @@ class ProvinceLoad:
         `peak_mw` is what the city is expected to reach; the weather of the year decides by some percent. Not finite:
         the peak follows from the energy.
         """
-        shape = self._shape(self._parts(profile, lat_deg, lon_deg), self.gains)
+        city = profile.removeprefix("load/")
+        built_in = city in self._city_parts and locate(city, lat_deg, lon_deg) == CITIES[city]
+        parts = self._city_parts[city] if built_in else self._parts(profile, lat_deg, lon_deg)
+        shape = self._shape(parts, self.gains)
         mean_mw = energy_twh * 1e6 / self.weather.hours
         if np.isfinite(peak_mw) and mean_mw > 0.0:
             shape = _stretched(shape, peak_mw / (SUMMER_PEAK * PEAK_OVER_SHARE * mean_mw))

@@ -384,7 +384,7 @@ def test_group_rules_allow_what_single_units_can_do(seed):
     problem = window(np.zeros(n), units(n, group))
     past = Commitment(np.array([min_up]), np.array([min_down]), on_hours, off_hours)
     model = add_whole_units(build(problem), problem, past)
-    highs = oracle._load(model, whole=True)
+    highs = oracle.load(model, whole=True)
     at = model.columns["u"].ravel()
     allowed = set()
     for counts in itertools.product(*(range(a + 1) for a in avail)):

@@ -88,7 +88,7 @@ def main() -> None:
 @click.option("--start", help="First hour, local time: 2024-07-01 or 2024-07-01T00.")
 @click.option("--hours", type=click.IntRange(min=1), help="Number of hours. [default: to the end of the year]")
 @set_option
-@click.option("--engine", type=click.Choice(["kernel", "highs"]), help="Who solves the windows.")
+@click.option("--engine", type=click.Choice(["kernel", "highs", "highs-milp"]), help="Who solves the windows.")
 @click.option("-f", "--force", is_flag=True, help="Replace an existing results file.")
 @click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Draw pictures at the end.")
 @verbose_option

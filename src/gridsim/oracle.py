@@ -47,9 +47,9 @@ def solve_lp(problem: Problem, rows: Rows | None = None, *, on: FloatArray | Non
             raise errors.InputError("window", [errors.Problem("on", rule)])
         model.col_lo[model.columns["u"]] = on
         model.col_hi[model.columns["u"]] = on
-    highs = _load(model, whole=False)
+    highs = load(model, whole=False)
     highs.run()
-    _demand_optimal(highs, model)
+    demand_optimal(highs, model)
     found = highs.getSolution()
     return _solution(model, np.array(found.col_value), np.array(found.row_dual))
 
@@ -95,7 +95,7 @@ def solve_milp(
     """
     commitment = complete(problem, min_up_h, min_down_h, on_hours, off_hours)
     model = add_whole_units(build(problem, rows), problem, commitment)
-    highs = _load(model, whole=True)
+    highs = load(model, whole=True)
     highs.setOptionValue("mip_rel_gap", float(gap))
     highs.setOptionValue("mip_feasibility_tolerance", TOLERANCE)
     if time_limit_s is not None:
@@ -104,15 +104,15 @@ def solve_milp(
     out_of_time = highs.getModelStatus() == highspy.HighsModelStatus.kTimeLimit
     has_schedule = highs.getInfo().primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
     if not (out_of_time and has_schedule):
-        _demand_optimal(highs, model)
+        demand_optimal(highs, model)
     bound = float(highs.getInfo().mip_dual_bound)
     u = np.array(highs.getSolution().col_value)[model.columns["u"]]
     fixed = solve_lp(problem, rows, on=np.rint(u))
     return fixed._replace(bound=bound), bound
 
 
-def _load(model: Model, *, whole: bool) -> Any:
-    """Hand a model to a silent HiGHS on one thread."""
+def load(model: Model, *, whole: bool) -> Any:
+    """Hand a model to a silent HiGHS on one thread, as whole numbers where `whole` and the model say so."""
     highs = highspy.Highs()
     highs.setOptionValue("output_flag", False)
     for option, value in (("threads", 1), ("random_seed", SEED)):
@@ -131,7 +131,8 @@ def _load(model: Model, *, whole: bool) -> Any:
     return highs
 
 
-def _demand_optimal(highs: Any, model: Model) -> None:
+def demand_optimal(highs: Any, model: Model) -> None:
+    """Raise WindowError, in the words of HiGHS, if it has not proven an optimum."""
     status = highs.getModelStatus()
     if status != highspy.HighsModelStatus.kOptimal:
         m, n = model.matrix.shape

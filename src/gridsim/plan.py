@@ -9,7 +9,7 @@ full screen of every monitored branch and interface in every hour finds nothing.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,10 +21,14 @@ from gridsim.kernels.network import sensitivities
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 from gridsim.kernels.start import Prices
 
-SCREEN_AT = 0.97  # loading from which a row is added while the solution is still rough
-OVERLOAD_SEEN = 1e-6  # relative overload from which a row is added
+SCREEN_AT = 0.97  # loading from which rows are added while the solution is still rough
+NEAR = 0.96  # of that: hours of such an element whose rows are added with it
+OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again
+OVERLOAD_SMALL = 0.02  # the same for a relaxation that only serves as a bound
+BINDING = 0.9999  # loading of a row that binds
 ROUGH = 1e-2  # relative gap at which flows are first looked at
 THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
+BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
 TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
 
 
@@ -81,9 +85,12 @@ class Settled(NamedTuple):
     """A window's linear problem solved with all its line rows."""
 
     solution: Solution
-    snapshot: Prices | None  # prices on the way, to start a kindred problem from
+    snapshot: Prices | None  # prices on the way, to start a kindred problem with the rows `near` from
     keys: RowKeys
+    near: RowKeys  # those and the ones found near their limit
+    found: RowKeys  # rows of binding elements in the hours in which they come near their limit
     counts: IntArray  # iterations, rounds, retries
+    open: bool  # some line is overloaded for want of a row
 
 
 class Fixed(NamedTuple):
@@ -341,17 +348,21 @@ class Planner:
         np.add.at(out.T, problem.stores.bus, (s.discharge - s.charge).T)
         return out
 
-    def screen(self, injected: FloatArray, at: float) -> RowKeys:
-        """Rows loaded beyond `at` of their limit."""
+    def screen(self, injected: FloatArray, at: float) -> tuple[RowKeys, float]:
+        """Rows of every element and direction loaded beyond `at` in some hour, and the worst loading of all.
+
+        The next solution will move power to other hours, so the hours in which such an element comes near its limit
+        are taken in at once.
+        """
         flow = injected @ self.H.T + self.offset / self.power_mw  # (T, monitored)
-        forward = flow / (self.limit[0] / self.power_mw)
-        backward = -flow / (self.limit[1] / self.power_mw)
-        keys = []
-        for sign, loading in ((1, forward), (-1, backward)):
-            hour, element = np.nonzero(loading > at)
+        keys, worst = [], 0.0
+        for sign, limit in ((1, self.limit[0]), (-1, self.limit[1])):
+            loading = sign * flow / (limit / self.power_mw)
+            worst = max(worst, float(loading.max(initial=0.0)))
+            hour, element = np.nonzero((loading > NEAR * at) & (loading > at).any(axis=0))
             keys.append((hour, element, np.full(hour.size, sign)))
         hour, element, sign_of = (np.concatenate(part).astype(np.int64) for part in zip(*keys, strict=True))
-        return RowKeys(hour, element, sign_of)
+        return RowKeys(hour, element, sign_of), worst
 
     @staticmethod
     def join(a: RowKeys, b: RowKeys) -> RowKeys:
@@ -363,6 +374,10 @@ class Planner:
 
     def _solve(self, problem: Problem, rows: Rows, start: Prices | None, loose: float | None) -> tuple[Solution, window.Outcome, int]:
         """One solve with its retries: another start, then more regularisation. Counts the retries."""
+        if self.engine != "kernel":
+            from gridsim import oracle  # HiGHS loads for those who ask for it
+
+            return oracle.solve_lp(problem, rows), BY_HIGHS, 0
         ladder = ({"start": start}, {"start": None}, {"start": None, "mu0": 2.0}, {"start": None, "mu0": 2.0, "reg": 1e-6})
         outcome = None
         for retry, options in enumerate(ladder):
@@ -377,11 +392,14 @@ class Planner:
             f"{outcome.dual:.1e} after {outcome.iterations} iterations and {len(ladder)} starts. {outcome.why}"
         )
 
-    def settle(self, problem: Problem, fixed: FloatArray, known: RowKeys, start: Prices | None) -> "Settled":
+    def settle(
+        self, problem: Problem, fixed: FloatArray, known: RowKeys, start: Prices | None, *, whole: bool = True
+    ) -> "Settled":
         """Solve with every line row that matters: solve, screen all flows, add what is overloaded, solve again.
 
         `start` are the prices of a kindred problem with the rows `known`. With no row known and no start, flows are
-        first looked at when the solution is still rough.
+        first looked at when the solution is still rough. With `whole` False small overloads are left as they are
+        (`Settled.open`): a relaxation, good for a bound and for rounding.
         """
         keys, counts = known, np.zeros(3, dtype=np.int64)
         rough = self.network and start is None and not known.hour.size
@@ -389,11 +407,13 @@ class Planner:
             solution, outcome, retries = self._solve(problem, self.rows(keys, fixed), start, ROUGH if rough else None)
             counts += (outcome.iterations, 1, retries)
             if not self.network:
-                return Settled(solution, outcome.snapshot, keys, counts)
-            found = self.screen(self.injections(problem, fixed, solution), SCREEN_AT if rough else 1.0 + OVERLOAD_SEEN)
+                return Settled(solution, outcome.snapshot, keys, keys, keys, counts, open=False)
+            found, worst = self.screen(self.injections(problem, fixed, solution), SCREEN_AT if rough else BINDING)
             joined = self.join(keys, found)
-            if joined.hour.size == keys.hour.size and not rough:
-                return Settled(solution, outcome.snapshot, keys, counts)
+            done = worst <= 1.0 + OVERLOAD_SEEN and not rough
+            if done or (not whole and not rough and worst <= 1.0 + OVERLOAD_SMALL):
+                snapshot = None if outcome.snapshot is None else self.extend(outcome.snapshot, keys, joined)
+                return Settled(solution, snapshot, keys, joined, found, counts, open=not done)
             if counts[1] >= self.max_rounds:
                 raise WindowError(f"line rows were still being found after {self.max_rounds} rounds (solver.max_rounds)")
             start = None if outcome.snapshot is None or rough else self.extend(outcome.snapshot, keys, joined)
@@ -409,33 +429,51 @@ class Planner:
         return prices._replace(row=row)
 
     def plan(self, t0: int, hours: int, state: State) -> Plan:
-        """Plan `hours` hours from `t0`: relax, round, fix; a lower bound on the way."""
-        known = RowKeys(*(part[state.rows.hour < hours] for part in state.rows))
-        problem, fixed, constant = self.problem(t0, hours, state, None)
-        relaxed = self.settle(problem, fixed, known, None)
-        counts, start_cost = relaxed.counts, self.case.units.start_cost.to_numpy(float)
+        """Plan `hours` hours from `t0`: relax, round, fix; a lower bound on the way.
+
+        The first relaxation may lack line rows that it should have; if the gap asks for it, a second one has them all.
+        """
+        keys = RowKeys(*(part[state.rows.hour < hours] for part in state.rows))
+        problem, injected, constant = self.problem(t0, hours, state, None)
         # must-run units that return from an outage start whatever is decided
-        returning = self._round(relaxed.solution.u, t0, state, 1.0)[1][:, self.must]
-        constant += float((returning @ start_cost[self.must]).sum())
-        bound = relaxed.solution.bound * self.money + constant
-        relaxed_cost = relaxed.solution.objective * self.money + constant
+        constant += self._start_cost(self._round(np.zeros((hours, self.free.size)), t0, state, 1.0)[1][:, self.must], self.must)
         best: Fixed | None = None
-        tried: list[bytes] = []
-        for threshold in THRESHOLDS:
-            on, start = self._round(relaxed.solution.u, t0, state, threshold)
-            if on.tobytes() in tried:
-                continue
-            tried.append(on.tobytes())
-            problem, fixed, constant = self.problem(t0, hours, state, on)
-            settled = self.settle(problem, fixed, relaxed.keys, relaxed.snapshot)
-            counts = counts + settled.counts
-            cost = settled.solution.objective * self.money + constant + float((start @ start_cost).sum())
-            if best is None or cost < best.cost:
-                best = Fixed(cost, settled, on, start, problem)
-            if best.cost - bound <= TARGET_GAP * abs(best.cost):
+        bound, counts, prices, tried = -np.inf, np.zeros(3, dtype=np.int64), None, set[bytes]()
+        for whole in (False, True):
+            relaxed = self.settle(problem, injected, keys, prices, whole=whole)
+            counts += relaxed.counts
+            keys, prices = relaxed.near, relaxed.snapshot
+            bound = max(bound, relaxed.solution.bound * self.money + constant)
+            relaxed_cost = relaxed.solution.objective * self.money + constant
+            if self.engine == "highs-milp":
+                on, start, proven = self._search(problem, self.rows(keys, injected), t0, state)
+                best = self._fix(t0, hours, state, on, start, keys, None)
+                return self._unpack(best, relaxed_cost, max(bound, proven * self.money + constant), counts + best.settled.counts)
+            for threshold in THRESHOLDS:
+                on, start = self._round(relaxed.solution.u, t0, state, threshold)
+                if on.tobytes() not in tried:
+                    tried.add(on.tobytes())
+                    found = self._fix(t0, hours, state, on, start, keys, prices)
+                    counts += found.settled.counts
+                    best = found if best is None or found.cost < best.cost else best
+                if best is not None and best.cost - bound <= TARGET_GAP * abs(best.cost):
+                    break
+            if not relaxed.open or (best is not None and best.cost - bound <= TARGET_GAP * abs(best.cost)):
                 break
         assert best is not None
         return self._unpack(best, relaxed_cost, bound, counts)
+
+    def _fix(
+        self, t0: int, hours: int, state: State, on: IntArray, start: IntArray, keys: RowKeys, prices: Prices | None
+    ) -> "Fixed":
+        """The dispatch with whole units given."""
+        problem, injected, constant = self.problem(t0, hours, state, on)
+        settled = self.settle(problem, injected, keys, prices)
+        cost = settled.solution.objective * self.money + constant + self._start_cost(start, slice(None))
+        return Fixed(cost, settled, on, start, problem)
+
+    def _start_cost(self, start: IntArray, rows: Any) -> float:
+        return float((start @ self.case.units.start_cost.to_numpy(float)[rows]).sum())
 
     def _round(self, relaxed: FloatArray, t0: int, state: State, threshold: float) -> tuple[IntArray, IntArray]:
         """Whole units (T, nu) on and started; must-run rows are on as far as available."""
@@ -453,8 +491,20 @@ class Planner:
         on[:, free], start[:, free] = count, begun
         return on, start
 
+    def _search(self, problem: Problem, rows: Rows, t0: int, state: State) -> tuple[IntArray, IntArray, float]:
+        """Whole units (T, nu) on and started by branch and bound, with the bound it has proven; scaled money."""
+        from gridsim.plan_milp import search
+
+        on, start = self._round(np.zeros((problem.demand.size, self.free.size)), t0, state, 1.0)
+        free, times = self.free, self.case.units[["min_up_h", "min_down_h"]].to_numpy(np.int64)[self.free]
+        before = self.case.unit_available[max(t0 - 1, 0), free]
+        past = state.unit_on, state.unit_hours, self.first_unit
+        on[:, free], start[:, free], proven = search(problem, rows, times, before, *past)
+        return on, start, proven
+
     def _unpack(self, best: "Fixed", relaxed: float, bound: float, counts: IntArray) -> Plan:
-        cost, (s, _, keys, _), on, start, problem = best
+        cost, settled, on, start, problem = best
+        s, keys = settled.solution, settled.keys
         case, sp, sc = self.case, self.power_mw, self.price_scale
         hours, nu_seg = on.shape[0], self.seg_unit.size
         x = np.clip(s.x, problem.boxes.lo, problem.boxes.hi) * sp
@@ -468,9 +518,8 @@ class Planner:
         price_bus = np.tile(s.price[:, None], (1, self.nb))
         if keys.hour.size:
             np.subtract.at(price_bus, keys.hour, s.price_row[:, None] * (self.rows(keys, np.zeros((hours, self.nb + self.nlink))).coef[:, : self.nb]))
-        active = s.price_row > 1e-6
-        later = active & (keys.hour >= self.step_h)
-        last_day = RowKeys(*(part[later] for part in keys))
+        active, found = s.price_row > 1e-6, settled.found
+        last_day = RowKeys(*(part[found.hour >= self.step_h] for part in found))
         shifted = RowKeys(last_day.hour - self.step_h, last_day.element, last_day.sign)
         return Plan(
             on=on,

@@ -143,7 +143,8 @@ class Grid(_Section):
 class Solver(_Section):
     """How windows are solved. simulate."""
 
-    engine: Literal["kernel", "highs"] = "kernel"
+    # "highs": the linear programs by HiGHS, the same rounding; "highs-milp": the commitment by branch and bound too
+    engine: Literal["kernel", "highs", "highs-milp"] = "kernel"
     tolerance: Annotated[float, Field(ge=1e-12, le=1e-3)] = 1e-8  # relative, on primal, dual and gap residuals
     max_rounds: Annotated[int, Field(ge=1, le=200)] = 20  # rounds of adding violated line rows to one window
 

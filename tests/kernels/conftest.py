@@ -1,0 +1,13 @@
+"""One marker: tests that would take hours without the compiler are skipped with NUMBA_DISABLE_JIT=1."""
+
+import numba
+import pytest
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "compiled: too slow interpreted, skipped with NUMBA_DISABLE_JIT=1")
+
+
+def pytest_runtest_setup(item):
+    if numba.config.DISABLE_JIT and item.get_closest_marker("compiled"):
+        pytest.skip("too slow without the compiler")

@@ -1,0 +1,412 @@
+"""The models of the kernels a second time: one device, one hour, plain floats, written to be read.
+
+Nothing here shares code with ``gridsim.kernels`` but the names of the tuples that carry the data.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from gridsim.kernels import layout, step
+from gridsim.kernels.problem import Problem, Rows
+
+# -- windows ----------------------------------------------------------------------------------------------------------
+
+
+def as_solved(problem: Problem) -> Problem:
+    """The window that an interior point can solve in place of `problem`: every range opened by a hair.
+
+    Hours without available units keep 1e-6 of one, devices without any room 1e-7 of power or energy, and groups that
+    run at one power only get a sliver of a segment, as `gridsim.plan` gives them. All of it only widens what is
+    allowed, so the optimum is not above that of `problem`.
+    """
+    units, ramps, stores = problem.units, problem.ramps, problem.stores
+    bare = np.setdiff1d(np.arange(units.bus.size), units.seg_unit)
+    seg_unit = np.concatenate((units.seg_unit, bare))
+    order = np.argsort(seg_unit, kind="stable")
+    width = np.concatenate((units.seg_width, 1e-6 * np.maximum(units.p_min[bare], 1e-3)))
+    hair = layout.WIDTH_MIN
+    return problem._replace(
+        units=units._replace(
+            avail=np.maximum(units.avail, layout.AVAIL_MIN),
+            seg_unit=seg_unit[order],
+            seg_width=width[order],
+            seg_cost=np.concatenate((units.seg_cost, np.ones(bare.size)))[order],
+        ),
+        ramps=ramps._replace(hi=np.maximum(ramps.hi, ramps.lo + hair)),
+        stores=stores._replace(
+            charge_max=np.maximum(stores.charge_max, hair),
+            discharge_max=np.maximum(stores.discharge_max, hair),
+            e_hi=np.maximum(stores.e_hi, stores.e_lo + hair),
+        ),
+    )
+
+
+def scaled(problem: Problem, rows: Rows, *, power: float = 1.0, price: float = 1.0) -> tuple[Problem, Rows]:
+    """The same window in another unit of power and of price (money per energy): its cost is power x price times."""
+    money = power * price
+    units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
+    return Problem(
+        power * problem.demand,
+        power * problem.reserve_up,
+        power * problem.reserve_down,
+        units._replace(
+            p_min=power * units.p_min,
+            cost=money * units.cost,
+            start_cost=money * units.start_cost,
+            seg_width=power * units.seg_width,
+            seg_cost=price * units.seg_cost,
+        ),
+        boxes._replace(lo=power * boxes.lo, hi=power * boxes.hi, cost=price * boxes.cost),
+        ramps._replace(
+            lo=power * ramps.lo,
+            hi=power * ramps.hi,
+            cost=price * ramps.cost,
+            limit=power * ramps.limit,
+            p0=power * ramps.p0,
+        ),
+        stores._replace(
+            charge_max=power * stores.charge_max,
+            discharge_max=power * stores.discharge_max,
+            charge_cost=price * stores.charge_cost,
+            discharge_cost=price * stores.discharge_cost,
+            e0=power * stores.e0,
+            e_lo=power * stores.e_lo,
+            e_hi=power * stores.e_hi,
+            end_value=price * stores.end_value,
+        ),
+    ), rows._replace(limit=power * rows.limit, cost=price * rows.cost)
+
+
+def reachable_width(
+    lo: Sequence[float],
+    hi: Sequence[float],
+    x0: float,
+    keep: float,
+    fall: Sequence[float],
+    rise: Sequence[float],
+) -> float:
+    """Narrowest range of x_t that paths from x0 with lo <= x <= hi and -fall <= x_t - keep x_(t-1) <= rise leave.
+
+    Negative: there is no path. (Whatever is reached can be continued, or the range of a later hour is empty.)
+    """
+    low = high = x0
+    narrowest = float("inf")
+    for t in range(len(lo)):
+        low, high = max(lo[t], keep * low - fall[t]), min(hi[t], keep * high + rise[t])
+        narrowest = min(narrowest, high - low)
+    return narrowest
+
+
+# -- commitment -------------------------------------------------------------------------------------------------------
+
+
+def keeps_minimum_times(
+    pattern: Sequence[bool], free: Sequence[bool], on: bool, hours: int, min_up: int, min_down: int
+) -> bool:
+    """Whether one unit, `hours` long in state `on`, may run as `pattern` says.
+
+    In hours that are not free it is on outage: off whatever it owes, and rested when it returns.
+    """
+    for now, allowed in zip(pattern, free, strict=True):
+        if not allowed:
+            if now:
+                return False
+            on, hours = False, min_down
+        elif now == on:
+            hours += 1
+        elif hours < (min_up if on else min_down):
+            return False
+        else:
+            on, hours = now, 1
+    return True
+
+
+def patterns(
+    free: Sequence[bool], on: bool, hours: int, min_up: int, min_down: int
+) -> Iterator[tuple[bool, ...]]:
+    """Every schedule of one unit."""
+    for pattern in itertools.product((False, True), repeat=len(free)):
+        if keeps_minimum_times(pattern, free, on, hours, min_up, min_down):
+            yield pattern
+
+
+class Unit(NamedTuple):
+    """One unit of a group between two hours."""
+
+    on: bool
+    hours: int  # in that state, counted up to the longest minimum time
+    out: bool  # on planned outage
+
+
+def first_unexplained(
+    counts: Sequence[int],
+    starts: Sequence[int],
+    avail: Sequence[int],
+    units: Sequence[tuple[bool, int]],
+    min_up: int,
+    min_down: int,
+) -> int | None:
+    """First hour in which no split of the counts over single units keeps the minimum times; None: there is a split.
+
+    All units are in service before the first hour. An outage takes any unit and keeps it until it ends; who returns
+    is free to start. Every split is followed side by side, so keep groups small.
+    """
+    longest = max(min_up, min_down)
+    reached = {tuple(sorted(Unit(bool(on), min(hours, longest), False) for on, hours in units))}
+    for t, (count, start, free) in enumerate(zip(counts, starts, avail, strict=True)):
+        after = set()
+        for state in reached:
+            out = [i for i, unit in enumerate(state) if unit.out]
+            change = len(state) - free - len(out)
+            candidates = [i for i in range(len(state)) if i not in out] if change > 0 else out
+            for moved in itertools.combinations(candidates, abs(change)):
+                choices = [
+                    _next_hour(unit, unit.out != (i in moved), min_up, min_down, longest)
+                    for i, unit in enumerate(state)
+                ]
+                for new in itertools.product(*choices):
+                    begun = sum(now.on and not before.on for now, before in zip(new, state, strict=True))
+                    if sum(unit.on for unit in new) == count and begun == start:
+                        after.add(tuple(sorted(new)))
+        if not after:
+            return t
+        reached = after
+    return None
+
+
+def _next_hour(unit: Unit, goes_out: bool, min_up: int, min_down: int, longest: int) -> list[Unit]:
+    if goes_out:
+        return [Unit(False, longest, True)]
+    if unit.out:
+        return [Unit(False, longest, False), Unit(True, 1, False)]
+    same = Unit(unit.on, min(unit.hours + 1, longest), False)
+    owed = min_up if unit.on else min_down
+    return [same, Unit(not unit.on, 1, False)] if unit.hours >= owed else [same]
+
+
+def aged(units: Sequence[tuple[bool, int]], count: int, start: int) -> list[tuple[bool, int]]:
+    """The units one hour on: the longest running stop, the longest rested start. Sorted (on, hours)."""
+    running = sorted((hours for on, hours in units if on), reverse=True)
+    resting = sorted((hours for on, hours in units if not on), reverse=True)
+    stop = len(running) + start - count
+    after = [(True, hours + 1) for hours in running[stop:]] + [(False, 1)] * stop
+    after += [(False, hours + 1) for hours in resting[start:]] + [(True, 1)] * start
+    return sorted(after)
+
+
+# -- the time step ----------------------------------------------------------------------------------------------------
+
+
+class Lived(NamedTuple):
+    """One hour settled. MW, MWh, currency."""
+
+    seg: list[float]
+    source: list[float]
+    charge: list[float]
+    discharge: list[float]
+    e: list[float]
+    shed: list[float]
+    spill: list[float]
+    unit_p: list[float]
+    flow: list[float]
+    cost: dict[str, float]
+    regulation: dict[str, float]
+    reserve: list[float]  # provided up, short up, provided down, short down
+    margin: list[float]  # up, down
+    moved: float  # against the plan, what making stores one-way has cost apart
+
+
+def step_store(
+    charge: float,
+    discharge: float,
+    e: float,
+    *,
+    charge_max: float,
+    discharge_max: float,
+    eta_c: float,
+    eta_d: float,
+    keep: float,
+    e_min: float,
+    e_max: float,
+) -> tuple[float, float, float, float]:
+    """Charge and discharge in one direction only, the energy after the hour, and the supply gained by one direction.
+
+    Both directions at once burn energy; the change of the stored energy is what the plan wanted, and is kept.
+    """
+    charge, discharge = max(charge, 0.0), max(discharge, 0.0)
+    supply = discharge - charge
+    into = eta_c * charge - discharge / eta_d
+    charge, discharge = (into / eta_c, 0.0) if into >= 0.0 else (0.0, -into * eta_d)
+    charge, discharge = min(snap(charge, 0.0, charge_max), charge_max), min(snap(discharge, 0.0, discharge_max), discharge_max)
+    gained = discharge - charge - supply
+    held = keep * e
+    charge = min(charge, max(0.0, e_max - held) / eta_c)
+    discharge = min(discharge, max(0.0, held - e_min) * eta_d)
+    return charge, discharge, held + eta_c * charge - discharge / eta_d, gained
+
+
+def snap(value: float, lo: float, hi: float) -> float:
+    """On the bound if within a kilowatt of it."""
+    return lo if value - lo <= step.DUST_MW else hi if hi - value <= step.DUST_MW else value
+
+
+def absorb(short: float, values: list[float], bounds: list[tuple[float, float]], *, between: bool) -> float:
+    """Raise (short > 0) or lower `values` one after the other within bounds; returns what is left.
+
+    With `between` only values strictly between their bounds take part.
+    """
+    for i, (lo, hi) in enumerate(bounds):
+        if not between or lo < values[i] < hi:
+            part = min(short, hi - values[i]) if short >= 0.0 else max(short, lo - values[i])
+            values[i] += part
+            short -= part
+    return short
+
+
+def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float]) -> Lived:
+    """Hour `t` of the plan `h` lived from stores at `e`; `h` and `e` are left alone."""
+    on = [int(n) for n in h.on[t]]
+    top = [on[i] * mw for i, mw in zip(f.seg_unit, f.seg_mw, strict=True)]
+    seg = [snap(p, 0.0, hi) for p, hi in zip(h.seg[t], top, strict=True)]
+    available = list(zip(h.source_lo[t], h.source_hi[t], strict=True))
+    source = [snap(p, lo, hi) for p, (lo, hi) in zip(h.source[t], available, strict=True)]
+    shed = [snap(p, 0.0, load) for p, load in zip(h.shed[t], h.load[t], strict=True)]
+    spill = [p if p > step.DUST_MW else 0.0 for p in h.spill[t]]
+    stores = [
+        step_store(
+            h.charge[t, i], h.discharge[t, i], e[i],
+            charge_max=f.charge_max[i], discharge_max=f.discharge_max[i], eta_c=f.eta_c[i], eta_d=f.eta_d[i],
+            keep=f.keep[i], e_min=f.e_min[i], e_max=f.e_max[i],
+        )
+        for i in range(len(e))
+    ]  # fmt: skip
+    charge, discharge, after, gained = (list(column) for column in zip(*stores, strict=True)) if stores else ([],) * 4
+
+    minimum = sum(n * p for n, p in zip(on, f.unit_p_min, strict=True))
+    short = sum(h.load[t]) - sum(shed) + sum(spill) - minimum - sum(seg) - sum(source) - sum(discharge) + sum(charge)
+    moved = abs(short) - abs(sum(gained))
+    devices, bounds = seg + source, [(0.0, hi) for hi in top] + available
+    for between in (True, False):
+        short = absorb(short, devices, bounds, between=between)
+    seg, source = devices[: len(seg)], devices[len(seg) :]
+    if short > 0.0:
+        absorb(short, shed, [(0.0, max(load, 0.0)) for load in h.load[t]], between=False)
+    else:
+        spill[f.unit_bus[0] if len(on) else 0] -= short
+
+    unit_p = [n * p for n, p in zip(on, f.unit_p_min, strict=True)]
+    for i, p in zip(f.seg_unit, seg, strict=True):
+        unit_p[i] += p
+    flow = flows(f, h, t, unit_p, source, discharge, charge, shed, spill)
+    return Lived(
+        seg, source, charge, discharge, after, shed, spill, unit_p, flow,
+        cost=costs(f, h, t, seg, source, charge, discharge, shed, spill, unit_p, flow),
+        regulation=regulation(f, h, t, unit_p, source, charge, discharge),
+        reserve=reserves(f, h, t, unit_p, source),
+        margin=margins(f, h, t, unit_p, source, charge, discharge, e),
+        moved=moved,
+    )  # fmt: skip
+
+
+def flows(
+    f: step.Fleet, h: step.Hour, t: int, unit_p: list[float], source: list[float], discharge: list[float],
+    charge: list[float], shed: list[float], spill: list[float],
+) -> list[float]:  # fmt: skip
+    """Of every branch, then every interface."""
+    injected = [-p for p in spill]
+    for buses, values in (
+        (f.unit_bus, unit_p),
+        (f.source_bus, source),
+        (f.store_bus, [d - c for d, c in zip(discharge, charge, strict=True)]),
+        (f.load_bus, [s - p for s, p in zip(shed, h.load[t], strict=True)]),
+        (f.link_from, [-p for p in h.link[t]]),
+        (f.link_to, h.link[t]),
+    ):
+        for bus, p in zip(buses, values, strict=True):
+            injected[bus] += p
+    branch = [
+        offset + sum(share * p for share, p in zip(row, injected, strict=True))
+        for row, offset in zip(f.ptdf, f.offset, strict=True)
+    ]
+    watched = branch + list(h.link[t])
+    return branch + [sum(w * p for w, p in zip(row, watched, strict=True)) for row in f.interface_weight]
+
+
+def costs(
+    f: step.Fleet, h: step.Hour, t: int, seg: list[float], source: list[float], charge: list[float],
+    discharge: list[float], shed: list[float], spill: list[float], unit_p: list[float], flow: list[float],
+) -> dict[str, float]:  # fmt: skip
+    """Of the hour, by part."""
+
+    def total(price: Sequence[float], amount: Sequence[float]) -> float:
+        return float(sum(a * b for a, b in zip(price, amount, strict=True)))
+
+    minimum = [n * p for n, p in zip(h.on[t], f.unit_p_min, strict=True)]
+    over = [
+        max(0.0, p - limit, -p - back) for p, limit, back in zip(flow, f.limit, f.back_limit, strict=True)
+    ]
+    _, short_up, _, short_down = reserves(f, h, t, unit_p, source)
+    return {
+        "energy": total(f.seg_cost, seg) + total(f.unit_min_cost, minimum) + total(f.source_cost, source),
+        "no_load": total(f.unit_no_load, h.on[t]),
+        "start": total(f.unit_start, h.start[t]),
+        "wear": total(f.charge_cost, charge) + total(f.discharge_cost, discharge),
+        "shed": float(f.penalties[0] * sum(shed)),
+        "spill": float(f.penalties[1] * sum(spill)),
+        "reserve_short": float(f.penalties[2] * (short_up + short_down)),
+        "overload": total(f.overload_cost, [mw if mw > step.DUST_MW else 0.0 for mw in over]),
+    }
+
+
+def regulation(
+    f: step.Fleet, h: step.Hour, t: int, unit_p: list[float], source: list[float], charge: list[float],
+    discharge: list[float],
+) -> dict[str, float]:  # fmt: skip
+    """Deep coal: what it runs below half load, negative. Gas, imports: output beyond the reference. Stores: net output."""
+    mw = dict.fromkeys(step.SUPPLIERS, 0.0)
+    for i, p in enumerate(unit_p):
+        supplier = f.unit_supplier[i]
+        if supplier == step.COAL_DEEP:
+            mw["coal_deep"] -= max(0.0, 0.5 * h.on[t, i] * f.unit_p_max[i] - p)
+        elif supplier >= 0:
+            mw[step.SUPPLIERS[supplier]] += p
+    net = [d - c for d, c in zip(discharge, charge, strict=True)]
+    for suppliers, values in ((f.source_supplier, source), (f.store_supplier, net)):
+        for supplier, p in zip(suppliers, values, strict=True):
+            if supplier >= 0:
+                mw[step.SUPPLIERS[supplier]] += p
+    for name in ("gas", "import"):
+        mw[name] -= h.reference[t, step.SUPPLIERS.index(name)]
+    return mw
+
+
+def reserves(f: step.Fleet, h: step.Hour, t: int, unit_p: list[float], source: list[float]) -> list[float]:
+    """Provided up, short up, provided down, short down."""
+    up = down = 0.0
+    for i, p in enumerate(unit_p):
+        up += f.unit_up[i] * (h.on[t, i] * f.unit_p_max[i] - p)
+        down += f.unit_down[i] * (p - h.on[t, i] * f.unit_p_min[i])
+    for i, p in enumerate(source):
+        up += f.source_up[i] * (h.source_hi[t, i] - p)
+        down += f.source_down[i] * (p - h.source_lo[t, i])
+    return [up, max(0.0, h.need_up[t] - up), down, max(0.0, h.need_down[t] - down)]
+
+
+def margins(
+    f: step.Fleet, h: step.Hour, t: int, unit_p: list[float], source: list[float], charge: list[float],
+    discharge: list[float], e_before: Sequence[float],
+) -> list[float]:  # fmt: skip
+    """How far the hour could have been regulated further: up with everything, down without curtailing wind and sun."""
+    up = sum(n * top - p for n, top, p in zip(h.on[t], f.unit_p_max, unit_p, strict=True))
+    up += sum(hi - p for hi, p in zip(h.source_hi[t], source, strict=True))
+    down = sum(p - n * bottom for n, bottom, p in zip(h.on[t], f.unit_p_min, unit_p, strict=True))
+    down += sum(p - h.source_lo[t, i] for i, p in enumerate(source) if f.source_supplier[i] >= 0)
+    for i, e in enumerate(e_before):
+        held, net = f.keep[i] * e, discharge[i] - charge[i]
+        give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
+        take = min(f.charge_max[i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
+        up += max(0.0, give - net)
+        down += max(0.0, take + net)
+    return [up, down]
