@@ -311,7 +311,7 @@ def walk(f, h, e):
         for i in range(f.source_bus.size):
             h.source[t, i] = _snap(h.source[t, i], h.source_lo[t, i], h.source_hi[t, i])
         for i in range(f.load_bus.size):
-            h.shed[t, i] = _snap(h.shed[t, i], 0.0, h.load[t, i])
+            h.shed[t, i] = min(_snap(h.shed[t, i], 0.0, h.load[t, i]), h.load[t, i])
         for b in range(h.spill.shape[1]):
             h.spill[t, b] = h.spill[t, b] if h.spill[t, b] > DUST_MW else 0.0
         for i in range(e.size):

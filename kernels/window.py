@@ -95,7 +95,7 @@ def solve(
     max_iterations: int = 100,
     reg: float = newton.REG,
     mu0: float | None = None,
-    correctors: int = 1,
+    correctors: int = 0,
 ) -> tuple[Solution, Outcome]:
     """Solve one window.
 

@@ -1,7 +1,7 @@
 """All series of one case in one year: made from the weather, or taken from the cache.
 
-A cached year is a `.npz` whose name is the sha256 of the sites, year, seed, and every source file of this package; its
-values carry a digest of their own. What does not fit is made again, with a warning.
+A cached year is a `.npz` whose name is the sha256 of the sites, year, seed, and every source and data file of this
+package; its values carry a digest of their own. What does not fit is made again, with a warning.
 """
 
 import hashlib
@@ -21,8 +21,10 @@ from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import calendar
 from gridsim.profiles.events import Event
 from gridsim.profiles.load import ProvinceLoad, locate
+from gridsim.profiles.need import ProvinceNeed
+from gridsim.profiles.outages import availability
 from gridsim.profiles.power import WIND_KINDS, pv_power, wind_power
-from gridsim.profiles.schedule import availability, import_schedule
+from gridsim.profiles.schedule import import_schedule
 from gridsim.profiles.weather import Weather
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ def check_sites(sites: "pd.DataFrame") -> None:
         raise InputError("profile_site", problems)
 
 
-def _site_series(row: Any, weather: Weather, load: ProvinceLoad) -> tuple[str, FloatArray]:
+def _site_series(row: Any, weather: Weather, load: ProvinceLoad, need: ProvinceNeed) -> tuple[str, FloatArray]:
     """Unit and values of one row of the site table."""
     name, kind, character = str(row.profile), str(row.kind), str(row.character)
     lat, lon, rated = float(row.lat_deg), float(row.lon_deg), float(row.rated_mw)
@@ -127,9 +129,7 @@ def _site_series(row: Any, weather: Weather, load: ProvinceLoad) -> tuple[str, F
         return "1", pv_power(weather, lat, lon, name, flh_h=float(row.full_load_h))
     if kind == "availability":
         return "1", availability(name, character, weather.year, weather.seed, int(float(row.units)))
-    return "1", import_schedule(
-        name, character, weather.year, weather.seed, rated_mw=rated, energy_twh=float(row.energy_twh)
-    )
+    return "1", import_schedule(name, character, need, rated_mw=rated, energy_twh=float(row.energy_twh))
 
 
 def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Profiles:
@@ -159,13 +159,14 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Prof
     check_sites(sites)
     weather = Weather(year, seed)
     load = ProvinceLoad(weather)
+    need = ProvinceNeed(weather, load)
     names: list[str] = []
     units: list[str] = []
     columns: list[FloatArray] = []
     problems: list[Problem] = []
     for row in sites.itertuples():
         try:
-            unit, values = _site_series(row, weather, load)
+            unit, values = _site_series(row, weather, load, need)
         except InputError as error:
             problems.extend(error.problems)
             continue
@@ -191,7 +192,8 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Prof
 def _cache_path(sites: "pd.DataFrame", year: int, seed: int) -> Path:
     folder = Path(os.environ.get("GRIDSIM_CACHE_DIR", Path.home() / ".cache" / "gridsim")) / "profiles"
     digest = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for source in sorted([*here.glob("*.py"), *here.glob("data/*.csv")]):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     digest.update(f"numpy {np.__version__} year {year} seed {seed}\n".encode())
     # repr of a float is exact; the index does not matter, the order of rows does (it orders the columns).

@@ -24,7 +24,7 @@ from gridsim.kernels.start import Prices
 SCREEN_AT = 0.97  # loading from which rows are added while the solution is still rough
 NEAR = 0.96  # of that: hours of such an element whose rows are added with it
 OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again
-OVERLOAD_SMALL = 0.02  # the same for a relaxation that only serves as a bound
+OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
 ROUGH = 1e-2  # relative gap at which flows are first looked at
 THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
@@ -79,6 +79,35 @@ class Plan(NamedTuple):
     rows: int
     retries: int
     next_rows: RowKeys
+
+
+class Zoned(NamedTuple):
+    """Shedding or spilling zone by zone: a column of H of its own for each zone, a fixed share for each bus in it.
+
+    A window then needs a dozen slacks an hour instead of one per bus. Where a zone sheds, its buses shed together.
+    """
+
+    bus: IntArray  # (n,)
+    group: IntArray  # (n,)
+    share: FloatArray  # (n,) sums to 1 in each group
+    count: int
+    first_column: int
+
+    def columns(self, H: FloatArray) -> FloatArray:
+        """(rows of H, count) what one MW shared out over a group does."""
+        out = np.zeros((self.count, H.shape[0]))
+        np.add.at(out, self.group, (H[:, self.bus] * self.share).T)
+        return np.ascontiguousarray(out.T)
+
+    def sum(self, values: FloatArray) -> FloatArray:
+        """(T, n) to (T, count)."""
+        out = np.zeros((self.count, len(values)))
+        np.add.at(out, self.group, values.T)
+        return np.ascontiguousarray(out.T)
+
+    def split(self, values: FloatArray) -> FloatArray:
+        """(T, count) to (T, n)."""
+        return values[:, self.group] * self.share
 
 
 class Settled(NamedTuple):
@@ -162,8 +191,11 @@ class Planner:
             np.concatenate((units.bus_row, sources.bus_row, case.stores.bus_row)).astype(np.int64)
         )  # buses that may have to spill, and the most each can feed in
         self.fed_mw = self._most_fed()
-        self.load_to_bus = np.zeros((len(case.loads), self.nb))
-        self.load_to_bus[np.arange(len(case.loads)), self.load_bus] = 1.0
+        self.shed = self._by_zone(self.load_bus, case.load_mw.mean(axis=0), self.nb + self.nlink)
+        self.spill = self._by_zone(self.fed, self.fed_mw, self.nb + self.nlink + self.shed.count)
+        self.columns = self.nb + self.nlink + self.shed.count + self.spill.count
+        if self.network:
+            self.H = np.hstack((self.H, self.shed.columns(self.H), self.spill.columns(self.H)))
 
     def first_state(self) -> State:
         """The state before the first hour: units as the case says and long so, stores at their start, no rows."""
@@ -189,6 +221,16 @@ class Planner:
         np.add.at(most, stores.bus_row.to_numpy(int), stores.p_discharge_max_mw.to_numpy(float))
         return most[self.fed]
 
+    def _by_zone(self, bus: IntArray, weight: FloatArray, first_column: int) -> "Zoned":
+        """Slacks at `bus` in one lump per zone, shared out by `weight`; a bus without zone is its own."""
+        zone = self.case.buses["zone"].astype(str).to_numpy()[bus]
+        label = np.where(zone == "", np.char.add("bus ", bus.astype(str)), zone)
+        names, group = np.unique(label, return_inverse=True)
+        total = np.bincount(group, weights=weight, minlength=names.size)
+        size = np.bincount(group, minlength=names.size)
+        share = np.where(total[group] > 0.0, weight / np.maximum(total[group], 1e-12), 1.0 / np.maximum(size[group], 1))
+        return Zoned(bus, group.astype(np.int64), share, names.size, first_column)
+
     # -- the problem ----------------------------------------------------------------------------------------------
 
     def _segments_of(self, rows: IntArray) -> IntArray:
@@ -210,7 +252,7 @@ class Planner:
         p_min = units.p_min_mw.to_numpy(float)
         bus = units.bus_row.to_numpy(np.int64)
 
-        fixed = np.zeros((hours, self.nb + self.nlink))
+        fixed = np.zeros((hours, self.columns))
         np.add.at(fixed.T, self.load_bus, -load.T)
         base = running * (p_min[given] / sp)
         np.add.at(fixed.T, bus[given], base.T)
@@ -223,16 +265,16 @@ class Planner:
         up_ok, down_ok = units.reserve_up.to_numpy(float), units.reserve_down.to_numpy(float)
         src_lo, src_hi = case.source_min_mw[at] / sp, case.source_max_mw[at] / sp
         src_up, src_down = sources.reserve_up.to_numpy(float), sources.reserve_down.to_numpy(float)
-        plain, nl, nf = self.plain, len(case.loads), self.fed.size
+        plain, nl, nf = self.plain, self.shed.count, self.spill.count
         link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         need_up, need_down = case.reserve_up_mw[at] / sp, case.reserve_down_mw[at] / sp
         penalties = case.penalties
         zero_l, zero_f = np.zeros((hours, nl)), np.zeros((hours, nf))
-        spill_hi = np.tile(self.fed_mw / sp, (hours, 1))
+        spill_hi = self.spill.sum(np.tile(self.fed_mw / sp, (hours, 1)))
         lo = np.hstack((0.0 * seg_hi, src_lo[:, plain], zero_l, zero_f, np.zeros((hours, 2)), link_lo))
         hi = np.hstack(
-            (seg_hi, src_hi[:, plain], np.maximum(load, 0.0), spill_hi, np.maximum(need_up, 0.0)[:, None],
+            (seg_hi, src_hi[:, plain], self.shed.sum(np.maximum(load, 0.0)), spill_hi, np.maximum(need_up, 0.0)[:, None],
              np.maximum(need_down, 0.0)[:, None], link_hi)
         )  # fmt: skip
         cost = np.concatenate(
@@ -243,8 +285,8 @@ class Planner:
         ones, none = np.ones, np.zeros
         boxes = Boxes(
             bus=np.concatenate(
-                (bus[seg_row], sources.bus_row.to_numpy(np.int64)[plain], self.load_bus, self.fed,
-                 np.zeros(2, dtype=np.int64), self.nb + np.arange(self.nlink))
+                (bus[seg_row], sources.bus_row.to_numpy(np.int64)[plain], self.shed.first_column + np.arange(nl),
+                 self.spill.first_column + np.arange(nf), np.zeros(2, dtype=np.int64), self.nb + np.arange(self.nlink))
             ).astype(np.int64),
             lo=lo,
             hi=hi,
@@ -330,7 +372,7 @@ class Planner:
     def rows(self, keys: RowKeys, fixed: FloatArray) -> Rows:
         """The rows of `keys` as arrays, demand already on their limits."""
         if not keys.hour.size:
-            return window.no_rows(self.nb + self.nlink)
+            return window.no_rows(self.columns)
         sp, sign = self.power_mw, keys.sign.astype(float)
         coef = self.H[keys.element] * sign[:, None]
         limit = self.limit[(keys.sign < 0).astype(np.int64), keys.element] / sp
@@ -378,7 +420,7 @@ class Planner:
             from gridsim import oracle  # HiGHS loads for those who ask for it
 
             return oracle.solve_lp(problem, rows), BY_HIGHS, 0
-        ladder = ({"start": start}, {"start": None}, {"start": None, "mu0": 2.0}, {"start": None, "mu0": 2.0, "reg": 1e-6})
+        ladder = ({"start": start}, {"start": None}, {"start": None, "mu0": 2.0, "correctors": 2}, {"start": None, "mu0": 2.0, "reg": 1e-6, "correctors": 2})
         outcome = None
         for retry, options in enumerate(ladder):
             if retry == 1 and start is None:
@@ -508,16 +550,16 @@ class Planner:
         case, sp, sc = self.case, self.power_mw, self.price_scale
         hours, nu_seg = on.shape[0], self.seg_unit.size
         x = np.clip(s.x, problem.boxes.lo, problem.boxes.hi) * sp
-        ends = np.cumsum([nu_seg, self.plain.size, len(case.loads), self.fed.size, 1, 1])
+        ends = np.cumsum([nu_seg, self.plain.size, self.shed.count, self.spill.count, 1, 1])
         seg, plain, shed, spill, up, down, link = np.split(x, ends, axis=1)
         source = np.empty((hours, len(case.sources)))
         source[:, self.plain] = plain
         source[:, self.ramped] = np.clip(s.p, problem.ramps.lo, problem.ramps.hi) * sp
         spill_bus = np.zeros((hours, self.nb))
-        spill_bus[:, self.fed] = spill
+        spill_bus[:, self.fed] = self.spill.split(spill)
         price_bus = np.tile(s.price[:, None], (1, self.nb))
         if keys.hour.size:
-            np.subtract.at(price_bus, keys.hour, s.price_row[:, None] * (self.rows(keys, np.zeros((hours, self.nb + self.nlink))).coef[:, : self.nb]))
+            np.subtract.at(price_bus, keys.hour, s.price_row[:, None] * (self.rows(keys, np.zeros((hours, self.columns))).coef[:, : self.nb]))
         active, found = s.price_row > 1e-6, settled.found
         last_day = RowKeys(*(part[found.hour >= self.step_h] for part in found))
         shifted = RowKeys(last_day.hour - self.step_h, last_day.element, last_day.sign)
@@ -530,7 +572,7 @@ class Planner:
             discharge_mw=s.discharge * sp,
             e_mwh=s.e * sp,
             link_mw=link,
-            shed_mw=shed,
+            shed_mw=self.shed.split(shed),
             spill_mw=spill_bus,
             short_up_mw=up[:, 0],
             short_down_mw=down[:, 0],

@@ -1,0 +1,215 @@
+"""One window solved twice, by the kernel and by HiGHS: what differs, by how much, in which hour and at which element.
+
+`compare` takes the window's problem from the planner, so both solve the same arrays; whether those arrays state the
+grid rightly is for the tests of `gridsim.plan` and for `gridsim.audit`, which knows neither.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gridsim import oracle
+from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.kernels.problem import Problem, Rows, Solution
+from gridsim.oracle_prices import PriceProbe
+from gridsim.plan import Plan, Planner, RowKeys, State, Zoned
+from gridsim.series import initial_on
+
+SAME_PRICE = 1e-6  # of the price scale: about a thousandth of a currency unit per MWh
+KINDS = {"energy": ("balance", "price"), "reserve up": ("up", "price_up"), "reserve down": ("down", "price_down")}
+
+
+class Deviation(NamedTuple):
+    """How far two numbers are apart that should be one."""
+
+    value: float
+    where: str
+
+
+@dataclass
+class PriceCount:
+    """Prices of a window, hour by hour."""
+
+    equal: int = 0  # to HiGHS's own
+    not_unique: int = 0  # not equal, but between the slopes of HiGHS's optimum: as right as HiGHS's
+    wrong: int = 0
+
+
+class Comparison(NamedTuple):
+    """A window, compared."""
+
+    deviations: dict[str, Deviation]  # by name of the check
+    prices: PriceCount
+    relaxed_optimum: float  # HiGHS's, with every line row it needs, constant costs included; currency
+    dispatch_optimum: float  # likewise, with the units of the plan, their starts included
+
+
+def compare(
+    kernel: Planner, highs: Planner, t0: int, state: State, plan: Plan, recorded: FloatArray | None
+) -> Comparison:
+    """Solve the window of `plan` again, relaxed and with its units given, by both.
+
+    Parameters
+    ----------
+    kernel, highs : Planner
+        Of one case, with the engines of their names.
+    t0 : int
+        First hour of the window.
+    state : State
+        What the window started in; not changed.
+    plan : Plan
+    recorded : (kept, 3) float64, optional
+        Prices of energy, reserve up and down in a results file, currency/MWh: those are judged in the kept hours, the
+        kernel's in the others.
+    """
+    case, hours = kernel.case, plan.on.shape[0]
+    none = RowKeys(*(part[:0] for part in state.rows))
+    found: dict[str, Deviation] = {}
+
+    problem, injected, constant = kernel.problem(t0, hours, state, None)
+    ours = kernel.settle(problem, injected, none, None)
+    own = highs.settle(problem, injected, none, None)
+    same = oracle.solve_lp(problem, kernel.rows(ours.keys, injected))
+    start_cost = (plan.start * case.units.start_cost.to_numpy(float)).sum(axis=0)  # by row of units
+    relaxed = own.solution.objective * kernel.money + constant + float(start_cost[kernel.must].sum())
+    label = _Label(kernel, t0, hours)
+    free = kernel.free
+    found["relaxed: same line rows"] = label.gap(problem, ours.solution, same, free)
+    found["relaxed: own line rows"] = label.gap(problem, ours.solution, own.solution, free)
+
+    problem, injected, constant = kernel.problem(t0, hours, state, plan.on)
+    ours = kernel.settle(problem, injected, none, None)
+    own = highs.settle(problem, injected, none, None)
+    dispatch = own.solution.objective * kernel.money + constant + float(start_cost.sum())
+    rows = kernel.rows(ours.keys, injected)
+    probe, same = PriceProbe(problem, rows), oracle.solve_lp(problem, rows)
+    found["dispatch: same line rows"] = label.gap(problem, ours.solution, same, free[:0])
+    found["dispatch: own line rows"] = label.gap(problem, ours.solution, own.solution, free[:0])
+    count = _prices(kernel, probe, ours.solution, same, recorded, label, found)
+    found["prices: what they prove"] = _dual(probe, ours.solution, rows)
+    return Comparison(found, count, relaxed, dispatch)
+
+
+def _prices(
+    planner: Planner,
+    probe: PriceProbe,
+    ours: Solution,
+    theirs: Solution,
+    recorded: FloatArray | None,
+    label: "_Label",
+    found: dict[str, Deviation],
+) -> PriceCount:
+    """Every hour's prices against HiGHS's, and where those differ against the slopes of HiGHS's optimum."""
+    scale, count = planner.price_scale, PriceCount()
+    for place, (kind, (block, field)) in enumerate(KINDS.items()):
+        price, other = getattr(ours, field).copy(), getattr(theirs, field)
+        if recorded is not None:
+            price[: len(recorded)] = recorded[:, place] / scale
+        differ = np.flatnonzero(np.abs(price - other) > SAME_PRICE)
+        left, right = probe.slopes(block, differ)
+        beyond = np.maximum(np.maximum(left - price[differ], price[differ] - right), 0.0)
+        wrong = int((beyond > SAME_PRICE).sum())
+        count.equal += price.size - differ.size
+        count.not_unique += differ.size - wrong
+        count.wrong += wrong
+        off = np.zeros(price.size)  # where equal, what is left of the difference
+        equal = np.setdiff1d(np.arange(price.size), differ)
+        off[equal], off[differ] = np.abs(price - other)[equal], beyond
+        t = int(np.argmax(off))
+        text = (
+            f"{label.hour(t)}: {price[t] * scale:,.3f} against {other[t] * scale:,.3f} of HiGHS" if off[t] > 0 else ""
+        )
+        found[f"prices: {kind}"] = Deviation(float(off[t]) * scale, text)
+    return count
+
+
+def _dual(probe: PriceProbe, s: Solution, rows: Rows) -> Deviation:
+    """How much less than the optimum the kernel's prices prove, line rows included; relative."""
+    proven = probe.dual_value(s.price, s.price_up, s.price_down, s.price_row)
+    missing = (probe.optimum - proven) / max(1.0, abs(probe.optimum))
+    text = f"prices of {3 * s.price.size} hourly rows and {rows.hour.size} line rows"
+    return Deviation(abs(float(missing)), text if missing else "")
+
+
+class _Label:
+    """Names for the hours and devices of a window."""
+
+    def __init__(self, planner: Planner, t0: int, hours: int):
+        self.planner, self.stamps = planner, planner.case.time[t0 : t0 + hours]
+
+    def hour(self, t: int) -> str:
+        return f"{self.stamps[t]:%Y-%m-%d %H:%M}"
+
+    def gap(self, problem: Problem, a: Solution, b: Solution, free: IntArray) -> Deviation:
+        """Relative difference of the objectives; the hour whose cost differs most, the device that moves most in it.
+
+        Two optima of equal cost may differ in who does what: only with a difference of the objectives does the place
+        mean anything.
+        """
+        away = abs(a.objective - b.objective) / max(1.0, abs(b.objective))
+        if not away:
+            return Deviation(0.0, "")
+        t = int(np.argmax(np.abs(hourly_cost(problem, a) - hourly_cost(problem, b))))
+        names, moved = self.outputs(problem, free, a, b, t)
+        if not names:
+            return Deviation(float(away), self.hour(t))
+        most = int(np.argmax(np.abs(moved)))
+        return Deviation(float(away), f"{self.hour(t)}, {names[most]} {moved[most]:+,.3f} MW")
+
+    def outputs(
+        self, problem: Problem, free: IntArray, a: Solution, b: Solution, t: int
+    ) -> tuple[list[str], FloatArray]:
+        """Devices by name and how much more power each gives in `a` than in `b` in hour `t`. [MW]"""
+        planner, case = self.planner, self.planner.case
+        units = case.units["name"].astype(str).tolist()
+        given = np.setdiff1d(np.arange(len(units)), free)
+        segs = planner.seg_unit[np.isin(planner.seg_unit, given)]
+        names = [
+            *(units[i] for i in segs),
+            *(case.sources["name"].astype(str).tolist()[i] for i in planner.plain),
+            *(f"unserved at {place}" for place in self.places(planner.shed)),
+            *(f"spill at {place}" for place in self.places(planner.spill)),
+            *("reserve up short", "reserve down short"),
+            *case.links["name"].astype(str),
+        ]
+        moved = a.x[t] - b.x[t]
+        unit = (a.u[t] - b.u[t]) * problem.units.p_min
+        np.add.at(unit, problem.units.seg_unit, a.q[t] - b.q[t])
+        names += [units[i] for i in free]
+        names += [case.sources["name"].astype(str).tolist()[i] for i in planner.ramped]
+        names += case.stores["name"].astype(str).tolist()
+        store = a.discharge[t] - a.charge[t] - b.discharge[t] + b.charge[t]
+        return names, np.concatenate((moved, unit, a.p[t] - b.p[t], store)) * planner.power_mw
+
+    def places(self, slacks: Zoned) -> list[str]:
+        """The zone of each group of slacks, or its one bus."""
+        buses = self.planner.case.buses
+        first = slacks.bus[[int(np.argmax(slacks.group == k)) for k in range(slacks.count)]]
+        return [
+            str(zone) or str(name)
+            for zone, name in zip(buses["zone"].iloc[first], buses["name"].iloc[first], strict=True)
+        ]
+
+
+def hourly_cost(problem: Problem, s: Solution) -> FloatArray:
+    """What a solution costs hour by hour, (T,), but for overloads of lines and the worth of what stores hold at last."""
+    units, stores = problem.units, problem.stores
+    before = np.vstack((units.on0[None], s.u[:-1]))
+    cost = s.u @ units.cost + np.maximum(s.u - before, 0.0) @ units.start_cost + s.q @ units.seg_cost
+    cost += (s.x * problem.boxes.cost).sum(axis=1) + (s.p * problem.ramps.cost).sum(axis=1)
+    return cost + s.charge @ stores.charge_cost + s.discharge @ stores.discharge_cost
+
+
+def fresh_state(planner: Planner, t0: int) -> State:
+    """The state of a window that nothing comes before: units on as `assemble` would start a run at `t0`, for long."""
+    case, state = planner.case, planner.first_state()
+    seg_cost = (case.unit_seg_mw * case.unit_seg_cost).sum(axis=1)
+    p_max = np.maximum(case.units.p_max_mw.to_numpy(float), 1e-9)
+    series = case.load_mw[t0:], case.source_min_mw[t0:], case.source_max_mw[t0:]
+    full = (planner.unit_cost + seg_cost) / p_max
+    on = initial_on(case.units, case.unit_available[t0:], full, *series, case.sources)[planner.free]
+    for first, after, count in zip(planner.first_unit[:-1], planner.first_unit[1:], on, strict=True):
+        state.unit_on[first:after] = np.arange(after - first) < count
+    state.ramp_p_mw = np.clip(case.source_max_mw[t0], case.source_min_mw[t0], None)[planner.ramped]
+    return state

@@ -1,0 +1,152 @@
+"""The Lagrangian bound: against the linear program it stands for, below the optimum at any prices, and tight at the best."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from gridsim.kernels.bound import lagrangian
+from gridsim.kernels.jit import FloatArray
+from gridsim.kernels.layout import WIDTH_MIN, lay_out
+from gridsim.kernels.start import Prices
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from problems import random_problem
+from reference import as_solved
+
+from gridsim import oracle
+from gridsim.oracle_matrix import build
+
+SEEDS = 24
+
+
+class Duals(NamedTuple):
+    """One price for every row of the window."""
+
+    prices: Prices
+    theta: FloatArray  # (T, ns) value of stored energy
+    ramp_up: FloatArray  # (T, nr) of the limit on rises
+    ramp_down: FloatArray
+
+
+def drawn(seed):
+    """A random window; boxes without width cost nothing, as their cost is a constant beside the Lagrangian."""
+    problem, rows = random_problem(seed, T=10)
+    boxes = problem.boxes
+    steady = boxes.hi - boxes.lo <= WIDTH_MIN
+    return as_solved(problem._replace(boxes=boxes._replace(cost=np.where(steady, 0.0, boxes.cost)))), rows
+
+
+def bound_at(problem, rows, duals):
+    lay, win, _ = lay_out(problem, rows)
+    z = np.zeros(lay.size)
+    z[lay.pu : lay.pd] = duals.ramp_up.ravel()
+    z[lay.pd : lay.cl] = duals.ramp_down.ravel()
+    return lagrangian(lay, win, duals.prices, np.ascontiguousarray(duals.theta), z)
+
+
+@functools.cache
+def optimum(seed):
+    """A window, its optimum and HiGHS's duals."""
+    problem, rows = drawn(seed)
+    model = build(problem, rows)
+    highs = oracle.load(model, whole=False)
+    highs.run()
+    dual = np.array(highs.getSolution().row_dual)
+    of = {name: dual[at] for name, at in model.rows.items()}
+    prices = Prices(of["balance"], of["up"].clip(min=0.0), of["down"].clip(min=0.0), (-of["line"]).clip(min=0.0))
+    duals = Duals(prices, -of["store"], (-of["ramp"]).clip(min=0.0), of["ramp"].clip(min=0.0))
+    return problem, rows, highs.getObjectiveValue(), duals
+
+
+def random_duals(rng, problem, rows):
+    def spread(*shape):
+        return 10.0 ** rng.uniform(-2.0, 2.0, shape)
+
+    n, nr, ns = problem.demand.size, problem.ramps.bus.size, problem.stores.bus.size
+    prices = Prices(spread(n) * rng.choice([-1.0, 1.0], n, p=[0.2, 0.8]), spread(n), spread(n), spread(rows.hour.size))
+    return Duals(prices, spread(n, ns), spread(n, nr), spread(n, nr))
+
+
+def noisy(rng, duals, noise):
+    """Every price moved by `noise` relative to itself and absolutely; those that must be are kept >= 0."""
+
+    def moved(value, lowest=0.0):
+        return np.maximum(value + noise * rng.standard_normal(value.shape) * (0.1 + np.abs(value)), lowest)
+
+    prices = duals.prices
+    return Duals(
+        Prices(moved(prices.lam, -np.inf), moved(prices.up), moved(prices.down), moved(prices.row)),
+        moved(duals.theta, -np.inf),
+        moved(duals.ramp_up),
+        moved(duals.ramp_down),
+    )
+
+
+def least_by_highs(problem, rows, duals):
+    """The Lagrangian's inner problem as a linear program: every row but those inside a unit priced and taken out."""
+    model = build(problem, rows)
+    y = np.zeros(model.row_lo.size)
+    row, prices = model.rows, duals.prices
+    pi = np.minimum(prices.row, rows.cost)  # more than the price of an overload is never paid
+    for name, value in (("balance", prices.lam), ("up", prices.up), ("down", prices.down), ("line", -pi)):
+        y[row[name]] = value
+    y[row["store"]] = -duals.theta
+    held = np.where(np.isfinite(model.row_lo), model.row_lo, model.row_hi)
+    constant = float(sum(y[row[name]].ravel() @ held[row[name]].ravel() for name in ("balance", "up", "down", "line")))
+    constant += float(y[row["store"]].ravel() @ held[row["store"]].ravel())
+    # a ramp has two limits, each with its own multiplier
+    y[row["ramp"]] = duals.ramp_down - duals.ramp_up
+    constant += float((duals.ramp_down * model.row_lo[row["ramp"]]).sum())
+    constant -= float((duals.ramp_up * model.row_hi[row["ramp"]]).sum())
+    model.cost[:] -= model.matrix.T @ y
+    for name in ("balance", "up", "down", "line", "store", "ramp"):
+        model.row_lo[row[name]], model.row_hi[row[name]] = -np.inf, np.inf
+    highs = oracle.load(model, whole=False)
+    highs.run()
+    assert highs.modelStatusToString(highs.getModelStatus()) == "Optimal"
+    return highs.getObjectiveValue() + constant
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_is_the_least_cost_of_every_device_by_itself(seed):
+    """Each device has a closed form in the kernel; HiGHS solves the same problem without knowing any of them."""
+    problem, rows = drawn(seed)
+    rng = np.random.default_rng(seed)
+    for duals in (random_duals(rng, problem, rows), noisy(rng, optimum(seed)[3], 0.3)):
+        want = least_by_highs(problem, rows, duals)
+        assert bound_at(problem, rows, duals) == pytest.approx(want, rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_is_tight_at_the_best_prices(seed):
+    problem, rows, best, duals = optimum(seed)
+    assert bound_at(problem, rows, duals) == pytest.approx(best, abs=1e-7 * (1.0 + abs(best)))
+
+
+@pytest.mark.compiled
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(
+    seed=st.integers(0, SEEDS - 1),
+    noise=st.one_of(st.just(0.0), st.floats(-9.0, 1.0).map(lambda power: 10.0**power)),
+    draw=st.integers(0, 2**32 - 1),
+)
+def test_never_above_the_optimum_near_the_best_prices(seed, noise, draw):
+    problem, rows, best, duals = optimum(seed)
+    found = bound_at(problem, rows, noisy(np.random.default_rng(draw), duals, noise))
+    assert found <= best + 1e-9 * (1.0 + abs(best))
+
+
+@pytest.mark.compiled
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(seed=st.integers(0, SEEDS - 1), draw=st.integers(0, 2**32 - 1))
+def test_never_above_the_optimum_at_any_prices(seed, draw):
+    problem, rows, best, _ = optimum(seed)
+    assert bound_at(problem, rows, random_duals(np.random.default_rng(draw), problem, rows)) <= best
+
+
+def test_prices_above_those_of_an_overload_count_as_those():
+    problem, rows, best, duals = next(found for found in map(optimum, range(SEEDS)) if found[1].hour.size)
+    dear = duals._replace(prices=duals.prices._replace(row=rows.cost * 3.0))
+    capped = duals._replace(prices=duals.prices._replace(row=rows.cost.copy()))
+    assert bound_at(problem, rows, dear) == bound_at(problem, rows, capped) <= best
