@@ -74,25 +74,28 @@ def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come,
 
 
 @kernel(part=True)
-def _next_in_line(begin, on, hours, placed):
-    """The newest unit on that is not placed yet; then, of those off, the longest rested. Marks it as placed."""
+def _next_in_line(begin, on, hours, out, placed):
+    """The newest unit on that is not placed yet; then, of those off, the longest rested; units on outage last."""
     best = -1
     for j in range(placed.size):
         unit = begin + j
         if placed[j]:
             continue
-        if best < 0 or (on[unit] and not on[best]):
+        if best < 0 or (out[best] and not out[unit]):
             best = unit
-        elif on[unit] == on[best]:
-            sooner = hours[unit] < hours[best] if on[unit] else hours[unit] > hours[best]
-            if sooner:
+        elif out[unit] == out[best]:
+            if on[unit] and not on[best]:
                 best = unit
+            elif on[unit] == on[best]:
+                sooner = hours[unit] < hours[best] if on[unit] else hours[unit] > hours[best]
+                if sooner:
+                    best = unit
     placed[best - begin] = True
     return best
 
 
 @kernel
-def round_up(relaxed, avail, first, on, hours, min_up, min_down, threshold, count, start):
+def round_up(relaxed, avail, first, on, hours, out, min_up, min_down, threshold, count, start):
     """Whole units on, and started, in every hour.
 
     Parameters
@@ -106,6 +109,8 @@ def round_up(relaxed, avail, first, on, hours, min_up, min_down, threshold, coun
     on : (n,) bool, read only
     hours : (n,) int64, read only
         State of each unit before the window, and hours spent in it.
+    out : (n,) bool, read only
+        The unit is on planned outage before the window.
     min_up, min_down : (nu,) int64, read only
     threshold : float
         Least wanted share of a unit that starts it.
@@ -113,7 +118,7 @@ def round_up(relaxed, avail, first, on, hours, min_up, min_down, threshold, coun
     """
     T, nu = relaxed.shape
     wanted, left = np.empty(T), np.empty(T)
-    free, out = np.empty(T, dtype=np.bool_), np.empty(T, dtype=np.bool_)
+    free, runs = np.empty(T, dtype=np.bool_), np.empty(T, dtype=np.bool_)
     for i in range(nu):
         K = min_up[i] + min_down[i]
         value, come = np.empty((2, K)), np.zeros((T, K), dtype=np.int64)
@@ -124,52 +129,70 @@ def round_up(relaxed, avail, first, on, hours, min_up, min_down, threshold, coun
             count[t, i] = 0
             start[t, i] = 0
         for place in range(n):
-            unit = _next_in_line(first[i], on, hours, placed)
+            unit = _next_in_line(first[i], on, hours, out, placed)
             for t in range(T):
                 wanted[t] = min(1.0, max(0.0, left[t]))
                 free[t] = place < avail[t, i]
-            _schedule(wanted, free, on[unit], hours[unit], min_up[i], min_down[i], threshold, value, come, out)
+            _schedule(wanted, free, on[unit], hours[unit], min_up[i], min_down[i], threshold, value, come, runs)
             before = on[unit]
             for t in range(T):
-                if out[t]:
+                if runs[t]:
                     count[t, i] += 1
                     left[t] -= 1.0
                     if not before:
                         start[t, i] += 1
-                before = out[t]
+                before = runs[t]
+
+
+@kernel(part=True)
+def _pick(begin, end, on, hours, out, wanted_on, wanted_out):
+    """The unit longest in its state among those (not) on and (not) out that have not changed in this hour; or -1."""
+    best = -1
+    for unit in range(begin, end):
+        if on[unit] == wanted_on and out[unit] == wanted_out and hours[unit] > 0:
+            if best < 0 or hours[unit] > hours[best]:
+                best = unit
+    return best
 
 
 @kernel
-def age(count, start, first, on, hours):
+def age(count, start, avail, first, on, hours, out):
     """Carry the units of each group one hour on: which of them start and stop, and for how long they have been so.
 
-    The longest rested units start, the longest running ones stop. Units of a group are alike, so a count that some
-    split over the units keeps within the minimum times is kept by this split too (exchange the units' futures).
+    Units back from an outage are free again; the longest rested units start, the longest running ones stop, and the
+    longest rested of those off go on outage. Units of a group are alike, so a count that some split over the units
+    keeps within the minimum times is kept by this split too (exchange the units' futures).
 
     Parameters
     ----------
-    count, start : (nu,) int64, read only
-        Units on in the hour, and started in it.
+    count, start, avail : (nu,) int64, read only
+        Units on in the hour, started in it, and not on planned outage.
     first : (nu + 1,) int64, read only
-    on : (n,) bool, updated
+    on, out : (n,) bool, updated
     hours : (n,) int64, updated
         Hours in the present state at the end of the hour.
     """
     for i in range(count.size):
         begin, end = first[i], first[i + 1]
-        running = 0
+        running, away = 0, 0
         for unit in range(begin, end):
             hours[unit] += 1
             running += on[unit]
-        for turn_on in (False, True):
-            changes = start[i] if turn_on else running + start[i] - count[i]
-            for _ in range(changes):
-                best = -1
-                for unit in range(begin, end):
-                    if on[unit] != turn_on and hours[unit] > 0 and (best < 0 or hours[unit] > hours[best]):
-                        best = unit
-                on[best] = turn_on
-                hours[best] = -1  # changed in this hour: no second change
+            away += out[unit]
+        leave = end - begin - avail[i] - away  # > 0: so many more go on outage
+        changes = (max(0, -leave), running + start[i] - count[i], start[i], max(0, leave))
+        for kind in range(4):  # return, stop, start, leave
+            for _ in range(changes[kind]):
+                unit = _pick(begin, end, on, hours, out, kind == 1, kind == 0)
+                if unit < 0:  # none but those that stopped in this hour: they leave at once
+                    for other in range(begin, end):
+                        if not on[other] and not out[other]:
+                            unit = other
+                if kind == 0 or kind == 3:
+                    out[unit] = kind == 3
+                else:
+                    on[unit] = kind == 2
+                    hours[unit] = -1  # changed in this hour: no second change
         for unit in range(begin, end):
             if hours[unit] < 0:
                 hours[unit] = 1

@@ -19,6 +19,7 @@ COAL_DEEP, GAS, PUMPED_HYDRO, BATTERY, CAES, IMPORT = range(6)  # suppliers of r
 SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
 BASIC_DEPTH = 0.5  # coal load rate down to which peak shaving is unpaid duty (East China rules)
 DUST_MW = 1e-3
+DUST_STORE_MW = 1e-6  # less, because it adds up in the state of charge
 COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_short", "overload")
 
 
@@ -117,8 +118,8 @@ def tidy_stores(f, h, t):
             charge, discharge = net / f.eta_c[i], 0.0
         else:
             charge, discharge = 0.0, -net * f.eta_d[i]
-        charge = min(_snap(charge, 0.0, f.charge_max[i]), f.charge_max[i])
-        discharge = min(_snap(discharge, 0.0, f.discharge_max[i]), f.discharge_max[i])
+        charge = min(charge if charge > DUST_STORE_MW else 0.0, f.charge_max[i])
+        discharge = min(discharge if discharge > DUST_STORE_MW else 0.0, f.discharge_max[i])
         h.charge[t, i], h.discharge[t, i] = charge, discharge
         lost += before - (discharge - charge)
     return lost

@@ -15,8 +15,9 @@ def warm_up() -> None:
     count, begun = np.zeros((2, 1), np.int64), np.zeros((2, 1), np.int64)
     on, hours = np.array([True]), _whole(9)
     first = _whole(0, 1)
-    commit.round_up(solution.u, np.ones((2, 1), np.int64), first, on, hours, one, one, 0.3, count, begun)
-    commit.age(count[0], begun[0], first, on, hours)
+    out = np.array([False])
+    commit.round_up(solution.u, np.ones((2, 1), np.int64), first, on, hours, out, one, one, 0.3, count, begun)
+    commit.age(count[0], begun[0], one, first, on, hours, out)
     step.walk(_fleet(), _hours(), np.array([0.5]))
 
 

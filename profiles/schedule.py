@@ -14,8 +14,8 @@ that no schedule moves faster than `RAMP_PU_PER_H`. Half a bipole is out for 7-1
 
 Monthly means of five UHV DC links, October 2022 to August 2023, are from the public project zdc207/ElecForeDaChuang
 (MW from sums of 96 points, unit inferred [M]); 2022/23 was dry, so hydro May to October is taken times 1.3 for 2024.
-September, which the record lacks, is between August and October [K]. That Yanhuai and Xitai are full in the peaks of
-summer and winter is said of them in public (cygwhgf.com 2025-05-19); the numbers of (1) and (2) are [K].
+September, which the record lacks, is between August and October [K]. For the summer peaks of 2024 Yanhuai and Xitai were
+secured in full (hnxgsz.com 1692230) [S]; the numbers of (1) and (2) are [K].
 """
 
 from typing import NamedTuple
@@ -57,16 +57,16 @@ class Character(NamedTuple):
 # Net import reached 35.2 GW on 15 July 2024 (hnxgsz.com 1692230): the record levels add up to it.
 _CHARACTERS = {
     "hydro": Character(
-        np.array([0.32, 0.34, 0.34, 0.27, 0.30, 0.52, 0.72, 0.85, 0.75, 0.50, 0.32, 0.28]), 0.05, 0.9, 0.4, 0.87
+        np.array([0.32, 0.34, 0.34, 0.27, 0.30, 0.52, 0.72, 0.85, 0.75, 0.50, 0.32, 0.28]), 0.05, 0.9, 0.4, 0.86
     ),
     "coal_wind": Character(
-        np.array([0.46, 0.45, 0.47, 0.45, 0.36, 0.46, 0.56, 0.58, 0.49, 0.45, 0.50, 0.56]), 0.15, 1.6, 0.6, 0.96
+        np.array([0.46, 0.45, 0.47, 0.45, 0.36, 0.46, 0.56, 0.58, 0.49, 0.45, 0.50, 0.56]), 0.15, 1.6, 0.6, 0.98
     ),
     "coal": Character(
         np.array([0.52, 0.42, 0.46, 0.44, 0.44, 0.50, 0.60, 0.62, 0.50, 0.44, 0.48, 0.56]), 0.20, 1.6, 0.6, 0.93
     ),
     "transit": Character(
-        np.array([0.60, 0.50, 0.52, 0.50, 0.50, 0.56, 0.66, 0.68, 0.58, 0.50, 0.54, 0.62]), 0.10, 1.2, 0.5, 0.87
+        np.array([0.60, 0.50, 0.52, 0.50, 0.50, 0.56, 0.66, 0.68, 0.58, 0.50, 0.54, 0.62]), 0.10, 1.2, 0.5, 0.85
     ),
     "flexible": Character(
         np.array([0.50, 0.40, 0.40, 0.40, 0.40, 0.50, 0.65, 0.65, 0.50, 0.40, 0.45, 0.55]), 0.0, 2.0, 1.0, 0.90

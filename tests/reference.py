@@ -4,10 +4,11 @@ Nothing here shares code with ``gridsim.kernels`` but the names of the tuples th
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
 from gridsim.kernels import layout, step
 from gridsim.kernels.problem import Problem, Rows
 
@@ -83,6 +84,7 @@ def reachable_width(
     lo: Sequence[float],
     hi: Sequence[float],
     x0: float,
+    *,
     keep: float,
     fall: Sequence[float],
     rise: Sequence[float],
@@ -103,7 +105,7 @@ def reachable_width(
 
 
 def keeps_minimum_times(
-    pattern: Sequence[bool], free: Sequence[bool], on: bool, hours: int, min_up: int, min_down: int
+    pattern: Sequence[bool], free: Sequence[bool], on: bool, hours: int, *, min_up: int, min_down: int
 ) -> bool:
     """Whether one unit, `hours` long in state `on`, may run as `pattern` says.
 
@@ -123,12 +125,10 @@ def keeps_minimum_times(
     return True
 
 
-def patterns(
-    free: Sequence[bool], on: bool, hours: int, min_up: int, min_down: int
-) -> Iterator[tuple[bool, ...]]:
+def patterns(free: Sequence[bool], on: bool, hours: int, min_up: int, min_down: int) -> Iterator[tuple[bool, ...]]:
     """Every schedule of one unit."""
     for pattern in itertools.product((False, True), repeat=len(free)):
-        if keeps_minimum_times(pattern, free, on, hours, min_up, min_down):
+        if keeps_minimum_times(pattern, free, on, hours, min_up=min_up, min_down=min_down):
             yield pattern
 
 
@@ -145,6 +145,7 @@ def first_unexplained(
     starts: Sequence[int],
     avail: Sequence[int],
     units: Sequence[tuple[bool, int]],
+    *,
     min_up: int,
     min_down: int,
 ) -> int | None:
@@ -199,17 +200,27 @@ def aged(units: Sequence[tuple[bool, int]], count: int, start: int) -> list[tupl
 # -- the time step ----------------------------------------------------------------------------------------------------
 
 
-class Lived(NamedTuple):
-    """One hour settled. MW, MWh, currency."""
+class Output(NamedTuple):
+    """What everything gives and takes in one hour. MW"""
 
     seg: list[float]
     source: list[float]
     charge: list[float]
     discharge: list[float]
-    e: list[float]
     shed: list[float]
     spill: list[float]
     unit_p: list[float]
+
+    def net(self) -> list[float]:
+        """Net output of each store."""
+        return [d - c for d, c in zip(self.discharge, self.charge, strict=True)]
+
+
+class Lived(NamedTuple):
+    """One hour settled. MW, MWh, currency."""
+
+    output: Output
+    e: list[float]
     flow: list[float]
     cost: dict[str, float]
     regulation: dict[str, float]
@@ -239,7 +250,10 @@ def step_store(
     supply = discharge - charge
     into = eta_c * charge - discharge / eta_d
     charge, discharge = (into / eta_c, 0.0) if into >= 0.0 else (0.0, -into * eta_d)
-    charge, discharge = min(snap(charge, 0.0, charge_max), charge_max), min(snap(discharge, 0.0, discharge_max), discharge_max)
+    charge, discharge = (
+        min(snap(charge, 0.0, charge_max), charge_max),
+        min(snap(discharge, 0.0, discharge_max), discharge_max),
+    )
     gained = discharge - charge - supply
     held = keep * e
     charge = min(charge, max(0.0, e_max - held) / eta_c)
@@ -292,88 +306,72 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float]) -> Lived:
         short = absorb(short, devices, bounds, between=between)
     seg, source = devices[: len(seg)], devices[len(seg) :]
     if short > 0.0:
-        absorb(short, shed, [(0.0, max(load, 0.0)) for load in h.load[t]], between=False)
+        absorb(short, shed, [(0.0, load) for load in h.load[t]], between=False)
     else:
-        spill[f.unit_bus[0] if len(on) else 0] -= short
+        spill[f.unit_bus[0] if on else 0] -= short
 
     unit_p = [n * p for n, p in zip(on, f.unit_p_min, strict=True)]
     for i, p in zip(f.seg_unit, seg, strict=True):
         unit_p[i] += p
-    flow = flows(f, h, t, unit_p, source, discharge, charge, shed, spill)
-    return Lived(
-        seg, source, charge, discharge, after, shed, spill, unit_p, flow,
-        cost=costs(f, h, t, seg, source, charge, discharge, shed, spill, unit_p, flow),
-        regulation=regulation(f, h, t, unit_p, source, charge, discharge),
-        reserve=reserves(f, h, t, unit_p, source),
-        margin=margins(f, h, t, unit_p, source, charge, discharge, e),
-        moved=moved,
-    )  # fmt: skip
+    out = Output(seg, source, charge, discharge, shed, spill, unit_p)
+    flow = flows(f, h, t, out)
+    reserve = reserves(f, h, t, out)
+    cost, mw = costs(f, h, t, out) | network_costs(f, flow), regulation(f, h, t, out)
+    return Lived(out, after, flow, cost, mw, reserve, margins(f, h, t, out, before=e), moved)
 
 
-def flows(
-    f: step.Fleet, h: step.Hour, t: int, unit_p: list[float], source: list[float], discharge: list[float],
-    charge: list[float], shed: list[float], spill: list[float],
-) -> list[float]:  # fmt: skip
+def flows(f: step.Fleet, h: step.Hour, t: int, out: Output) -> list[float]:
     """Of every branch, then every interface."""
-    injected = [-p for p in spill]
+    injected = [-p for p in out.spill]
     for buses, values in (
-        (f.unit_bus, unit_p),
-        (f.source_bus, source),
-        (f.store_bus, [d - c for d, c in zip(discharge, charge, strict=True)]),
-        (f.load_bus, [s - p for s, p in zip(shed, h.load[t], strict=True)]),
+        (f.unit_bus, out.unit_p),
+        (f.source_bus, out.source),
+        (f.store_bus, out.net()),
+        (f.load_bus, [s - p for s, p in zip(out.shed, h.load[t], strict=True)]),
         (f.link_from, [-p for p in h.link[t]]),
-        (f.link_to, h.link[t]),
+        (f.link_to, list(h.link[t])),
     ):
         for bus, p in zip(buses, values, strict=True):
             injected[bus] += p
-    branch = [
-        offset + sum(share * p for share, p in zip(row, injected, strict=True))
-        for row, offset in zip(f.ptdf, f.offset, strict=True)
-    ]
-    watched = branch + list(h.link[t])
-    return branch + [sum(w * p for w, p in zip(row, watched, strict=True)) for row in f.interface_weight]
+    branch = [offset + dot(row, injected) for row, offset in zip(f.ptdf, f.offset, strict=True)]
+    return branch + [dot(row, branch + list(h.link[t])) for row in f.interface_weight]
 
 
-def costs(
-    f: step.Fleet, h: step.Hour, t: int, seg: list[float], source: list[float], charge: list[float],
-    discharge: list[float], shed: list[float], spill: list[float], unit_p: list[float], flow: list[float],
-) -> dict[str, float]:  # fmt: skip
+def dot(a: Iterable[float], b: Iterable[float]) -> float:
+    return float(sum(x * y for x, y in zip(a, b, strict=True)))
+
+
+def costs(f: step.Fleet, h: step.Hour, t: int, out: Output) -> dict[str, float]:
     """Of the hour, by part."""
-
-    def total(price: Sequence[float], amount: Sequence[float]) -> float:
-        return float(sum(a * b for a, b in zip(price, amount, strict=True)))
-
     minimum = [n * p for n, p in zip(h.on[t], f.unit_p_min, strict=True)]
-    over = [
-        max(0.0, p - limit, -p - back) for p, limit, back in zip(flow, f.limit, f.back_limit, strict=True)
-    ]
-    _, short_up, _, short_down = reserves(f, h, t, unit_p, source)
+    _, short_up, _, short_down = reserves(f, h, t, out)
     return {
-        "energy": total(f.seg_cost, seg) + total(f.unit_min_cost, minimum) + total(f.source_cost, source),
-        "no_load": total(f.unit_no_load, h.on[t]),
-        "start": total(f.unit_start, h.start[t]),
-        "wear": total(f.charge_cost, charge) + total(f.discharge_cost, discharge),
-        "shed": float(f.penalties[0] * sum(shed)),
-        "spill": float(f.penalties[1] * sum(spill)),
+        "energy": dot(f.seg_cost, out.seg) + dot(f.unit_min_cost, minimum) + dot(f.source_cost, out.source),
+        "no_load": dot(f.unit_no_load, h.on[t]),
+        "start": dot(f.unit_start, h.start[t]),
+        "wear": dot(f.charge_cost, out.charge) + dot(f.discharge_cost, out.discharge),
+        "shed": float(f.penalties[0] * sum(out.shed)),
+        "spill": float(f.penalties[1] * sum(out.spill)),
         "reserve_short": float(f.penalties[2] * (short_up + short_down)),
-        "overload": total(f.overload_cost, [mw if mw > step.DUST_MW else 0.0 for mw in over]),
     }
 
 
-def regulation(
-    f: step.Fleet, h: step.Hour, t: int, unit_p: list[float], source: list[float], charge: list[float],
-    discharge: list[float],
-) -> dict[str, float]:  # fmt: skip
-    """Deep coal: what it runs below half load, negative. Gas, imports: output beyond the reference. Stores: net output."""
+def network_costs(f: step.Fleet, flow: list[float]) -> dict[str, float]:
+    """Overloads of more than a kilowatt."""
+    over = [max(p - limit, -p - back) for p, limit, back in zip(flow, f.limit, f.back_limit, strict=True)]
+    return {"overload": dot(f.overload_cost, [mw if mw > step.DUST_MW else 0.0 for mw in over])}
+
+
+def regulation(f: step.Fleet, h: step.Hour, t: int, out: Output) -> dict[str, float]:
+    """Deep coal: what it runs below half load, negative. Gas, imports: output beyond the reference. Stores: net."""
     mw = dict.fromkeys(step.SUPPLIERS, 0.0)
-    for i, p in enumerate(unit_p):
+    for i, p in enumerate(out.unit_p):
         supplier = f.unit_supplier[i]
         if supplier == step.COAL_DEEP:
             mw["coal_deep"] -= max(0.0, 0.5 * h.on[t, i] * f.unit_p_max[i] - p)
         elif supplier >= 0:
             mw[step.SUPPLIERS[supplier]] += p
-    net = [d - c for d, c in zip(discharge, charge, strict=True)]
-    for suppliers, values in ((f.source_supplier, source), (f.store_supplier, net)):
+    for suppliers, values in ((f.source_supplier, out.source), (f.store_supplier, out.net())):
         for supplier, p in zip(suppliers, values, strict=True):
             if supplier >= 0:
                 mw[step.SUPPLIERS[supplier]] += p
@@ -382,31 +380,31 @@ def regulation(
     return mw
 
 
-def reserves(f: step.Fleet, h: step.Hour, t: int, unit_p: list[float], source: list[float]) -> list[float]:
+def reserves(f: step.Fleet, h: step.Hour, t: int, out: Output) -> list[float]:
     """Provided up, short up, provided down, short down."""
     up = down = 0.0
-    for i, p in enumerate(unit_p):
+    for i, p in enumerate(out.unit_p):
         up += f.unit_up[i] * (h.on[t, i] * f.unit_p_max[i] - p)
         down += f.unit_down[i] * (p - h.on[t, i] * f.unit_p_min[i])
-    for i, p in enumerate(source):
+    for i, p in enumerate(out.source):
         up += f.source_up[i] * (h.source_hi[t, i] - p)
         down += f.source_down[i] * (p - h.source_lo[t, i])
     return [up, max(0.0, h.need_up[t] - up), down, max(0.0, h.need_down[t] - down)]
 
 
-def margins(
-    f: step.Fleet, h: step.Hour, t: int, unit_p: list[float], source: list[float], charge: list[float],
-    discharge: list[float], e_before: Sequence[float],
-) -> list[float]:  # fmt: skip
-    """How far the hour could have been regulated further: up with everything, down without curtailing wind and sun."""
-    up = sum(n * top - p for n, top, p in zip(h.on[t], f.unit_p_max, unit_p, strict=True))
-    up += sum(hi - p for hi, p in zip(h.source_hi[t], source, strict=True))
-    down = sum(p - n * bottom for n, bottom, p in zip(h.on[t], f.unit_p_min, unit_p, strict=True))
-    down += sum(p - h.source_lo[t, i] for i, p in enumerate(source) if f.source_supplier[i] >= 0)
-    for i, e in enumerate(e_before):
-        held, net = f.keep[i] * e, discharge[i] - charge[i]
+def margins(f: step.Fleet, h: step.Hour, t: int, out: Output, *, before: Sequence[float]) -> list[float]:
+    """How far the hour could have been regulated further: up with everything, down without curtailing wind and sun.
+
+    `before`: energy of the stores before the hour.
+    """
+    up = sum(n * top - p for n, top, p in zip(h.on[t], f.unit_p_max, out.unit_p, strict=True))
+    up += sum(hi - p for hi, p in zip(h.source_hi[t], out.source, strict=True))
+    down = sum(p - n * bottom for n, bottom, p in zip(h.on[t], f.unit_p_min, out.unit_p, strict=True))
+    down += sum(p - h.source_lo[t, i] for i, p in enumerate(out.source) if f.source_supplier[i] >= 0)
+    for i, (e, net) in enumerate(zip(before, out.net(), strict=True)):
+        held = f.keep[i] * e
         give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
         take = min(f.charge_max[i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
         up += max(0.0, give - net)
         down += max(0.0, take + net)
-    return [up, down]
+    return [float(up), float(down)]

@@ -9,6 +9,7 @@ Optimization", Athena Scientific, 1997, sections 5.2 and 11.4.
 
 from dataclasses import replace
 
+import highspy
 import numpy as np
 
 from gridsim.kernels.jit import FloatArray, IntArray
@@ -29,15 +30,18 @@ class PriceProbe:
         self.highs = load(self.model, whole=False)
         self.optimum = self._solve()
 
-    def _solve(self) -> float:
+    def _solve(self, *, may_fail: bool = False) -> float:
         self.highs.run()
+        if may_fail and self.highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+            return np.inf
         demand_optimal(self.highs, self.model)
         return float(self.highs.getInfo().objective_function_value)
 
     def slopes(self, block: str, hours: IntArray) -> tuple[FloatArray, FloatArray]:
         """Slopes of the optimum to the left and to the right of rows of `block` ("balance", "up" or "down").
 
-        A kink within `STEP` of the right-hand side widens the interval: each slope is the mean over `STEP`.
+        A kink within `STEP` of the right-hand side widens the interval: each slope is the mean over `STEP`. It is
+        endless where nothing satisfies the changed row, such as a reserve that is short of all it may be short of.
         """
         out = np.empty((2, len(hours)))
         for place, row in enumerate(self.model.rows[block][hours]):
@@ -45,7 +49,7 @@ class PriceProbe:
             for side, change in enumerate((-STEP, STEP)):
                 # an endless bound stays endless
                 self.highs.changeRowBounds(int(row), max(lo + change, -_NO_BOUND), min(hi + change, _NO_BOUND))
-                out[side, place] = (self._solve() - self.optimum) / change
+                out[side, place] = (self._solve(may_fail=True) - self.optimum) / change
             self.highs.changeRowBounds(int(row), max(lo, -_NO_BOUND), min(hi, _NO_BOUND))
         return out[0], out[1]
 

@@ -28,6 +28,7 @@ OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
 ROUGH = 1e-2  # relative gap at which flows are first looked at
 THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
+LIMIT_MIN_MW = 1e-3  # loading of a limit below it is measured against it: a limit of 0 must not see rounding
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
 TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
 
@@ -38,6 +39,7 @@ class State:
 
     unit_on: FloatArray  # (individual units,) bool
     unit_hours: IntArray  # (individual units,) hours in the present state
+    unit_out: FloatArray  # (individual units,) bool: on planned outage
     ramp_p_mw: FloatArray  # (ramped sources,) output of the hour before
     e_mwh: FloatArray  # (stores,)
     rows: "RowKeys"
@@ -199,14 +201,16 @@ class Planner:
 
     def first_state(self) -> State:
         """The state before the first hour: units as the case says and long so, stores at their start, no rows."""
-        on = np.zeros(self.first_unit[-1], dtype=bool)
+        on, out = (np.zeros(self.first_unit[-1], dtype=bool) for _ in range(2))
         initial = self.case.units.initial_on.to_numpy(np.int64)[self.free]
         for i, count in enumerate(initial):
             on[self.first_unit[i] : self.first_unit[i] + count] = True
+            out[self.first_unit[i] + self.case.unit_available[0, self.free[i]] : self.first_unit[i + 1]] = True
         before = np.clip(self.case.source_max_mw[0], self.case.source_min_mw[0], None)[self.ramped]
         return State(
             unit_on=on,
             unit_hours=np.full(on.size, 10_000, dtype=np.int64),
+            unit_out=out,
             ramp_p_mw=before.copy(),
             e_mwh=self.case.stores.e_start_mwh.to_numpy(float).copy(),
             rows=_no_keys(),
@@ -390,8 +394,10 @@ class Planner:
         np.add.at(out.T, problem.stores.bus, (s.discharge - s.charge).T)
         return out
 
-    def screen(self, injected: FloatArray, at: float) -> tuple[RowKeys, float]:
-        """Rows of every element and direction loaded beyond `at` in some hour, and the worst loading of all.
+    def screen(self, injected: FloatArray, at: float, known: RowKeys) -> tuple[RowKeys, float]:
+        """Rows of every element and direction loaded beyond `at` in some hour, and the worst loading without a row.
+
+        A row of `known` may well be loaded beyond its limit: then its overload is paid for.
 
         The next solution will move power to other hours, so the hours in which such an element comes near its limit
         are taken in at once.
@@ -399,9 +405,10 @@ class Planner:
         flow = injected @ self.H.T + self.offset / self.power_mw  # (T, monitored)
         keys, worst = [], 0.0
         for sign, limit in ((1, self.limit[0]), (-1, self.limit[1])):
-            loading = sign * flow / (limit / self.power_mw)
-            worst = max(worst, float(loading.max(initial=0.0)))
+            loading = sign * flow / (np.maximum(limit, LIMIT_MIN_MW) / self.power_mw)
             hour, element = np.nonzero((loading > NEAR * at) & (loading > at).any(axis=0))
+            loading[known.hour[known.sign == sign], known.element[known.sign == sign]] = 0.0
+            worst = max(worst, float(loading.max(initial=0.0)))
             keys.append((hour, element, np.full(hour.size, sign)))
         hour, element, sign_of = (np.concatenate(part).astype(np.int64) for part in zip(*keys, strict=True))
         return RowKeys(hour, element, sign_of), worst
@@ -450,7 +457,7 @@ class Planner:
             counts += (outcome.iterations, 1, retries)
             if not self.network:
                 return Settled(solution, outcome.snapshot, keys, keys, keys, counts, open=False)
-            found, worst = self.screen(self.injections(problem, fixed, solution), SCREEN_AT if rough else BINDING)
+            found, worst = self.screen(self.injections(problem, fixed, solution), SCREEN_AT if rough else BINDING, keys)
             joined = self.join(keys, found)
             done = worst <= 1.0 + OVERLOAD_SEEN and not rough
             if done or (not whole and not rough and worst <= 1.0 + OVERLOAD_SMALL):
@@ -527,7 +534,7 @@ class Planner:
         count, begun = np.zeros((len(avail), free.size), np.int64), np.zeros((len(avail), free.size), np.int64)
         commit.round_up(
             np.array(relaxed, order="C"), np.array(avail[:, free], order="C"), self.first_unit, state.unit_on,
-            state.unit_hours, np.array(units.min_up_h, np.int64)[free], np.array(units.min_down_h, np.int64)[free],
+            state.unit_hours, state.unit_out, np.array(units.min_up_h, np.int64)[free], np.array(units.min_down_h, np.int64)[free],
             threshold, count, begun,
         )  # fmt: skip
         on[:, free], start[:, free] = count, begun
@@ -540,8 +547,10 @@ class Planner:
         on, start = self._round(np.zeros((problem.demand.size, self.free.size)), t0, state, 1.0)
         free, times = self.free, self.case.units[["min_up_h", "min_down_h"]].to_numpy(np.int64)[self.free]
         before = self.case.unit_available[max(t0 - 1, 0), free]
-        past = state.unit_on, state.unit_hours, self.first_unit
-        on[:, free], start[:, free], proven = search(problem, rows, times, before, *past)
+        on[:, free], start[:, free], proven = search(
+            problem, rows, times_h=times, available_before=before, unit_on=state.unit_on, unit_hours=state.unit_hours,
+            first_unit=self.first_unit,
+        )  # fmt: skip
         return on, start, proven
 
     def _unpack(self, best: "Fixed", relaxed: float, bound: float, counts: IntArray) -> Plan:

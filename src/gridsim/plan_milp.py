@@ -16,6 +16,7 @@ GAP = 1e-3  # relative, at which the search stops
 def search(
     problem: Problem,
     rows: Rows,
+    *,
     times_h: IntArray,
     available_before: IntArray,
     unit_on: FloatArray,

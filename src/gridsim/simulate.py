@@ -306,8 +306,8 @@ def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept:
     free = planner.free
     for t in range(kept):
         commit.age(
-            np.ascontiguousarray(h.on[t, free]), np.ascontiguousarray(h.start[t, free]), planner.first_unit,
-            state.unit_on, state.unit_hours,
+            h.on[t, free], h.start[t, free], case.unit_available[t0 + t, free], planner.first_unit,
+            state.unit_on, state.unit_hours, state.unit_out,
         )  # fmt: skip
     state.ramp_p_mw = h.source[-1, planner.ramped].copy()
     state.rows = plan.next_rows

@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
 
 
 def compare(
-    kernel: Planner, highs: Planner, t0: int, state: State, plan: Plan, recorded: FloatArray | None
+    kernel: Planner, highs: Planner, t0: int, state: State, plan: Plan, *, recorded: FloatArray | None = None
 ) -> Comparison:
     """Solve the window of `plan` again, relaxed and with its units given, by both.
 
@@ -86,7 +86,7 @@ def compare(
     probe, same = PriceProbe(problem, rows), oracle.solve_lp(problem, rows)
     found["dispatch: same line rows"] = label.gap(problem, ours.solution, same, free[:0])
     found["dispatch: own line rows"] = label.gap(problem, ours.solution, own.solution, free[:0])
-    count = _prices(kernel, probe, ours.solution, same, recorded, label, found)
+    count = _prices(kernel, probe, ours.solution, same, recorded=recorded, label=label, found=found)
     found["prices: what they prove"] = _dual(probe, ours.solution, rows)
     return Comparison(found, count, relaxed, dispatch)
 
@@ -96,6 +96,7 @@ def _prices(
     probe: PriceProbe,
     ours: Solution,
     theirs: Solution,
+    *,
     recorded: FloatArray | None,
     label: "_Label",
     found: dict[str, Deviation],
@@ -193,7 +194,7 @@ class _Label:
 
 
 def hourly_cost(problem: Problem, s: Solution) -> FloatArray:
-    """What a solution costs hour by hour, (T,), but for overloads of lines and the worth of what stores hold at last."""
+    """What a solution costs in each hour, (T,), but for overloads of lines and the worth of what stores hold at last."""
     units, stores = problem.units, problem.stores
     before = np.vstack((units.on0[None], s.u[:-1]))
     cost = s.u @ units.cost + np.maximum(s.u - before, 0.0) @ units.start_cost + s.q @ units.seg_cost
@@ -209,7 +210,9 @@ def fresh_state(planner: Planner, t0: int) -> State:
     series = case.load_mw[t0:], case.source_min_mw[t0:], case.source_max_mw[t0:]
     full = (planner.unit_cost + seg_cost) / p_max
     on = initial_on(case.units, case.unit_available[t0:], full, *series, case.sources)[planner.free]
-    for first, after, count in zip(planner.first_unit[:-1], planner.first_unit[1:], on, strict=True):
+    free = case.unit_available[t0, planner.free]
+    for first, after, count, avail in zip(planner.first_unit[:-1], planner.first_unit[1:], on, free, strict=True):
         state.unit_on[first:after] = np.arange(after - first) < count
+        state.unit_out[first:after] = np.arange(after - first) >= avail
     state.ramp_p_mw = np.clip(case.source_max_mw[t0], case.source_min_mw[t0], None)[planner.ramped]
     return state

@@ -1,20 +1,20 @@
-"""The Lagrangian bound: against the linear program it stands for, below the optimum at any prices, and tight at the best."""
+"""The Lagrangian bound: the linear program it stands for, below the optimum at any prices, tight at the best."""
 
 import functools
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from gridsim.kernels.bound import lagrangian
-from gridsim.kernels.jit import FloatArray
-from gridsim.kernels.layout import WIDTH_MIN, lay_out
-from gridsim.kernels.start import Prices
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import random_problem
 from reference import as_solved
 
 from gridsim import oracle
+from gridsim.kernels.bound import lagrangian
+from gridsim.kernels.jit import FloatArray
+from gridsim.kernels.layout import WIDTH_MIN, lay_out
+from gridsim.kernels.start import Prices
 from gridsim.oracle_matrix import build
 
 SEEDS = 24

@@ -1,13 +1,14 @@
-"""Interior paths: strictly inside their bounds and steps wherever there is an inside, and refused where there is none."""
+"""Interior paths: strictly inside their bounds and steps where there is an inside, refused where there is none."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from gridsim.kernels.jit import FloatArray
-from gridsim.kernels.start import interior_path
 from numpy.testing import assert_allclose
 from reference import reachable_width
+
+from gridsim.kernels.jit import FloatArray
+from gridsim.kernels.start import interior_path
 
 
 class Case(NamedTuple):
@@ -51,7 +52,7 @@ def test_is_inside_wherever_there_is_an_inside():
     found = lost = 0
     for seed in range(400):
         case = drawn(seed)
-        width = reachable_width(case.lo, case.hi, case.x0, case.keep, case.fall, case.rise)
+        width = reachable_width(case.lo, case.hi, case.x0, keep=case.keep, fall=case.fall, rise=case.rise)
         is_found, path = path_of(case)
         found, lost = found + bool(is_found), lost + (not is_found)
         assert is_found or width < 1e-4, seed  # a path that hardly exists may be missed
@@ -79,7 +80,9 @@ def test_keeps_its_distance():
 def test_takes_almost_the_full_steps_if_it_must(share, exists):
     """Climbing `share` of what ten full steps reach."""
     n, step = 10, 0.1
-    case = Case(np.append(np.zeros(n - 1), share * n * step), np.full(n, 5.0), 0.0, 1.0, np.full(n, step), np.full(n, step))
+    case = Case(
+        np.append(np.zeros(n - 1), share * n * step), np.full(n, 5.0), 0.0, 1.0, np.full(n, step), np.full(n, step)
+    )
     case = case._replace(lo=case.lo - np.append(np.full(n - 1, 0.01), 0.0))
     is_found, path = path_of(case)
     assert is_found == exists

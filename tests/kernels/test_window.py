@@ -4,14 +4,14 @@ import functools
 
 import numpy as np
 import pytest
-from gridsim.kernels import layout, window
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 from numpy.testing import assert_allclose
 from problems import cost_of, jiangsu_like, random_problem, violation
 from reference import as_solved, scaled
 
 from gridsim import oracle
 from gridsim.errors import WindowError
+from gridsim.kernels import layout, window
+from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 
 SEEDS = range(160)
 RTOL = 1e-6  # of the objective: `solve` stops at row residuals of 1e-6 and prices reach 1000
@@ -154,7 +154,7 @@ def test_a_schedule_costs_what_it_costs():
 
 
 def test_equals_are_curtailed_pro_rata():
-    """Three wind farms of one price share what demand leaves, each in the same part of what it has; the dear one gives all."""
+    """Three wind farms of one price share what demand leaves, each in the same part of what it has."""
     wind = {"cost": 0.1}
     problem = only_boxes(
         [3.0, 1.0],
@@ -268,9 +268,7 @@ def permuted(problem, order):
     new_place = np.argsort(by_unit)
     segments = np.argsort(new_place[units.seg_unit], kind="stable")
     seg_fields = {"seg_width": units.seg_width[segments], "seg_cost": units.seg_cost[segments]}
-    moved = {
-        name: value[..., by_unit] for name, value in units._asdict().items() if not name.startswith("seg_")
-    }
+    moved = {name: value[..., by_unit] for name, value in units._asdict().items() if not name.startswith("seg_")}
     parts = [Units(**moved, seg_unit=new_place[units.seg_unit][segments], **seg_fields)]
     for part in (problem.boxes, problem.ramps, problem.stores):
         by = order.permutation(part.bus.size)
@@ -322,7 +320,9 @@ def test_a_group_of_two_is_two_groups_of_one():
         }
         twice = {name: np.tile(value, 2) for name, value in units._asdict().items() if name not in parts}
         here, there = solved(group, rows), solved(problem._replace(units=Units(**twice, **parts)), rows)
-        assert there.objective == pytest.approx(here.objective, abs=1e-5 * scale_of(here.objective))  # AVAIL_MIN of shed
+        assert there.objective == pytest.approx(
+            here.objective, abs=1e-5 * scale_of(here.objective)
+        )  # AVAIL_MIN of shed
 
 
 def test_a_solution_is_the_same_to_the_byte():

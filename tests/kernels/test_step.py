@@ -1,0 +1,417 @@
+"""The time step: against its plain twin, and what every lived hour must keep."""
+
+import numba
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from reference import live_hour
+
+from gridsim.kernels import step
+
+READ = ("on", "start", "source_lo", "source_hi", "link", "load", "need_up", "need_down", "reference")
+SIZES = {"units": 4, "sources": 6, "stores": 4, "loads": 4, "links": 2, "buses": 6, "branches": 7, "interfaces": 2}
+
+
+def fleet(rng):
+    """A random fleet; which supplier anything is, and what counts as reserve, is drawn too."""
+    nu, ns, nst, nl, nlk, nb, nbr, nif = SIZES.values()
+    p_max = rng.uniform(100.0, 600.0, nu)
+    p_min = p_max * rng.uniform(0.2, 0.6, nu)
+    segments = rng.integers(1, 4, nu)
+    seg_unit = np.repeat(np.arange(nu), segments)
+    energy = rng.uniform(100.0, 800.0, nst)
+    limit, back = rng.uniform(50.0, 900.0, (2, nbr + nif))
+    limit[0] = back[0] = np.inf
+
+    def bus(n):
+        return rng.integers(0, nb, n)
+
+    def price(n):
+        return rng.uniform(1.0, 500.0, n)
+
+    def flag(n):
+        return rng.integers(0, 2, n).astype(float)
+
+    return step.Fleet(
+        unit_bus=bus(nu),
+        unit_p_min=p_min,
+        unit_p_max=p_max,
+        unit_min_cost=price(nu),
+        unit_no_load=price(nu),
+        unit_start=1e4 * price(nu),
+        unit_co2=price(nu),
+        unit_co2_no_load=price(nu),
+        unit_supplier=rng.choice([-1, step.COAL_DEEP, step.GAS], nu),
+        unit_up=flag(nu),
+        unit_down=flag(nu),
+        seg_unit=seg_unit,
+        seg_mw=((p_max - p_min) / segments)[seg_unit],
+        seg_cost=price(seg_unit.size),
+        source_bus=bus(ns),
+        source_cost=price(ns),
+        source_co2=price(ns),
+        source_supplier=rng.choice([-1, step.IMPORT], ns),
+        source_up=flag(ns),
+        source_down=flag(ns),
+        store_bus=bus(nst),
+        charge_max=rng.uniform(40.0, 200.0, nst),
+        discharge_max=rng.uniform(40.0, 200.0, nst),
+        charge_cost=price(nst),
+        discharge_cost=price(nst),
+        eta_c=rng.uniform(0.7, 1.0, nst),
+        eta_d=rng.uniform(0.7, 1.0, nst),
+        keep=np.where(rng.random(nst) < 0.5, 1.0, 1.0 - rng.uniform(1e-4, 1e-2, nst)),
+        e_min=energy * rng.uniform(0.0, 0.2, nst),
+        e_max=energy,
+        store_supplier=rng.choice([-1, step.PUMPED_HYDRO, step.BATTERY, step.CAES], nst),
+        load_bus=bus(nl),
+        link_from=bus(nlk),
+        link_to=bus(nlk),
+        ptdf=rng.uniform(-0.6, 0.6, (nbr, nb)),
+        offset=rng.uniform(-5.0, 5.0, nbr),
+        interface_weight=rng.choice([-1.0, 0.0, 1.0], (nif, nbr + nlk)),
+        limit=limit,
+        back_limit=back,
+        overload_cost=price(nbr + nif),
+        penalties=np.array([9000.0, 300.0, 2000.0]),
+    )
+
+
+def plan(rng, f, hours):
+    """An exact plan from stores at `e`: balanced, inside every bound and not within dust of one. Returns it and `e`."""
+    nu, ns, nst, nl, nlk, nb, nbr, nif = SIZES.values()
+
+    def between(lo, hi):
+        """On a bound, or well inside."""
+        where = rng.choice([0.0, 0.25, 0.5, 0.9, 1.0], np.shape(hi))
+        return lo + where * (hi - lo)
+
+    on = rng.integers(1, 4, (hours, nu))
+    seg = between(0.0, np.ascontiguousarray(on[:, f.seg_unit] * f.seg_mw))  # another layout compiles anew
+    source_lo = rng.choice([-60.0, 0.0, 80.0], (hours, ns))
+    source_hi = source_lo + rng.choice([0.0, 40.0, 300.0], (hours, ns))
+    charge, discharge, e = np.zeros((hours, nst)), np.zeros((hours, nst)), np.zeros((hours, nst))
+    first = rng.uniform(f.e_min + 0.2 * (f.e_max - f.e_min), f.e_max)
+    before = first
+    for t in range(hours):
+        held = f.keep * before
+        most = np.minimum(f.charge_max, (f.e_max - held) / f.eta_c)
+        least = np.minimum(f.discharge_max, (held - f.e_min) * f.eta_d)
+        way = rng.integers(-1, 2, nst)
+        charge[t] = np.where((way > 0) & (most > 1.0), rng.choice([0.3, 0.7, 1.0], nst) * most, 0.0)
+        discharge[t] = np.where((way < 0) & (least > 1.0), rng.choice([0.3, 0.7, 1.0], nst) * least, 0.0)
+        before = held + f.eta_c * charge[t] - discharge[t] / f.eta_d
+        e[t] = before
+    h = step.Hour(
+        on=on,
+        start=rng.integers(0, 2, (hours, nu)),
+        seg=seg,
+        source=between(source_lo, source_hi),
+        source_lo=source_lo,
+        source_hi=source_hi,
+        charge=charge,
+        discharge=discharge,
+        e=e,
+        link=rng.uniform(-100.0, 100.0, (hours, nlk)),
+        load=np.zeros((hours, nl)),
+        shed=np.zeros((hours, nl)),
+        spill=np.where(rng.random((hours, nb)) < 0.1, 7.0, 0.0),
+        need_up=rng.uniform(0.0, 1500.0, hours),
+        need_down=rng.uniform(0.0, 1500.0, hours),
+        reference=rng.uniform(0.0, 300.0, (hours, len(step.SUPPLIERS))),
+        unit_p=np.full((hours, nu), np.nan),
+        flow=np.full((hours, nbr + nif), np.nan),
+        cost=np.full((hours, len(step.COST_PARTS)), np.nan),
+        regulation=np.full((hours, len(step.SUPPLIERS)), np.nan),
+        reserve=np.full((hours, 4), np.nan),
+        margin=np.full((hours, 2), np.nan),
+    )
+    h.load[:] = supply(f, h)[:, None] * rng.dirichlet(np.full(nl, 3.0), hours)
+    h.shed[:, 0] = np.where(rng.random(hours) < 0.2, 0.5 * h.load[:, 0], 0.0)
+    h.load[:, 1] += h.shed[:, 0]
+    return h, first
+
+
+def supply(f, h):
+    """What units, sources and stores give, less what is spilled. (T,) MW"""
+    given = (h.on * f.unit_p_min).sum(axis=1) + h.seg.sum(axis=1) + h.source.sum(axis=1)
+    return given + (h.discharge - h.charge).sum(axis=1) - h.spill.sum(axis=1)
+
+
+def unbalanced(f, h):
+    """Worst difference of supply and load. MW"""
+    return np.max(np.abs(supply(f, h) - (h.load - h.shed).sum(axis=1)))
+
+
+def dusty(rng, f, h, size):
+    """The plan as an interior point leaves it: a hair inside its bounds, stores a hair in both directions."""
+
+    def off(values, lo, hi):
+        return np.ascontiguousarray(np.clip(values + size * rng.uniform(-1.0, 1.0, values.shape), lo, hi))
+
+    top = h.on[:, f.seg_unit] * f.seg_mw
+    both = size * rng.random(h.charge.shape)
+    return h._replace(
+        seg=off(h.seg, 0.0, top),
+        source=off(h.source, h.source_lo, h.source_hi),
+        charge=h.charge + both,
+        discharge=h.discharge + both,
+        shed=off(h.shed, 0.0, h.load),
+        spill=h.spill + size * rng.random(h.spill.shape),
+    )
+
+
+def copied(h):
+    return step.Hour(*(array.copy() for array in h))
+
+
+def drawn(seed, hours=8):
+    rng = np.random.default_rng(seed)
+    f = fleet(rng)
+    h, e = plan(rng, f, hours)
+    return rng, f, h, e
+
+
+def upset(rng, f, h, kind):
+    """The plan spoiled: nothing, dust, loads that differ a little or by far, stores asked for more than they hold."""
+    if kind == "dust":
+        return dusty(rng, f, h, 2e-4)
+    if kind == "loads":
+        return h._replace(load=h.load * rng.uniform(0.97, 1.03, h.load.shape))
+    if kind == "flood":
+        return h._replace(load=h.load * rng.choice([0.05, 3.0], (len(h.load), 1)))
+    if kind == "stores":
+        return h._replace(charge=h.charge * 5.0, discharge=h.discharge + rng.uniform(0.0, 90.0, h.discharge.shape))
+    return h
+
+
+KINDS = ("exact", "dust", "loads", "flood", "stores")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(6))
+def test_lives_as_the_twin_does(seed, kind):
+    rng, f, h, e = drawn(seed)
+    h = upset(rng, f, h, kind)
+    planned, state, moves = copied(h), e.copy(), [0.0]
+    moved = step.walk(f, h, state)
+    for t in range(len(h.load)):
+        want = live_hour(f, planned, t, e)
+        e = np.array(want.e)
+        moves.append(want.moved)
+        for name in (
+            "seg",
+            "source",
+            "charge",
+            "discharge",
+            "e",
+            "shed",
+            "spill",
+            "unit_p",
+            "flow",
+            "reserve",
+            "margin",
+        ):
+            assert_allclose(
+                getattr(h, name)[t], getattr(want, name), rtol=1e-11, atol=1e-8, err_msg=f"{name}, hour {t}"
+            )
+        parts = [want.cost[name] for name in step.COST_PARTS]
+        assert_allclose(h.cost[t], parts, rtol=1e-10, atol=1e-4, err_msg=f"cost, hour {t}")  # 1e-8 MW at 1e4
+        assert_allclose(h.regulation[t], [want.regulation[name] for name in step.SUPPLIERS], rtol=1e-11, atol=1e-8)
+    assert_allclose(state, e, rtol=1e-12, atol=1e-9)
+    assert moved == pytest.approx(max(moves), abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_exact_plan_is_not_moved(seed):
+    _, f, h, e = drawn(seed)
+    planned = copied(h)
+    assert step.walk(f, h, e) < 1e-8
+    for name in ("seg", "source", "charge", "discharge", "e", "shed", "spill"):
+        assert_allclose(getattr(h, name), getattr(planned, name), rtol=0.0, atol=1e-8, err_msg=name)
+    assert e.tolist() == h.e[-1].tolist()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(20, 28))
+def test_what_every_lived_hour_keeps(seed, kind):
+    """Balance to rounding, one direction per store, and every bound."""
+    rng, f, h, e = drawn(seed, hours=24)
+    h = upset(rng, f, h, kind)
+    loads, first = h.load.copy(), e.copy()
+    step.walk(f, h, e)
+    held = f.keep * np.vstack((first, h.e[:-1]))  # a store at its minimum may still lose what stands
+    assert unbalanced(f, h) < 1e-9 * max(1.0, loads.sum(axis=1).max())
+    assert not ((h.charge > 0.0) & (h.discharge > 0.0)).any()
+    top = h.on[:, f.seg_unit] * f.seg_mw
+    for value, lo, hi in (
+        (h.seg, 0.0, top),
+        (h.source, h.source_lo, h.source_hi),
+        (h.charge, 0.0, f.charge_max),
+        (h.discharge, 0.0, f.discharge_max),
+        (h.shed, 0.0, loads),
+        (h.spill, 0.0, np.inf),
+        (h.e, np.minimum(f.e_min, held), f.e_max),
+    ):
+        assert (value >= np.asarray(lo) - 1e-9).all()
+        assert (value <= np.asarray(hi) + 1e-9).all()
+    for array in h:
+        assert np.isfinite(array).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_dust_stays_dust(seed):
+    """What an interior point leaves behind moves an hour by no more than its sum."""
+    rng, f, exact, e = drawn(seed, hours=24)
+    h, state = dusty(rng, f, exact, 2e-4), e.copy()
+    devices = h.seg.shape[1] + h.source.shape[1] + h.shed.shape[1] + h.spill.shape[1] + 2 * h.charge.shape[1]
+    assert 0.0 <= step.walk(f, h, state) < 2e-4 * devices
+    assert_allclose(h.e, exact.e, atol=24 * 2e-3)
+    on_bound = (exact.source == exact.source_lo) | (exact.source == exact.source_hi)
+    moved = np.abs(h.source - exact.source)[on_bound]
+    assert (moved == 0.0).mean() > 0.9  # back on their bounds, but where the balance was closed
+
+
+@pytest.mark.compiled
+def test_energy_is_conserved_over_a_year():
+    """A year of hours: what went in less losses is what is in, to rounding; a walk in parts is the whole walk."""
+    rng, f, h, e = drawn(3, hours=8760)
+    h = upset(rng, f, h, "stores")
+    parts, state, first = copied(h), e.copy(), e.copy()
+    step.walk(f, h, e)
+    before = np.vstack((first, h.e[:-1]))
+    lost = (1.0 - f.keep) * before
+    into = f.eta_c * h.charge - h.discharge / f.eta_d - lost
+    assert_allclose(e - first, into.sum(axis=0), rtol=0.0, atol=1e-7)
+    assert (np.abs(h.charge).sum(axis=0) > 1000.0).all()
+    for begin, end in ((0, 1), (1, 25), (25, 8760)):
+        step.walk(f, step.Hour(*(array[begin:end] for array in parts)), state)
+    assert state.tobytes() == e.tobytes()
+    assert parts.cost.tobytes() == h.cost.tobytes()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_flows_are_the_sensitivities_times_the_injections(seed):
+    rng, f, h, e = drawn(seed)
+    h = upset(rng, f, h, "flood")
+    step.walk(f, h, e)
+    injected = -h.spill
+    for bus, p in (
+        (f.unit_bus, h.unit_p),
+        (f.source_bus, h.source),
+        (f.store_bus, h.discharge - h.charge),
+        (f.load_bus, h.shed - h.load),
+        (f.link_from, -h.link),
+        (f.link_to, h.link),
+    ):
+        np.add.at(injected.T, bus, p.T)
+    assert_allclose(injected.sum(axis=1), 0.0, atol=1e-7)
+    branch = injected @ f.ptdf.T + f.offset
+    assert_allclose(h.flow[:, : f.offset.size], branch, rtol=1e-11, atol=1e-8)
+    assert_allclose(
+        h.flow[:, f.offset.size :], np.hstack((branch, h.link)) @ f.interface_weight.T, rtol=1e-11, atol=1e-8
+    )
+
+
+# -- single rules -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("extra", [5.0, -5.0])
+def test_says_how_far_an_hour_moved(extra):
+    _, f, h, e = drawn(2)
+    h.load[3, 2] += extra
+    assert step.walk(f, h, e) == pytest.approx(5.0, abs=1e-8)
+
+
+def test_load_is_shed_only_when_everything_runs_at_its_limit():
+    _, f, h, e = drawn(4)
+    h.load[2] *= 4.0
+    step.walk(f, h, e)
+    assert_allclose(h.seg[2], h.on[2, f.seg_unit] * f.seg_mw, rtol=1e-12)
+    assert_allclose(h.source[2], h.source_hi[2], rtol=1e-12)
+    assert h.shed[2].sum() > 100.0
+    assert h.cost[2, step.COST_PARTS.index("shed")] == pytest.approx(9000.0 * h.shed[2].sum(), rel=1e-12)
+
+
+def test_surplus_is_spilled_only_when_everything_runs_at_its_minimum():
+    _, f, h, e = drawn(4)
+    spilled = h.spill[2].sum()
+    h.load[2] *= 0.02
+    h.shed[2] = 0.0
+    step.walk(f, h, e)
+    assert_allclose(h.seg[2], 0.0, atol=1e-12)
+    assert_allclose(h.source[2], h.source_lo[2], rtol=1e-12)
+    assert h.spill[2].sum() > spilled + 100.0
+
+
+@pytest.mark.parametrize(
+    ("charge", "discharge", "want", "gained"),
+    [
+        (100.0, 36.0, (50.0, 0.0), 14.0),  # 80 in, 40 out: 40 into the store, which 50 do alone
+        (50.0, 81.0, (0.0, 45.0), 14.0),  # 40 in, 90 out: 50 out of the store
+        (50.0, 36.0, (0.0, 0.0), 14.0),  # 40 in, 40 out
+        (-1e-7, 36.0, (0.0, 36.0), 0.0),
+    ],
+)
+def test_a_store_runs_one_way_and_changes_its_energy_as_planned(charge, discharge, want, gained):
+    _, f, h, _ = drawn(1)
+    for values, value in ((f.eta_c, 0.8), (f.eta_d, 0.9), (f.keep, 1.0), (f.e_min, 0.0), (f.e_max, 900.0)):
+        values[:] = value
+    f.charge_max[:] = f.discharge_max[:] = 200.0
+    e = np.full(SIZES["stores"], 300.0)
+    before = supply(f, h)[0] - (h.discharge - h.charge)[0].sum()
+    h.charge[0], h.discharge[0] = 0.0, 0.0
+    h.charge[0, 2], h.discharge[0, 2] = charge, discharge
+    h.load[0], h.shed[0] = 0.0, 0.0
+    h.load[0, 0] = before + discharge - max(charge, 0.0)
+    hour = step.Hour(*(array[:1] for array in h))
+    moved = step.walk(f, hour, e)
+    assert_allclose((hour.charge[0, 2], hour.discharge[0, 2]), want, atol=1e-9)
+    assert e[2] == pytest.approx(300.0 + 0.8 * max(charge, 0.0) - discharge / 0.9, abs=1e-9)
+    assert e[[0, 1, 3]].tolist() == [300.0] * 3
+    assert moved == pytest.approx(0.0, abs=1e-6)  # what one direction saves is no disagreement with the plan
+    balance = supply(f, hour)[0] - (hour.load - hour.shed)[0].sum()
+    assert balance == pytest.approx(0.0, abs=1e-9)
+    assert -want[0] + want[1] - (discharge - max(charge, 0.0)) == pytest.approx(gained, abs=1e-6)
+
+
+def test_coal_regulates_from_half_load_down_and_gas_by_what_departs_from_its_mean():
+    _, f, h, e = drawn(6)
+    f.unit_supplier[:] = (step.COAL_DEEP, step.COAL_DEEP, step.GAS, -1)
+    f.source_supplier[:] = -1
+    f.store_supplier[:] = -1
+    f.unit_p_max[:2], f.unit_p_min[:2] = 600.0, 200.0
+    f.seg_mw[:] = ((f.unit_p_max - f.unit_p_min) / np.bincount(f.seg_unit))[f.seg_unit]
+    h.on[:, :2] = 2
+    h.seg[:, f.seg_unit == 0] = 0.0
+    h.seg[:, f.seg_unit == 1] = h.on[:, [1]] * f.seg_mw[f.seg_unit == 1]
+    h.shed[:] = 0.0
+    h.load[:] = supply(f, h)[:, None] / SIZES["loads"]
+    h.reference[:] = 40.0
+    assert step.walk(f, h, e) < 1e-8
+    assert_allclose(h.regulation[:, step.COAL_DEEP], -2 * (300.0 - 200.0), rtol=1e-12)  # the second runs at its maximum
+    assert_allclose(h.regulation[:, step.GAS], h.unit_p[:, 2] - 40.0, rtol=1e-12)
+    assert_allclose(h.regulation[:, step.IMPORT], -40.0, rtol=1e-12)
+    assert_allclose(h.regulation[:, step.BATTERY], 0.0, atol=0.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_given_is_only_read(kind):
+    """Interpreted, writing to a read-only array raises; compiled, the bytes are compared."""
+    rng, f, h, e = drawn(9)
+    h = upset(rng, f, h, kind)
+    given = [*f, *(getattr(h, name) for name in READ)]
+    before = [array.tobytes() for array in given]
+    for array in given if numba.config.DISABLE_JIT else ():
+        array.flags.writeable = False
+    step.walk(f, h, e)
+    assert [array.tobytes() for array in given] == before
+
+
+def test_the_same_hours_the_same_bytes():
+    rng, f, h, e = drawn(10)
+    h = upset(rng, f, h, "dust")
+    again, state = copied(h), e.copy()
+    assert step.walk(f, h, e) == step.walk(f, again, state)
+    for first, second in zip((*h, e), (*again, state), strict=True):
+        assert first.tobytes() == second.tobytes()
