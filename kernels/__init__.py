@@ -1,1 +1,1 @@
-"""The numerical core. Arrays in, arrays out; knows hours, units, stores, buses and branches; no files, no pandapower."""
+"""The numerical core: arrays in, arrays out. Knows hours, units, stores, buses, branches; no files, no pandapower."""

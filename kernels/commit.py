@@ -149,9 +149,9 @@ def _pick(begin, end, on, hours, out, wanted_on, wanted_out):
     """The unit longest in its state among those (not) on and (not) out that have not changed in this hour; or -1."""
     best = -1
     for unit in range(begin, end):
-        if on[unit] == wanted_on and out[unit] == wanted_out and hours[unit] > 0:
-            if best < 0 or hours[unit] > hours[best]:
-                best = unit
+        fits = on[unit] == wanted_on and out[unit] == wanted_out and hours[unit] > 0
+        if fits and (best < 0 or hours[unit] > hours[best]):
+            best = unit
     return best
 
 
@@ -188,11 +188,11 @@ def age(count, start, avail, first, on, hours, out):
                     for other in range(begin, end):
                         if not on[other] and not out[other]:
                             unit = other
-                if kind == 0 or kind == 3:
-                    out[unit] = kind == 3
-                else:
+                if kind in (1, 2):
                     on[unit] = kind == 2
                     hours[unit] = -1  # changed in this hour: no second change
+                else:
+                    out[unit] = kind == 3
         for unit in range(begin, end):
             if hours[unit] < 0:
                 hours[unit] = 1

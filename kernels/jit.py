@@ -34,12 +34,13 @@ def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False) 
     """
 
     def compile_later(f: Any) -> Any:
-        saved, numba.config.CACHE_DIR = numba.config.CACHE_DIR, CACHE_DIR
+        config: Any = numba.config
+        saved, config.CACHE_DIR = config.CACHE_DIR, CACHE_DIR
         try:
             flags: Any = FASTMATH_KEEPS_NAN if fastmath else False
-            inline = "always" if part else "never"
+            inline: Any = "always" if part else "never"
             return numba.njit(f, cache=True, nogil=True, error_model="numpy", fastmath=flags, inline=inline)
         finally:
-            numba.config.CACHE_DIR = saved
+            config.CACHE_DIR = saved
 
     return compile_later if function is None else compile_later(function)

@@ -8,7 +8,7 @@ merged into one and split again pro rata to their width. That is exact, makes th
 curtailment comes to be shared pro rata among equals.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -122,7 +122,7 @@ def layout(T: int, nu: int, nk: int, nr: int, ns: int, nb: int, nm: int, nc: int
     return Layout(T, nu, nk, nr, ns, nb, nm, nc, *offsets)
 
 
-def _own(value: FloatArray) -> FloatArray:
+def _own(value: Any) -> Any:
     """A writable C-contiguous copy: a read-only or strided array would compile every kernel a second time."""
     return np.array(value, order="C")
 

@@ -272,7 +272,7 @@ def account(f, h, t, e_before):
         if f.store_supplier[i] >= 0:
             regulation[f.store_supplier[i]] += discharge - charge
     for s in range(regulation.size):
-        if s == GAS or s == IMPORT:
+        if s in (GAS, IMPORT):
             regulation[s] -= h.reference[t, s]
     for i in range(f.load_bus.size):
         cost[4] += f.penalties[0] * h.shed[t, i]

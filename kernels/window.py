@@ -69,7 +69,7 @@ def _row_constants(lay: Layout, win: Window) -> FloatArray:
         inj[:, win.ramp_col[r]] += win.ramp_lo[:, r]
 
     def given(coef: FloatArray) -> FloatArray:
-        return np.bincount(hour, weights=coef * win.box_lo, minlength=T)
+        return np.bincount(hour, weights=coef * win.box_lo, minlength=T).astype(np.float64)
 
     right = np.empty(3 * T + lay.nm)
     right[0 : 3 * T : 3] = win.demand - given(win.box_bal) - win.ramp_lo.sum(axis=1)
@@ -137,7 +137,9 @@ def solve(
         z[lay.down : lay.row] = np.maximum(start.down, 1e-3)
         z[lay.row :] = np.minimum(np.maximum(start.row, mu0 / 0.3), 0.99 * win.row_cost)
     newton.column_prices(lay, win, lam, z[lay.row :], w.price)
-    fill(lay, win, full_cost, mu0, w.price, lam, z[lay.up : lay.down], z[lay.down : lay.row], p_path, e_path, theta, s, z)
+    fill(
+        lay, win, full_cost, mu0, w.price, lam, z[lay.up : lay.down], z[lay.down : lay.row], p_path, e_path, theta, s, z
+    )
     s[lay.over : lay.up] = mu0 / np.maximum(win.row_cost - z[lay.row :], 1e-3)
     z[lay.over : lay.up] = np.maximum(win.row_cost - z[lay.row :], 1e-3)
     newton.row_values(lay, win, s, w)
@@ -175,7 +177,9 @@ def solve(
         if not np.isfinite(products):
             break
         if snapshot is None and gap < SNAPSHOT_GAP:
-            snapshot = Prices(lam.copy(), z[lay.up : lay.down].copy(), z[lay.down : lay.row].copy(), z[lay.row :].copy())
+            snapshot = Prices(
+                lam.copy(), z[lay.up : lay.down].copy(), z[lay.down : lay.row].copy(), z[lay.row :].copy()
+            )
         if loose is not None and gap < loose and primal < loose:
             status = SOLVED
             break

@@ -233,7 +233,12 @@ def standard_columns(element: str) -> frozenset[str]:
         "dcline": pp.create_dcline,
     }[element]
     arguments = set(inspect.signature(create).parameters)
-    return frozenset(arguments | set(pp.create_empty_network()[element].columns))
+    return frozenset(arguments | set(_empty_network()[element].columns))
+
+
+@cache
+def _empty_network() -> pp.pandapowerNet:
+    return pp.create_empty_network()
 
 
 def _is_float(value: Any) -> bool:

@@ -103,7 +103,13 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
         price, co2 = fuel[kind["fuel"]]
         age = age_factor(grid.par["age_rate_per_year"], kind["reference_year"], unit["commissioned"])
         curve = FuelCurve(kind["f0"], kind["f1"], kind["f2"])
-        cost = unit_cost(p_max, p_min, rate=age * kind["fuel_rate_mwh"], price=price, co2=co2, curve=curve,
+        cost = unit_cost(
+            p_max,
+            p_min,
+            rate=age * kind["fuel_rate_mwh"],
+            price=price,
+            co2=co2,
+            curve=curve,
             segments=1 if kind["must_run"] else SEGMENTS,  # heat-led units move little and are small
         )
         more = {"units": n, "character": unit["tech"]}

@@ -10,6 +10,8 @@ from gridsim.profiles.calendar import calendar
 from gridsim.profiles.check_rows import Row, around, within
 from gridsim.profiles.fields import CITIES
 from gridsim.profiles.load import MINIMUM, SUMMER_PEAK, WINTER_PEAK, month_share
+from gridsim.profiles.outages import OUTAGES, expected_need_mw
+from gridsim.profiles.schedule import RAMP_PU_PER_H
 from gridsim.profiles.year import Profiles
 
 if TYPE_CHECKING:
@@ -106,11 +108,15 @@ def schedule_rows(profiles: Profiles, sites: "pd.DataFrame", month: NDArray[np.i
         yield around(
             "ties: energy, farthest off [TWh]", 0.0, float(off[np.argmax(np.abs(off))]), 0.01, "profile_site.energy_twh"
         )
+        ramp = float(np.abs(np.diff(mw / rated, axis=0)).max())
+        yield Row("ties: fastest change [p.u./h]", 0.15, ramp, 0.0, RAMP_PU_PER_H, "ramp limit of the links [K]")
         if {"import/Jinsu", "import/Jiansu", "import/Xitai", "import/Yanhuai"} <= set(ties["profile"]):
             net = mw.sum(axis=1)
             source = "hnxgsz.com: record on 15 July 2024"
             yield within("ties: largest net import [GW]", RECORD_IMPORT_MW / 1e3, net.max() / 1e3, 0.03, source)
             yield Row("ties: month of the largest net import", 7, int(month[int(np.argmax(net))]) + 1, 7, 7, source)
+            if {f"load/{city}" for city in CITIES} <= set(profiles.names):
+                yield _need_row(profiles, sites, net, month)
     units = sites[(sites["kind"] == "availability") & sites["profile"].isin(profiles.names)]
     for character in ("coal", "gas", "nuclear"):
         group = units[units["character"] == character]
@@ -134,6 +140,38 @@ def schedule_rows(profiles: Profiles, sites: "pd.DataFrame", month: NDArray[np.i
             yield Row(
                 f"{character}: availability, July and August", 0.96, summer, 0.93, 0.99, "0.94-0.96 at the summer peak"
             )
+    yield from _margin_rows(profiles, units[units["character"].isin(("coal", "gas"))])
+
+
+def _need_row(
+    profiles: Profiles, sites: "pd.DataFrame", net_import_mw: NDArray[np.float64], month: NDArray[np.int64]
+) -> Row:
+    """Do imports follow what is lacking? Of daily maxima, less the means of their months."""
+    lacking = np.sum([profiles.column(f"load/{city}") for city in CITIES], axis=0)
+    for row in sites[sites["kind"].isin(("wind_offshore", "wind_onshore", "pv"))].itertuples():
+        if profiles.has(str(row.profile)):
+            lacking = lacking - profiles.column(str(row.profile)) * float(row.rated_mw)
+    days = np.column_stack([values.reshape(-1, 24).max(axis=1) for values in (lacking, net_import_mw)])
+    of_day = month[::24]
+    for m in range(12):
+        days[of_day == m] -= days[of_day == m].mean(axis=0)
+    found = float(np.corrcoef(days.T)[0, 1])
+    return Row("ties: correlation of import and need, by days inside months", 0.85, found, 0.65, 1.0, "schedules [K]")
+
+
+def _margin_rows(profiles: Profiles, units: "pd.DataFrame") -> Iterator[Row]:
+    """Is maintenance levelled? Only for a fleet about as large as the one that is planned."""
+    mw = (units["rated_mw"] * units["units"]).to_numpy(dtype=float)
+    if not 95_000.0 < mw.sum() < 105_000.0:
+        return
+    available = (np.column_stack([profiles.column(name) for name in units["profile"]]) * mw).sum(axis=1)
+    daily = available.reshape(-1, 24).mean(axis=1)
+    margin = (daily - expected_need_mw(len(daily))) / 1e3
+    day = np.arange(len(daily)) - (len(daily) - 365)
+    for season, (first, last) in zip(("spring", "autumn"), OUTAGES["coal"].windows, strict=True):
+        least = float(margin[(day >= first) & (day < last)].min())
+        source = "levelled maintenance; nuclear, biomass and storage come on top [K]"
+        yield Row(f"coal and gas: least margin over the expected need, {season} [GW]", 0.0, least, -4.0, 4.0, source)
 
 
 def temperature_rows(profiles: Profiles, month: NDArray[np.int64]) -> Iterator[Row]:

@@ -13,9 +13,11 @@ Forced outages are drawn for every unit by itself. Left out: partial outages, an
 """
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +54,8 @@ _NUCLEAR_SLOTS = (52, 246, 88, 282, 124, 318)  # first days of six refuelling sl
 # January: the highest hour of load less import, wind and sun that one day in ten exceeds, mean of 20 synthetic years.
 EXPECTED_NEED_GW = np.array(
     [
-        *(95.6, 95.3, 74.4, 76.0, 79.3, 78.8, 75.7, 76.4, 82.6, 82.6, 82.8, 84.6),
-        *(98.6, 103.2, 104.4, 98.5, 86.5, 82.8, 73.2, 74.1, 78.9, 81.2, 87.6, 88.8),
+        *(95.6, 95.2, 74.4, 76.0, 79.3, 78.8, 75.6, 76.3, 82.6, 82.6, 82.7, 84.5),
+        *(98.5, 102.9, 104.2, 98.6, 86.3, 82.8, 73.2, 74.1, 78.9, 81.2, 87.6, 88.8),
     ]
 )
 
@@ -82,7 +84,7 @@ def expected_need_mw(days: int) -> FloatArray:
 
 
 @lru_cache(maxsize=8)
-def maintenance_plan(year: int, seed: int) -> dict[tuple[str, int], PlannedWork]:
+def maintenance_plan(year: int, seed: int) -> Mapping[tuple[str, int], PlannedWork]:
     """Planned work of every unit of the built-in fleet, by profile and number in its row.
 
     The seed draws how long each takes; where it goes is greedy: equation (1).
@@ -92,22 +94,22 @@ def maintenance_plan(year: int, seed: int) -> dict[tuple[str, int], PlannedWork]
     units = [(mw, row, k) for row, (_, _, count, mw) in enumerate(_fleet()) for k in range(count)]
     units.sort(key=lambda unit: (-unit[0], unit[2], unit[1]))  # first the first units of all plants
     at_work = {row: np.zeros(days, dtype=np.int64) for row in range(len(_fleet()))}
-    plan = {}
+    plan: dict[tuple[str, int], PlannedWork] = {}
     for mw, row, k in units:
         profile, character, count, _ = _fleet()[row]
         length = _length(profile, character, year, seed, k=k)
         starts = _starts(character, days, length)
         weeks = np.lib.stride_tricks.sliding_window_view(margin, length)[starts]
         together = np.lib.stride_tricks.sliding_window_view(at_work[row], length)[starts].max(axis=1)
-        crowded = together >= max(1, -(-count * length // 150))  # else a plant of many units finds no place
-        least = np.where(crowded, -np.inf, weeks.min(axis=1)) if not crowded.all() else weeks.min(axis=1)
+        usual = -(-count * length // 150) - 1  # so many others at the same time; a large plant has no other choice
+        least = np.where(together > max(usual, int(together.min())), -np.inf, weeks.min(axis=1))
         # Where the least margin is equal, the weeks with the greater mean; else the earlier ones.
         best = least >= least.max() - 1e-6
         start = int(starts[np.argmax(np.where(best, weeks.mean(axis=1), -np.inf))])
         margin[start : start + length] -= mw
         at_work[row][start : start + length] += 1
         plan[profile, k] = PlannedWork(start, length)
-    return plan
+    return MappingProxyType(plan)
 
 
 def _length(profile: str, character: str, year: int, seed: int, *, k: int) -> int:

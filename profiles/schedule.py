@@ -14,8 +14,8 @@ that no schedule moves faster than `RAMP_PU_PER_H`. Half a bipole is out for 7-1
 
 Monthly means of five UHV DC links, October 2022 to August 2023, are from the public project zdc207/ElecForeDaChuang
 (MW from sums of 96 points, unit inferred [M]); 2022/23 was dry, so hydro May to October is taken times 1.3 for 2024.
-September, which the record lacks, is between August and October [K]. For the summer peaks of 2024 Yanhuai and Xitai were
-secured in full (hnxgsz.com 1692230) [S]; the numbers of (1) and (2) are [K].
+September, which the record lacks, is between August and October [K]. For the summer peaks of 2024 Yanhuai and Xitai
+were secured in full (hnxgsz.com 1692230) [S]; the numbers of (1) and (2) are [K].
 """
 
 from typing import NamedTuple

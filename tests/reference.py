@@ -4,6 +4,7 @@ Nothing here shares code with ``gridsim.kernels`` but the names of the tuples th
 """
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ import numpy as np
 
 from gridsim.kernels import layout, step
 from gridsim.kernels.problem import Problem, Rows
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")  # the compiler is switched off
 
 # -- windows ----------------------------------------------------------------------------------------------------------
 
@@ -136,26 +139,26 @@ class Unit(NamedTuple):
     """One unit of a group between two hours."""
 
     on: bool
-    hours: int  # in that state, counted up to the longest minimum time
-    out: bool  # on planned outage
+    hours: int  # in that state; `first_unexplained` counts no further than the longest minimum time
+    out: bool = False  # on planned outage
 
 
 def first_unexplained(
     counts: Sequence[int],
     starts: Sequence[int],
     avail: Sequence[int],
-    units: Sequence[tuple[bool, int]],
+    units: Sequence[Unit],
     *,
     min_up: int,
     min_down: int,
 ) -> int | None:
     """First hour in which no split of the counts over single units keeps the minimum times; None: there is a split.
 
-    All units are in service before the first hour. An outage takes any unit and keeps it until it ends; who returns
-    is free to start. Every split is followed side by side, so keep groups small.
+    An outage takes any unit and keeps it until it ends; who returns is free to start. Every split is followed side by
+    side, so keep groups small.
     """
     longest = max(min_up, min_down)
-    reached = {tuple(sorted(Unit(bool(on), min(hours, longest), False) for on, hours in units))}
+    reached = {tuple(sorted(unit._replace(hours=min(unit.hours, longest)) for unit in units))}
     for t, (count, start, free) in enumerate(zip(counts, starts, avail, strict=True)):
         after = set()
         for state in reached:
@@ -164,7 +167,7 @@ def first_unexplained(
             candidates = [i for i in range(len(state)) if i not in out] if change > 0 else out
             for moved in itertools.combinations(candidates, abs(change)):
                 choices = [
-                    _next_hour(unit, unit.out != (i in moved), min_up, min_down, longest)
+                    _next_hour(unit, unit.out != (i in moved), min_up=min_up, min_down=min_down)
                     for i, unit in enumerate(state)
                 ]
                 for new in itertools.product(*choices):
@@ -177,24 +180,38 @@ def first_unexplained(
     return None
 
 
-def _next_hour(unit: Unit, goes_out: bool, min_up: int, min_down: int, longest: int) -> list[Unit]:
+def _next_hour(unit: Unit, goes_out: bool, *, min_up: int, min_down: int) -> list[Unit]:
+    longest = max(min_up, min_down)
     if goes_out:
         return [Unit(False, longest, True)]
     if unit.out:
-        return [Unit(False, longest, False), Unit(True, 1, False)]
-    same = Unit(unit.on, min(unit.hours + 1, longest), False)
+        return [Unit(False, longest), Unit(True, 1)]
+    same = Unit(unit.on, min(unit.hours + 1, longest))
     owed = min_up if unit.on else min_down
-    return [same, Unit(not unit.on, 1, False)] if unit.hours >= owed else [same]
+    return [same, Unit(not unit.on, 1)] if unit.hours >= owed else [same]
 
 
-def aged(units: Sequence[tuple[bool, int]], count: int, start: int) -> list[tuple[bool, int]]:
-    """The units one hour on: the longest running stop, the longest rested start. Sorted (on, hours)."""
-    running = sorted((hours for on, hours in units if on), reverse=True)
-    resting = sorted((hours for on, hours in units if not on), reverse=True)
+def aged(units: Sequence[Unit], *, count: int, start: int, avail: int) -> list[Unit]:
+    """The units one hour on, sorted.
+
+    Back from an outage comes who was off longest, the longest running stop, the longest rested start, and on outage
+    go the longest rested that are left, last of all those that have just stopped.
+    """
+    running = sorted((unit.hours + 1 for unit in units if unit.on), reverse=True)
+    resting = [unit.hours + 1 for unit in units if not unit.on and not unit.out]
+    away = sorted((unit.hours + 1 for unit in units if unit.out), reverse=True)
+    many_out = len(units) - avail
+    back = max(0, len(away) - many_out)
+    resting, away = sorted(resting + away[:back], reverse=True), away[back:]
     stop = len(running) + start - count
-    after = [(True, hours + 1) for hours in running[stop:]] + [(False, 1)] * stop
-    after += [(False, hours + 1) for hours in resting[start:]] + [(True, 1)] * start
-    return sorted(after)
+    off = resting[start:] + [1] * stop
+    leave = many_out - len(away)
+    return sorted(
+        [Unit(True, 1)] * start
+        + [Unit(True, hours) for hours in running[stop:]]
+        + [Unit(False, hours, True) for hours in away + off[:leave]]
+        + [Unit(False, hours) for hours in off[leave:]]
+    )
 
 
 # -- the time step ----------------------------------------------------------------------------------------------------
@@ -251,8 +268,8 @@ def step_store(
     into = eta_c * charge - discharge / eta_d
     charge, discharge = (into / eta_c, 0.0) if into >= 0.0 else (0.0, -into * eta_d)
     charge, discharge = (
-        min(snap(charge, 0.0, charge_max), charge_max),
-        min(snap(discharge, 0.0, discharge_max), discharge_max),
+        min(power, most) if power > step.DUST_STORE_MW else 0.0
+        for power, most in ((charge, charge_max), (discharge, discharge_max))
     )
     gained = discharge - charge - supply
     held = keep * e

@@ -79,8 +79,9 @@ def min_times(record: Record) -> list[AuditRow]:
     longest resting first. Under it a schedule is feasible exactly when, in every hour, the units started within the
     last ``min_up_h`` hours are no more than those on, and those stopped within the last ``min_down_h`` hours no
     more than those off. Where a planned outage takes units that were on (available falls below the count before), the
-    stops it forces are excused and counted in a row of their own. The time before the first hour is not known, and
-    excuses whatever depends on it.
+    stops it forces are excused and counted in a row of their own; such units may be back on when the outage ends. Units
+    on outage all through the last ``min_down_h`` hours are not among those that stopped. The time before the first hour
+    is not known, and excuses whatever depends on it.
     """
     table, names = record.tables["units"], record.names("units")
     if table.empty:
@@ -91,7 +92,8 @@ def min_times(record: Record) -> list[AuditRow]:
     forced = np.minimum(np.maximum(before - available, 0.0), stop)
     min_up, min_down = table["min_up_h"].to_numpy(int), table["min_down_h"].to_numpy(int)
     early = recent(start, min_up) - on
-    late = recent(stop, min_down) - (table["units"].to_numpy(float) - on)
+    away = least_of_late(table["units"].to_numpy(float) - available, min_down)
+    late = recent(stop - forced, min_down) - (table["units"].to_numpy(float) - on - away)
     excuse = recent(forced, min_up)
     label = at(record, names)
     excused = np.minimum(np.maximum(early, 0.0), excuse)
@@ -111,6 +113,15 @@ def min_times(record: Record) -> list[AuditRow]:
             "units",
         ),
     ]
+
+
+def least_of_late(values: FloatArray, hours: np.ndarray) -> FloatArray:
+    """Least value over the last `hours[i]` hours up to and with each hour, as far as they lie in the run."""
+    out = values.copy()
+    for i, span in enumerate(hours):
+        for back in range(1, max(int(span), 1)):
+            out[back:, i] = np.minimum(out[back:, i], values[: len(values) - back, i])
+    return out
 
 
 def recent(events: FloatArray, hours: np.ndarray) -> FloatArray:

@@ -92,7 +92,7 @@ def main() -> None:
 @click.option("-f", "--force", is_flag=True, help="Replace an existing results file.")
 @click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Draw pictures at the end.")
 @verbose_option
-def run(  # noqa: PLR0917 - click hands over what its options name
+def run(
     scenario: str,
     output: Path | None,
     start: str | None,

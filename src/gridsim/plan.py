@@ -28,7 +28,7 @@ OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
 ROUGH = 1e-2  # relative gap at which flows are first looked at
 THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
-LIMIT_MIN_MW = 1e-3  # loading of a limit below it is measured against it: a limit of 0 must not see rounding
+LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
 TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
 
@@ -152,13 +152,23 @@ class Planner:
         engine: str = "kernel",
         max_rounds: int = 20,
     ):
-        self.case, self.tolerance, self.step_h, self.engine, self.max_rounds = case, tolerance, step_h, engine, max_rounds
+        self.case, self.tolerance, self.step_h, self.engine, self.max_rounds = (
+            case,
+            tolerance,
+            step_h,
+            engine,
+            max_rounds,
+        )
         units, sources = case.units, case.sources
         self.power_mw = max(1e-3, float(case.load_mw.sum(axis=1).max(initial=1.0)) / 100.0)  # scale of power
         p_max = np.maximum(units.p_max_mw.to_numpy(float), 1e-9)
-        energy = case.unit_min_cost * units.p_min_mw.to_numpy(float) + (case.unit_seg_mw * case.unit_seg_cost).sum(axis=1)
+        energy = case.unit_min_cost * units.p_min_mw.to_numpy(float) + (case.unit_seg_mw * case.unit_seg_cost).sum(
+            axis=1
+        )
         full = (energy + units.no_load_cost.to_numpy(float)) / p_max
-        dearest = max(float(np.max(full, initial=0.0)), float(np.max(np.abs(sources.cost.to_numpy(float)), initial=0.0)))
+        dearest = max(
+            float(np.max(full, initial=0.0)), float(np.max(np.abs(sources.cost.to_numpy(float)), initial=0.0))
+        )
         self.price_scale = dearest / 0.6 if dearest > 0 else 1.0  # currency/MWh
         self.money = self.power_mw * self.price_scale
 
@@ -221,7 +231,9 @@ class Planner:
         case, most = self.case, np.zeros(self.nb)
         units, stores = case.units, case.stores
         np.add.at(most, units.bus_row.to_numpy(int), units.p_max_mw.to_numpy(float) * self.units_in_row)
-        np.add.at(most, case.sources.bus_row.to_numpy(int), np.maximum(case.source_max_mw, 0.0).max(axis=0, initial=0.0))
+        np.add.at(
+            most, case.sources.bus_row.to_numpy(int), np.maximum(case.source_max_mw, 0.0).max(axis=0, initial=0.0)
+        )
         np.add.at(most, stores.bus_row.to_numpy(int), stores.p_discharge_max_mw.to_numpy(float))
         return most[self.fed]
 
@@ -260,7 +272,11 @@ class Planner:
         np.add.at(fixed.T, self.load_bus, -load.T)
         base = running * (p_min[given] / sp)
         np.add.at(fixed.T, bus[given], base.T)
-        constant = float((running @ self.unit_cost[given])) if running.ndim == 1 else float((running @ self.unit_cost[given]).sum())
+        constant = (
+            float(running @ self.unit_cost[given])
+            if running.ndim == 1
+            else float((running @ self.unit_cost[given]).sum())
+        )
 
         # boxes: segments of given units, plain sources, shedding, spilling, shortfalls, links
         segs = self._segments_of(given)
@@ -315,7 +331,9 @@ class Planner:
                 p_min=p_min[free] / sp,
                 cost=self.unit_cost[free] / self.money,
                 start_cost=units.start_cost.to_numpy(float)[free] / self.money,
-                on0=np.array([state.unit_on[a:b].sum() for a, b in zip(first[:-1], first[1:], strict=True)], dtype=float)
+                on0=np.array(
+                    [state.unit_on[a:b].sum() for a, b in zip(first[:-1], first[1:], strict=True)], dtype=float
+                )
                 if free.size
                 else np.zeros(0),
                 avail=case.unit_available[at][:, free].astype(float),
@@ -421,13 +439,20 @@ class Planner:
 
     # -- solving --------------------------------------------------------------------------------------------------
 
-    def _solve(self, problem: Problem, rows: Rows, start: Prices | None, loose: float | None) -> tuple[Solution, window.Outcome, int]:
+    def _solve(
+        self, problem: Problem, rows: Rows, start: Prices | None, loose: float | None
+    ) -> tuple[Solution, window.Outcome, int]:
         """One solve with its retries: another start, then more regularisation. Counts the retries."""
         if self.engine != "kernel":
             from gridsim import oracle  # HiGHS loads for those who ask for it
 
             return oracle.solve_lp(problem, rows), BY_HIGHS, 0
-        ladder = ({"start": start}, {"start": None}, {"start": None, "mu0": 2.0, "correctors": 2}, {"start": None, "mu0": 2.0, "reg": 1e-6, "correctors": 2})
+        ladder = (
+            {"start": start},
+            {"start": None},
+            {"start": None, "mu0": 2.0, "correctors": 2},
+            {"start": None, "mu0": 2.0, "reg": 1e-6, "correctors": 2},
+        )
         outcome = None
         for retry, options in enumerate(ladder):
             if retry == 1 and start is None:
@@ -464,7 +489,9 @@ class Planner:
                 snapshot = None if outcome.snapshot is None else self.extend(outcome.snapshot, keys, joined)
                 return Settled(solution, snapshot, keys, joined, found, counts, open=not done)
             if counts[1] >= self.max_rounds:
-                raise WindowError(f"line rows were still being found after {self.max_rounds} rounds (solver.max_rounds)")
+                raise WindowError(
+                    f"line rows were still being found after {self.max_rounds} rounds (solver.max_rounds)"
+                )
             start = None if outcome.snapshot is None or rough else self.extend(outcome.snapshot, keys, joined)
             keys, rough = joined, False
 
@@ -485,7 +512,9 @@ class Planner:
         keys = RowKeys(*(part[state.rows.hour < hours] for part in state.rows))
         problem, injected, constant = self.problem(t0, hours, state, None)
         # must-run units that return from an outage start whatever is decided
-        constant += self._start_cost(self._round(np.zeros((hours, self.free.size)), t0, state, 1.0)[1][:, self.must], self.must)
+        constant += self._start_cost(
+            self._round(np.zeros((hours, self.free.size)), t0, state, 1.0)[1][:, self.must], self.must
+        )
         best: Fixed | None = None
         bound, counts, prices, tried = -np.inf, np.zeros(3, dtype=np.int64), None, set[bytes]()
         for whole in (False, True):
@@ -497,7 +526,9 @@ class Planner:
             if self.engine == "highs-milp":
                 on, start, proven = self._search(problem, self.rows(keys, injected), t0, state)
                 best = self._fix(t0, hours, state, on, start, keys, None)
-                return self._unpack(best, relaxed_cost, max(bound, proven * self.money + constant), counts + best.settled.counts)
+                return self._unpack(
+                    best, relaxed_cost, max(bound, proven * self.money + constant), counts + best.settled.counts
+                )
             for threshold in THRESHOLDS:
                 on, start = self._round(relaxed.solution.u, t0, state, threshold)
                 if on.tobytes() not in tried:
@@ -546,9 +577,8 @@ class Planner:
 
         on, start = self._round(np.zeros((problem.demand.size, self.free.size)), t0, state, 1.0)
         free, times = self.free, self.case.units[["min_up_h", "min_down_h"]].to_numpy(np.int64)[self.free]
-        before = self.case.unit_available[max(t0 - 1, 0), free]
         on[:, free], start[:, free], proven = search(
-            problem, rows, times_h=times, available_before=before, unit_on=state.unit_on, unit_hours=state.unit_hours,
+            problem, rows, times_h=times, unit_on=state.unit_on, unit_hours=state.unit_hours, unit_out=state.unit_out,
             first_unit=self.first_unit,
         )  # fmt: skip
         return on, start, proven
@@ -568,7 +598,11 @@ class Planner:
         spill_bus[:, self.fed] = self.spill.split(spill)
         price_bus = np.tile(s.price[:, None], (1, self.nb))
         if keys.hour.size:
-            np.subtract.at(price_bus, keys.hour, s.price_row[:, None] * (self.rows(keys, np.zeros((hours, self.columns))).coef[:, : self.nb]))
+            np.subtract.at(
+                price_bus,
+                keys.hour,
+                s.price_row[:, None] * (self.rows(keys, np.zeros((hours, self.columns))).coef[:, : self.nb]),
+            )
         active, found = s.price_row > 1e-6, settled.found
         last_day = RowKeys(*(part[found.hour >= self.step_h] for part in found))
         shifted = RowKeys(last_day.hour - self.step_h, last_day.element, last_day.sign)

@@ -18,9 +18,9 @@ def search(
     rows: Rows,
     *,
     times_h: IntArray,
-    available_before: IntArray,
     unit_on: FloatArray,
     unit_hours: IntArray,
+    unit_out: FloatArray,
     first_unit: IntArray,
 ) -> tuple[IntArray, IntArray, float]:
     """Whole units on and started in every hour of a window.
@@ -31,10 +31,8 @@ def search(
         The relaxed window and its line rows.
     times_h : (nu, 2) int64
         Least hours up and down.
-    available_before : (nu,) int64
-        Units not on planned outage in the hour before the window.
-    unit_on, unit_hours : (n,) bool, int64
-        State of each unit before the window, and hours spent in it.
+    unit_on, unit_hours, unit_out : (n,) bool, int64, bool
+        State of each unit before the window, hours spent in it, and whether it is on planned outage.
     first_unit : (nu + 1,) int64
         Units of group i are first_unit[i] .. first_unit[i + 1] - 1.
 
@@ -46,7 +44,7 @@ def search(
     """
     up_h, down_h = np.maximum(times_h[:, 0], 1), np.maximum(times_h[:, 1], 1)
     ages = int(max(up_h.max(initial=1), down_h.max(initial=1)))
-    on_hours, off_hours = histories(available_before, unit_on, unit_hours, first_unit, ages)
+    on_hours, off_hours = histories(unit_on, unit_hours, unit_out, first_unit, ages)
     solution, bound = oracle.solve_milp(
         problem, rows, min_up_h=up_h, min_down_h=down_h, gap=GAP, on_hours=on_hours, off_hours=off_hours
     )
@@ -56,20 +54,15 @@ def search(
 
 
 def histories(
-    available: IntArray, unit_on: FloatArray, unit_hours: IntArray, first_unit: IntArray, ages: int
+    unit_on: FloatArray, unit_hours: IntArray, unit_out: FloatArray, first_unit: IntArray, ages: int
 ) -> tuple[IntArray, IntArray]:
-    """Units of each group by hours on, and by hours off and available: (nu, ages), the last for that many or more.
-
-    Of the units that are off, the longest rested count as available: an outage takes those last in line, as rounding
-    has it.
-    """
+    """Units of each group by hours on, and by hours off and available: (nu, ages), the last for that many or more."""
     nu = first_unit.size - 1
     on_hours, off_hours = np.zeros((nu, ages), np.int64), np.zeros((nu, ages), np.int64)
     for i in range(nu):
         of_group = slice(first_unit[i], first_unit[i + 1])
-        running = np.array(unit_on[of_group], dtype=bool)
+        running, out = np.array(unit_on[of_group], dtype=bool), np.array(unit_out[of_group], dtype=bool)
         age = np.clip(unit_hours[of_group], 1, ages) - 1
         np.add.at(on_hours[i], age[running], 1)
-        rested = np.sort(age[~running])[::-1]
-        np.add.at(off_hours[i], rested[: max(0, int(available[i]) - int(running.sum()))], 1)
+        np.add.at(off_hours[i], age[~running & ~out], 1)
     return on_hours, off_hours

@@ -140,7 +140,8 @@ class Accountant:
         techs = techs_of(case)
         tables = (case.units, case.sources, case.stores)
         self.of_unit, self.of_source, self.of_store = (
-            (table["tech"].astype(str).to_numpy()[:, None] == np.array(techs)[None, :]).astype(float) for table in tables
+            (table["tech"].astype(str).to_numpy()[:, None] == np.array(techs)[None, :]).astype(float)
+            for table in tables
         )
         tech = case.sources["tech"].astype(str).to_numpy()
         self.curtailable = case.sources["curtailable"].to_numpy(dtype=bool)
@@ -261,7 +262,9 @@ def simulate(
                 plan = planner.plan(window.first_hour, window.hours, state)
             except WindowError as error:
                 stamp = case.time[window.first_hour]
-                raise WindowError(f"window {index + 1} of {len(windows)}, from {stamp:%Y-%m-%d %H:%M}: {error}") from None
+                raise WindowError(
+                    f"window {index + 1} of {len(windows)}, from {stamp:%Y-%m-%d %H:%M}: {error}"
+                ) from None
             h = live(case, f, planner, plan, window.first_hour, window.kept, state)
             block = accountant.block(plan, h, window.first_hour)
             report = WindowReport(
@@ -302,7 +305,9 @@ def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept:
     h = _hours(case, f, plan, t0, kept)
     moved = step.walk(f, h, state.e_mwh)
     if moved > AGREE_MW:
-        raise WindowError(f"the lived hours differ from their plan by {moved:.3g} MW; with perfect forecasts they must agree")
+        raise WindowError(
+            f"the lived hours differ from their plan by {moved:.3g} MW; with perfect forecasts they must agree"
+        )
     free = planner.free
     for t in range(kept):
         commit.age(

@@ -1,7 +1,7 @@
 """One marker: tests that would take hours without the compiler are skipped with NUMBA_DISABLE_JIT=1."""
 
-import numba
 import pytest
+from reference import INTERPRETED
 
 
 def pytest_configure(config):
@@ -9,5 +9,5 @@ def pytest_configure(config):
 
 
 def pytest_runtest_setup(item):
-    if numba.config.DISABLE_JIT and item.get_closest_marker("compiled"):
+    if INTERPRETED and item.get_closest_marker("compiled"):
         pytest.skip("too slow without the compiler")

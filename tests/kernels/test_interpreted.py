@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import pytest
+from reference import INTERPRETED
 
 HERE = Path(__file__).parent
 MODULES = ("test_window.py", "test_bound.py", "test_commit.py", "test_step.py", "test_start.py")
@@ -19,7 +19,7 @@ CHOSEN = " or ".join(
 )  # fmt: skip
 
 
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="runs interpreted as it is")
+@pytest.mark.skipif(INTERPRETED, reason="runs interpreted as it is")
 def test_a_handful_passes_without_the_compiler():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", CHOSEN]
     run = subprocess.run(
