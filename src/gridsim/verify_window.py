@@ -80,17 +80,28 @@ def compare(
 
     problem, injected, constant = kernel.problem(t0, hours, state, plan.on)
     ours = kernel.settle(problem, injected, none, None)
-    # a row just at its limit may have a price or none: with all of those in, both answers lie between the slopes
-    ours = kernel.settle(problem, injected, ours.near, None)
     own = highs.settle(problem, injected, none, None)
     dispatch = own.solution.objective * kernel.money + constant + float(start_cost.sum())
     rows = kernel.rows(ours.keys, injected)
     probe, same = PriceProbe(problem, rows), oracle.solve_lp(problem, rows)
+    found["prices: what they prove"] = _dual(probe, ours.solution, rows)
     found["dispatch: same line rows"] = label.gap(problem, ours.solution, same, free[:0])
     found["dispatch: own line rows"] = label.gap(problem, ours.solution, own.solution, free[:0])
+    # a row just at its limit may have a price or none: only with all of those do the slopes hold either answer
+    wide = _both_ways(kernel, ours.near)
+    if wide.hour.size > ours.keys.hour.size:
+        rows = kernel.rows(wide, injected)
+        probe, same = PriceProbe(problem, rows), oracle.solve_lp(problem, rows)
     count = _prices(kernel, probe, ours.solution, same, recorded=recorded, label=label, found=found)
-    found["prices: what they prove"] = _dual(probe, ours.solution, rows)
     return Comparison(found, count, relaxed, dispatch)
+
+
+def _both_ways(planner: Planner, keys: RowKeys) -> RowKeys:
+    """With the row of the other direction where an element may carry nothing: there both have a price, or neither."""
+    if not keys.hour.size:
+        return keys
+    closed = planner.limit[:, keys.element].sum(axis=0) <= 0.0
+    return planner.join(keys, RowKeys(keys.hour[closed], keys.element[closed], -keys.sign[closed]))
 
 
 def _prices(
