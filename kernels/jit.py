@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 FASTMATH_KEEPS_NAN = {"nsz", "arcp", "contract", "afn", "reassoc"}  # no nnan, no ninf
 
 _SOURCES = sorted(Path(__file__).parent.rglob("*.py"))

@@ -47,6 +47,13 @@ def as_solved(problem: Problem) -> Problem:
     )
 
 
+def with_free_schedules(problem: Problem) -> Problem:
+    """The window with the energy of boxes without width for nothing: no decision hangs on them."""
+    boxes = problem.boxes
+    steady = boxes.hi - boxes.lo <= layout.WIDTH_MIN
+    return problem._replace(boxes=boxes._replace(cost=np.where(steady, 0.0, boxes.cost)))
+
+
 def scaled(problem: Problem, rows: Rows, *, power: float = 1.0, price: float = 1.0) -> tuple[Problem, Rows]:
     """The same window in another unit of power and of price (money per energy): its cost is power x price times."""
     money = power * price

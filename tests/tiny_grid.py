@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandapower as pp
 import pandas as pd
+
 from gridsim.scenario import Scenario
 
 HOURS = 96
@@ -21,7 +22,13 @@ SERIES = {
 
 
 def tiny_grid(
-    *, units: bool = True, sources: bool = True, stores: bool = True, lines: bool = True, load: float = 1.0, tight: bool = False
+    *,
+    units: bool = True,
+    sources: bool = True,
+    stores: bool = True,
+    lines: bool = True,
+    load: float = 1.0,
+    tight: bool = False,
 ) -> Any:
     """Coal (three units, an outage of one), gas, a must-run plant, wind, PV, a ramped import, a battery and a store.
 

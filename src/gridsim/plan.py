@@ -1,14 +1,12 @@
 """The look-ahead: one window of a case planned - relaxed, rounded, fixed - with its network rows and its certificate.
 
-`Planner` restates windows of a `Case` as the scaled arrays of `kernels.problem`, finds the line rows that matter, and
-solves: the relaxed window (a lower bound), whole units near it, and the dispatch with those units. What it returns is
-in MW and currency again.
+`Planner` solves what `restate.Windows` states: the relaxed window (a lower bound), whole units near it, and the
+dispatch with those units. What it returns is in MW and currency again.
 
 Line rows are found lazily: yesterday's binding rows, then whatever the solution loads beyond its rating, until the
 full screen of every monitored branch and interface in every hour finds nothing. Once a row is in, it stays in.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,41 +14,19 @@ import numpy as np
 from gridsim.case import Case
 from gridsim.errors import WindowError
 from gridsim.kernels import commit, window
-from gridsim.kernels.jit import FloatArray, IntArray
-from gridsim.kernels.network import sensitivities
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
+from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.start import Prices
+from gridsim.restate import RowKeys, State, Windows
 
 SCREEN_AT = 0.97  # loading from which rows are added while the solution is still rough
-NEAR = 0.96  # of that: hours of such an element whose rows are added with it
 OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again
 OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
 ROUGH = 1e-2  # relative gap at which flows are first looked at
 THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
-LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
 TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
-
-
-@dataclass
-class State:
-    """What one window hands to the next. MW and MWh."""
-
-    unit_on: FloatArray  # (individual units,) bool
-    unit_hours: IntArray  # (individual units,) hours in the present state
-    unit_out: FloatArray  # (individual units,) bool: on planned outage
-    ramp_p_mw: FloatArray  # (ramped sources,) output of the hour before
-    e_mwh: FloatArray  # (stores,)
-    rows: "RowKeys"
-
-
-class RowKeys(NamedTuple):
-    """Line rows by what they watch: monitored element, hour of the window, direction."""
-
-    hour: IntArray
-    element: IntArray
-    sign: IntArray
 
 
 class Plan(NamedTuple):
@@ -72,7 +48,7 @@ class Plan(NamedTuple):
     price_up: FloatArray
     price_down: FloatArray
     price_bus: FloatArray  # (T, buses)
-    congested: FloatArray  # (T,) bool: a line row has a price
+    congested: BoolArray  # (T,): a line row has a price
     cost: float  # of the window as planned
     bound: float  # no schedule of this window costs less
     relaxed: float  # cost with relaxed on-counts
@@ -83,35 +59,6 @@ class Plan(NamedTuple):
     next_rows: RowKeys
 
 
-class Zoned(NamedTuple):
-    """Shedding or spilling zone by zone: a column of H of its own for each zone, a fixed share for each bus in it.
-
-    A window then needs a dozen slacks an hour instead of one per bus. Where a zone sheds, its buses shed together.
-    """
-
-    bus: IntArray  # (n,)
-    group: IntArray  # (n,)
-    share: FloatArray  # (n,) sums to 1 in each group
-    count: int
-    first_column: int
-
-    def columns(self, H: FloatArray) -> FloatArray:
-        """(rows of H, count) what one MW shared out over a group does."""
-        out = np.zeros((self.count, H.shape[0]))
-        np.add.at(out, self.group, (H[:, self.bus] * self.share).T)
-        return np.ascontiguousarray(out.T)
-
-    def sum(self, values: FloatArray) -> FloatArray:
-        """(T, n) to (T, count)."""
-        out = np.zeros((self.count, len(values)))
-        np.add.at(out, self.group, values.T)
-        return np.ascontiguousarray(out.T)
-
-    def split(self, values: FloatArray) -> FloatArray:
-        """(T, count) to (T, n)."""
-        return values[:, self.group] * self.share
-
-
 class Settled(NamedTuple):
     """A window's linear problem solved with all its line rows."""
 
@@ -120,7 +67,7 @@ class Settled(NamedTuple):
     keys: RowKeys
     near: RowKeys  # those and the ones found near their limit
     found: RowKeys  # rows of binding elements in the hours in which they come near their limit
-    counts: IntArray  # iterations, rounds, retries
+    tally: IntArray  # iterations, rounds, retries
     open: bool  # some line is overloaded for want of a row
 
 
@@ -134,13 +81,8 @@ class Fixed(NamedTuple):
     problem: Problem
 
 
-def _no_keys() -> RowKeys:
-    none = np.zeros(0, dtype=np.int64)
-    return RowKeys(none, none, none)
-
-
-class Planner:
-    """Windows of one case. Everything that does not change from window to window is made once."""
+class Planner(Windows):
+    """Plans windows of one case."""
 
     def __init__(
         self,
@@ -152,292 +94,8 @@ class Planner:
         engine: str = "kernel",
         max_rounds: int = 20,
     ):
-        self.case, self.tolerance, self.step_h, self.engine, self.max_rounds = (
-            case,
-            tolerance,
-            step_h,
-            engine,
-            max_rounds,
-        )
-        units, sources = case.units, case.sources
-        self.power_mw = max(1e-3, float(case.load_mw.sum(axis=1).max(initial=1.0)) / 100.0)  # scale of power
-        p_max = np.maximum(units.p_max_mw.to_numpy(float), 1e-9)
-        energy = case.unit_min_cost * units.p_min_mw.to_numpy(float) + (case.unit_seg_mw * case.unit_seg_cost).sum(
-            axis=1
-        )
-        full = (energy + units.no_load_cost.to_numpy(float)) / p_max
-        dearest = max(
-            float(np.max(full, initial=0.0)), float(np.max(np.abs(sources.cost.to_numpy(float)), initial=0.0))
-        )
-        self.price_scale = dearest / 0.6 if dearest > 0 else 1.0  # currency/MWh
-        self.money = self.power_mw * self.price_scale
-
-        self.must = units.must_run.to_numpy(bool)
-        self.free = np.flatnonzero(~self.must)
-        self.units_in_row = units.units.to_numpy(np.int64)
-        self.first_unit = np.concatenate(([0], np.cumsum(self.units_in_row[self.free]))).astype(np.int64)
-        # every unit keeps at least one segment, so that its output can be told from its minimum
-        has_seg = case.unit_seg_mw > 1e-9 * p_max[:, None]
-        has_seg[~has_seg.any(axis=1), 0] = True
-        self.seg_unit, self.seg_at = (part.astype(np.int64) for part in np.nonzero(has_seg))
-        width = np.maximum(case.unit_seg_mw[self.seg_unit, self.seg_at], 1e-6 * p_max[self.seg_unit])
-        self.seg_mw = width
-        self.seg_cost = case.unit_seg_cost[self.seg_unit, self.seg_at]
-        self.unit_cost = units.no_load_cost.to_numpy(float) + case.unit_min_cost * units.p_min_mw.to_numpy(float)
-
-        ramped = np.isfinite(sources.ramp_mw_per_h.to_numpy(float))
-        self.ramped, self.plain = np.flatnonzero(ramped), np.flatnonzero(~ramped)
-        self.nb, self.nlink = len(case.buses), len(case.links)
-        self.network = network and len(case.branches) > 0
-        if self.network:
-            self.H, self.offset = sensitivities(case)
-            rating = case.branches.rating_mw.to_numpy(float)
-            watched = rating[np.isfinite(rating)]
-            forward = np.concatenate((watched, case.interfaces.limit_mw.to_numpy(float)))
-            backward = np.concatenate((watched, case.interfaces.reverse_limit_mw.to_numpy(float)))
-            self.limit = np.stack((forward, backward))  # by direction + and -
-            overload = case.branches.overload_cost.to_numpy(float)[np.isfinite(rating)]
-            self.overload_cost = np.concatenate((overload, case.interfaces.overload_cost.to_numpy(float)))
-        self.load_bus = case.loads.bus_row.to_numpy(np.int64)
-        self.fed = np.unique(
-            np.concatenate((units.bus_row, sources.bus_row, case.stores.bus_row)).astype(np.int64)
-        )  # buses that may have to spill, and the most each can feed in
-        self.fed_mw = self._most_fed()
-        self.shed = self._by_zone(self.load_bus, case.load_mw.mean(axis=0), self.nb + self.nlink)
-        self.spill = self._by_zone(self.fed, self.fed_mw, self.nb + self.nlink + self.shed.count)
-        self.columns = self.nb + self.nlink + self.shed.count + self.spill.count
-        if self.network:
-            self.H = np.hstack((self.H, self.shed.columns(self.H), self.spill.columns(self.H)))
-
-    def first_state(self) -> State:
-        """The state before the first hour: units as the case says and long so, stores at their start, no rows."""
-        on, out = (np.zeros(self.first_unit[-1], dtype=bool) for _ in range(2))
-        initial = self.case.units.initial_on.to_numpy(np.int64)[self.free]
-        for i, count in enumerate(initial):
-            on[self.first_unit[i] : self.first_unit[i] + count] = True
-            out[self.first_unit[i] + self.case.unit_available[0, self.free[i]] : self.first_unit[i + 1]] = True
-        before = np.clip(self.case.source_max_mw[0], self.case.source_min_mw[0], None)[self.ramped]
-        return State(
-            unit_on=on,
-            unit_hours=np.full(on.size, 10_000, dtype=np.int64),
-            unit_out=out,
-            ramp_p_mw=before.copy(),
-            e_mwh=self.case.stores.e_start_mwh.to_numpy(float).copy(),
-            rows=_no_keys(),
-        )
-
-    def _most_fed(self) -> FloatArray:
-        """What units, sources and stores can feed into each bus of `fed`. [MW]"""
-        case, most = self.case, np.zeros(self.nb)
-        units, stores = case.units, case.stores
-        np.add.at(most, units.bus_row.to_numpy(int), units.p_max_mw.to_numpy(float) * self.units_in_row)
-        np.add.at(
-            most, case.sources.bus_row.to_numpy(int), np.maximum(case.source_max_mw, 0.0).max(axis=0, initial=0.0)
-        )
-        np.add.at(most, stores.bus_row.to_numpy(int), stores.p_discharge_max_mw.to_numpy(float))
-        return most[self.fed]
-
-    def _by_zone(self, bus: IntArray, weight: FloatArray, first_column: int) -> "Zoned":
-        """Slacks at `bus` in one lump per zone, shared out by `weight`; a bus without zone is its own."""
-        zone = self.case.buses["zone"].astype(str).to_numpy()[bus]
-        label = np.where(zone == "", np.char.add("bus ", bus.astype(str)), zone)
-        names, group = np.unique(label, return_inverse=True)
-        total = np.bincount(group, weights=weight, minlength=names.size)
-        size = np.bincount(group, minlength=names.size)
-        share = np.where(total[group] > 0.0, weight / np.maximum(total[group], 1e-12), 1.0 / np.maximum(size[group], 1))
-        return Zoned(bus, group.astype(np.int64), share, names.size, first_column)
-
-    # -- the problem ----------------------------------------------------------------------------------------------
-
-    def _segments_of(self, rows: IntArray) -> IntArray:
-        return np.flatnonzero(np.isin(self.seg_unit, rows))
-
-    def problem(self, t0: int, hours: int, state: State, on: IntArray | None) -> tuple[Problem, FloatArray, float]:
-        """The window of `hours` from hour `t0`; with `on` (T, nu) the units on are given, else they are relaxed.
-
-        Returns
-        -------
-        Problem, (T, columns) fixed injections in scaled power (demand and what given units must produce), constant cost
-        """
-        case, sp, sc = self.case, self.power_mw, self.price_scale
-        at = slice(t0, t0 + hours)
-        load = case.load_mw[at] / sp
-        units, sources, stores, links = case.units, case.sources, case.stores, case.links
-        given = np.arange(len(units)) if on is not None else np.flatnonzero(self.must)
-        running = case.unit_available[at][:, given] if on is None else on[:, given]
-        p_min = units.p_min_mw.to_numpy(float)
-        bus = units.bus_row.to_numpy(np.int64)
-
-        fixed = np.zeros((hours, self.columns))
-        np.add.at(fixed.T, self.load_bus, -load.T)
-        base = running * (p_min[given] / sp)
-        np.add.at(fixed.T, bus[given], base.T)
-        constant = (
-            float(running @ self.unit_cost[given])
-            if running.ndim == 1
-            else float((running @ self.unit_cost[given]).sum())
-        )
-
-        # boxes: segments of given units, plain sources, shedding, spilling, shortfalls, links
-        segs = self._segments_of(given)
-        place = np.searchsorted(given, self.seg_unit[segs])
-        seg_hi = running[:, place] * (self.seg_mw[segs] / sp)
-        up_ok, down_ok = units.reserve_up.to_numpy(float), units.reserve_down.to_numpy(float)
-        src_lo, src_hi = case.source_min_mw[at] / sp, case.source_max_mw[at] / sp
-        src_up, src_down = sources.reserve_up.to_numpy(float), sources.reserve_down.to_numpy(float)
-        plain, nl, nf = self.plain, self.shed.count, self.spill.count
-        link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
-        link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
-        need_up, need_down = case.reserve_up_mw[at] / sp, case.reserve_down_mw[at] / sp
-        penalties = case.penalties
-        zero_l, zero_f = np.zeros((hours, nl)), np.zeros((hours, nf))
-        spill_hi = self.spill.sum(np.tile(self.fed_mw / sp, (hours, 1)))
-        lo = np.hstack((0.0 * seg_hi, src_lo[:, plain], zero_l, zero_f, np.zeros((hours, 2)), link_lo))
-        hi = np.hstack(
-            (seg_hi, src_hi[:, plain], self.shed.sum(np.maximum(load, 0.0)), spill_hi, np.maximum(need_up, 0.0)[:, None],
-             np.maximum(need_down, 0.0)[:, None], link_hi)
-        )  # fmt: skip
-        cost = np.concatenate(
-            (self.seg_cost[segs], sources.cost.to_numpy(float)[plain], np.full(nl, penalties.shed),
-             np.full(nf, penalties.spill), np.full(2, penalties.reserve_short), np.zeros(self.nlink))
-        ) / sc  # fmt: skip
-        seg_row = self.seg_unit[segs]
-        ones, none = np.ones, np.zeros
-        boxes = Boxes(
-            bus=np.concatenate(
-                (bus[seg_row], sources.bus_row.to_numpy(np.int64)[plain], self.shed.first_column + np.arange(nl),
-                 self.spill.first_column + np.arange(nf), np.zeros(2, dtype=np.int64), self.nb + np.arange(self.nlink))
-            ).astype(np.int64),
-            lo=lo,
-            hi=hi,
-            cost=np.tile(cost, (hours, 1)),
-            bal=np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2 + self.nlink))),
-            up=np.concatenate((-up_ok[seg_row], -src_up[plain], none(nl + nf), [1.0, 0.0], none(self.nlink))),
-            down=np.concatenate((down_ok[seg_row], src_down[plain], none(nl + nf), [0.0, 1.0], none(self.nlink))),
-            line=np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2), ones(self.nlink))),
-        )  # fmt: skip
-        head = hi @ np.where(boxes.up == -1.0, 1.0, 0.0)
-        room = lo @ np.where(boxes.down == 1.0, 1.0, 0.0)
-
-        free = self.free if on is None else np.zeros(0, dtype=np.int64)
-        free_seg = self._segments_of(free)
-        first = self.first_unit
-        problem = Problem(
-            demand=load.sum(axis=1) - base.sum(axis=1),
-            reserve_up=need_up - head,
-            reserve_down=need_down + room,
-            units=Units(
-                bus=bus[free],
-                p_min=p_min[free] / sp,
-                cost=self.unit_cost[free] / self.money,
-                start_cost=units.start_cost.to_numpy(float)[free] / self.money,
-                on0=np.array(
-                    [state.unit_on[a:b].sum() for a, b in zip(first[:-1], first[1:], strict=True)], dtype=float
-                )
-                if free.size
-                else np.zeros(0),
-                avail=case.unit_available[at][:, free].astype(float),
-                up=up_ok[free],
-                down=down_ok[free],
-                seg_unit=np.searchsorted(free, self.seg_unit[free_seg]).astype(np.int64),
-                seg_width=self.seg_mw[free_seg] / sp,
-                seg_cost=self.seg_cost[free_seg] / sc,
-            ),
-            boxes=boxes,
-            ramps=Ramps(
-                bus=sources.bus_row.to_numpy(np.int64)[self.ramped],
-                lo=src_lo[:, self.ramped],
-                hi=src_hi[:, self.ramped],
-                cost=np.tile(sources.cost.to_numpy(float)[self.ramped] / sc, (hours, 1)),
-                limit=sources.ramp_mw_per_h.to_numpy(float)[self.ramped] / sp,
-                p0=state.ramp_p_mw / sp,
-            ),
-            stores=self._stores(hours, state),
-        )
-        return problem, fixed, constant
-
-    def _stores(self, hours: int, state: State) -> Stores:
-        stores, sp, sc = self.case.stores, self.power_mw, self.price_scale
-
-        def column(name: str) -> FloatArray:
-            return stores[name].to_numpy(float)
-
-        keep = 1.0 - column("loss_per_h")
-        e_lo = np.tile(column("e_min_mwh") / sp, (hours, 1))
-        e_hi = np.tile(column("e_max_mwh") / sp, (hours, 1))
-        # a store above or below its bounds at the start (rounding of a long run) is taken as it is
-        e0 = np.clip(state.e_mwh / sp, e_lo[0], e_hi[0]) if hours else state.e_mwh / sp
-        # the end target, as far as nine tenths of full charging can bring the store by then
-        reach = e0.copy()
-        for _ in range(hours):
-            reach = np.minimum(e_hi[0], keep * reach + 0.9 * column("eta_charge") * column("p_charge_max_mw") / sp)
-        rule = stores.end_rule.to_numpy(str)
-        target = np.minimum(column("e_end_mwh") / sp, np.minimum(reach, e_hi[0] - 1e-3 * (e_hi[0] - e_lo[0])))
-        e_lo[-1] = np.where(rule == "fixed", np.maximum(e_lo[-1], target), e_lo[-1])
-        return Stores(
-            bus=stores.bus_row.to_numpy(np.int64),
-            charge_max=np.tile(column("p_charge_max_mw") / sp, (hours, 1)),
-            discharge_max=np.tile(column("p_discharge_max_mw") / sp, (hours, 1)),
-            charge_cost=column("charge_cost") / sc,
-            discharge_cost=column("discharge_cost") / sc,
-            eta_c=column("eta_charge"),
-            eta_d=column("eta_discharge"),
-            keep=keep,
-            e0=e0,
-            e_lo=e_lo,
-            e_hi=e_hi,
-            end_value=np.where(rule == "value", column("end_value") / sc, 0.0),
-        )
-
-    # -- line rows ------------------------------------------------------------------------------------------------
-
-    def rows(self, keys: RowKeys, fixed: FloatArray) -> Rows:
-        """The rows of `keys` as arrays, demand already on their limits."""
-        if not keys.hour.size:
-            return window.no_rows(self.columns)
-        sp, sign = self.power_mw, keys.sign.astype(float)
-        coef = self.H[keys.element] * sign[:, None]
-        limit = self.limit[(keys.sign < 0).astype(np.int64), keys.element] / sp
-        flow = np.einsum("mc,mc->m", coef, fixed[keys.hour]) + sign * self.offset[keys.element] / sp
-        return Rows(keys.hour, coef, limit - flow, self.overload_cost[keys.element] / self.price_scale)
-
-    def injections(self, problem: Problem, fixed: FloatArray, s: Solution) -> FloatArray:
-        """(T, columns) net injections of a solution, scaled power."""
-        out = fixed.copy()
-        units = problem.units
-        np.add.at(out.T, units.bus, (s.u * units.p_min).T)
-        np.add.at(out.T, units.bus[units.seg_unit], s.q.T)
-        np.add.at(out.T, problem.boxes.bus, (s.x * problem.boxes.line).T)
-        np.add.at(out.T, problem.ramps.bus, s.p.T)
-        np.add.at(out.T, problem.stores.bus, (s.discharge - s.charge).T)
-        return out
-
-    def screen(self, injected: FloatArray, at: float, known: RowKeys) -> tuple[RowKeys, float]:
-        """Rows of every element and direction loaded beyond `at` in some hour, and the worst loading without a row.
-
-        A row of `known` may well be loaded beyond its limit: then its overload is paid for.
-
-        The next solution will move power to other hours, so the hours in which such an element comes near its limit
-        are taken in at once.
-        """
-        flow = injected @ self.H.T + self.offset / self.power_mw  # (T, monitored)
-        keys, worst = [], 0.0
-        for sign, limit in ((1, self.limit[0]), (-1, self.limit[1])):
-            loading = sign * flow / (np.maximum(limit, LIMIT_MIN_MW) / self.power_mw)
-            hour, element = np.nonzero((loading > NEAR * at) & (loading > at).any(axis=0))
-            loading[known.hour[known.sign == sign], known.element[known.sign == sign]] = 0.0
-            worst = max(worst, float(loading.max(initial=0.0)))
-            keys.append((hour, element, np.full(hour.size, sign)))
-        hour, element, sign_of = (np.concatenate(part).astype(np.int64) for part in zip(*keys, strict=True))
-        return RowKeys(hour, element, sign_of), worst
-
-    @staticmethod
-    def join(a: RowKeys, b: RowKeys) -> RowKeys:
-        """Both sets, each row once, sorted by hour."""
-        stacked = np.unique(np.stack([np.concatenate(pair) for pair in zip(a, b, strict=True)]), axis=1)
-        return RowKeys(*stacked)
-
-    # -- solving --------------------------------------------------------------------------------------------------
+        super().__init__(case, network=network)
+        self.tolerance, self.step_h, self.engine, self.max_rounds = tolerance, step_h, engine, max_rounds
 
     def _solve(
         self, problem: Problem, rows: Rows, start: Prices | None, loose: float | None
@@ -447,7 +105,7 @@ class Planner:
             from gridsim import oracle  # HiGHS loads for those who ask for it
 
             return oracle.solve_lp(problem, rows), BY_HIGHS, 0
-        ladder = (
+        ladder: tuple[dict[str, Any], ...] = (
             {"start": start},
             {"start": None},
             {"start": None, "mu0": 2.0, "correctors": 2},
@@ -519,7 +177,7 @@ class Planner:
         bound, counts, prices, tried = -np.inf, np.zeros(3, dtype=np.int64), None, set[bytes]()
         for whole in (False, True):
             relaxed = self.settle(problem, injected, keys, prices, whole=whole)
-            counts += relaxed.counts
+            counts += relaxed.tally
             keys, prices = relaxed.near, relaxed.snapshot
             bound = max(bound, relaxed.solution.bound * self.money + constant)
             relaxed_cost = relaxed.solution.objective * self.money + constant
@@ -527,14 +185,14 @@ class Planner:
                 on, start, proven = self._search(problem, self.rows(keys, injected), t0, state)
                 best = self._fix(t0, hours, state, on, start, keys, None)
                 return self._unpack(
-                    best, relaxed_cost, max(bound, proven * self.money + constant), counts + best.settled.counts
+                    best, relaxed_cost, max(bound, proven * self.money + constant), counts + best.settled.tally
                 )
             for threshold in THRESHOLDS:
                 on, start = self._round(relaxed.solution.u, t0, state, threshold)
                 if on.tobytes() not in tried:
                     tried.add(on.tobytes())
                     found = self._fix(t0, hours, state, on, start, keys, prices)
-                    counts += found.settled.counts
+                    counts += found.settled.tally
                     best = found if best is None or found.cost < best.cost else best
                 if best is not None and best.cost - bound <= TARGET_GAP * abs(best.cost):
                     break
@@ -565,8 +223,8 @@ class Planner:
         count, begun = np.zeros((len(avail), free.size), np.int64), np.zeros((len(avail), free.size), np.int64)
         commit.round_up(
             np.array(relaxed, order="C"), np.array(avail[:, free], order="C"), self.first_unit, state.unit_on,
-            state.unit_hours, state.unit_out, np.array(units.min_up_h, np.int64)[free], np.array(units.min_down_h, np.int64)[free],
-            threshold, count, begun,
+            state.unit_hours, state.unit_out, np.array(units.min_up_h, np.int64)[free],
+            np.array(units.min_down_h, np.int64)[free], threshold, count, begun,
         )  # fmt: skip
         on[:, free], start[:, free] = count, begun
         return on, start
@@ -589,7 +247,7 @@ class Planner:
         case, sp, sc = self.case, self.power_mw, self.price_scale
         hours, nu_seg = on.shape[0], self.seg_unit.size
         x = np.clip(s.x, problem.boxes.lo, problem.boxes.hi) * sp
-        ends = np.cumsum([nu_seg, self.plain.size, self.shed.count, self.spill.count, 1, 1])
+        ends = np.cumsum([nu_seg, self.plain.size, self.shed.groups, self.spill.groups, 1, 1])
         seg, plain, shed, spill, up, down, link = np.split(x, ends, axis=1)
         source = np.empty((hours, len(case.sources)))
         source[:, self.plain] = plain

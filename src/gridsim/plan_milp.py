@@ -7,7 +7,7 @@ of identical units are counts, so what came before the window is a count of unit
 import numpy as np
 
 from gridsim import oracle
-from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows
 
 GAP = 1e-3  # relative, at which the search stops
@@ -18,9 +18,9 @@ def search(
     rows: Rows,
     *,
     times_h: IntArray,
-    unit_on: FloatArray,
+    unit_on: BoolArray,
     unit_hours: IntArray,
-    unit_out: FloatArray,
+    unit_out: BoolArray,
     first_unit: IntArray,
 ) -> tuple[IntArray, IntArray, float]:
     """Whole units on and started in every hour of a window.
@@ -54,7 +54,7 @@ def search(
 
 
 def histories(
-    unit_on: FloatArray, unit_hours: IntArray, unit_out: FloatArray, first_unit: IntArray, ages: int
+    unit_on: BoolArray, unit_hours: IntArray, unit_out: BoolArray, first_unit: IntArray, ages: int
 ) -> tuple[IntArray, IntArray]:
     """Units of each group by hours on, and by hours off and available: (nu, ages), the last for that many or more."""
     nu = first_unit.size - 1

@@ -16,10 +16,11 @@ from gridsim.assemble import assemble
 from gridsim.case import Case
 from gridsim.errors import WindowError
 from gridsim.kernels import commit, step
-from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import ptdf, shift_offset_mw
 from gridsim.kernels.warmup import warm_up
-from gridsim.plan import Plan, Planner, State
+from gridsim.plan import Plan, Planner
+from gridsim.restate import State
 from gridsim.results_writer import ResultsWriter, WindowReport, check_output
 from gridsim.scenario import Scenario
 from gridsim.schema import techs_of
@@ -205,7 +206,7 @@ class Accountant:
             "cost/total": h.cost.sum(axis=1),
         }
 
-    def curtailment(self, h: step.Hour, congested: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def curtailment(self, h: step.Hour, congested: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Curtailment by cause, (T, ns) each: system-wide and network.
 
         In an hour without a binding line row all of it is system-wide. In one with, the network is to blame for what
@@ -250,9 +251,13 @@ def simulate(
     compile_s = warmup()
     cpu = time.process_time()
     planner = Planner(
-        case, tolerance=scenario.solver.tolerance, network=scenario.grid.enforce == "dc", step_h=scenario.horizon.step_h,
-        engine=scenario.solver.engine, max_rounds=scenario.solver.max_rounds,
-    )  # fmt: skip
+        case,
+        tolerance=scenario.solver.tolerance,
+        network=scenario.grid.enforce == "dc",
+        step_h=scenario.horizon.step_h,
+        engine=scenario.solver.engine,
+        max_rounds=scenario.solver.max_rounds,
+    )
     f = fleet(case, planner)
     state, accountant, windows = planner.first_state(), Accountant(case, f), scenario.windows()
     with ResultsWriter.open(out, case, scenario, force=force, events=case.events) as writer:

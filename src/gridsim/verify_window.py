@@ -13,7 +13,8 @@ from gridsim import oracle
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.oracle_prices import PriceProbe
-from gridsim.plan import Plan, Planner, RowKeys, State, Zoned
+from gridsim.plan import Plan, Planner
+from gridsim.restate import RowKeys, State, Zoned
 from gridsim.series import initial_on
 
 SAME_PRICE = 5e-5  # of the price scale: a ten-thousandth of a usual price, what a gap of 1e-8 leaves open
@@ -199,7 +200,7 @@ class _Label:
     def places(self, slacks: Zoned) -> list[str]:
         """The zone of each group of slacks, or its one bus."""
         buses = self.planner.case.buses
-        first = slacks.bus[[int(np.argmax(slacks.group == k)) for k in range(slacks.count)]]
+        first = slacks.bus[[int(np.argmax(slacks.group == k)) for k in range(slacks.groups)]]
         return [
             str(zone) or str(name)
             for zone, name in zip(buses["zone"].iloc[first], buses["name"].iloc[first], strict=True)

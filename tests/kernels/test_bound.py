@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import random_problem
-from reference import as_solved
+from reference import as_solved, with_free_schedules
 
 from gridsim import oracle
 from gridsim.kernels.bound import lagrangian
 from gridsim.kernels.jit import FloatArray
-from gridsim.kernels.layout import WIDTH_MIN, lay_out
+from gridsim.kernels.layout import lay_out
 from gridsim.kernels.start import Prices
 from gridsim.oracle_matrix import build
 
@@ -32,9 +32,7 @@ class Duals(NamedTuple):
 def drawn(seed):
     """A random window; boxes without width cost nothing, as their cost is a constant beside the Lagrangian."""
     problem, rows = random_problem(seed, T=10)
-    boxes = problem.boxes
-    steady = boxes.hi - boxes.lo <= WIDTH_MIN
-    return as_solved(problem._replace(boxes=boxes._replace(cost=np.where(steady, 0.0, boxes.cost)))), rows
+    return as_solved(with_free_schedules(problem)), rows
 
 
 def bound_at(problem, rows, duals):

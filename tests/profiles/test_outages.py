@@ -95,6 +95,7 @@ def test_a_row_of_the_fleet_is_out_as_planned():
 
 
 def test_the_fleet_is_that_of_the_built_in_grid():
+    """Whoever changes the units of the grid changes profiles/data/thermal_fleet.csv with them."""
     networks = pytest.importorskip("gridsim.networks")
     sites = networks.jiangsu()["profile_site"]
     rows = sites[sites["character"].isin(("coal", "gas")) & (sites["kind"] == "availability")]
