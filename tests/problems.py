@@ -10,6 +10,7 @@ and share no code with any solver.
 from typing import NamedTuple
 
 import numpy as np
+
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 

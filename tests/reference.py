@@ -8,86 +8,11 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from gridsim.kernels import layout, step
-from gridsim.kernels.problem import Problem, Rows
+from gridsim.kernels import step
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")  # the compiler is switched off
 
-# -- windows ----------------------------------------------------------------------------------------------------------
-
-
-def as_solved(problem: Problem) -> Problem:
-    """The window that an interior point can solve in place of `problem`: every range opened by a hair.
-
-    Hours without available units keep 1e-6 of one, devices without any room 1e-7 of power or energy, and groups that
-    run at one power only get a sliver of a segment, as `gridsim.plan` gives them. All of it only widens what is
-    allowed, so the optimum is not above that of `problem`.
-    """
-    units, ramps, stores = problem.units, problem.ramps, problem.stores
-    bare = np.setdiff1d(np.arange(units.bus.size), units.seg_unit)
-    seg_unit = np.concatenate((units.seg_unit, bare))
-    order = np.argsort(seg_unit, kind="stable")
-    width = np.concatenate((units.seg_width, 1e-6 * np.maximum(units.p_min[bare], 1e-3)))
-    hair = layout.WIDTH_MIN
-    return problem._replace(
-        units=units._replace(
-            avail=np.maximum(units.avail, layout.AVAIL_MIN),
-            seg_unit=seg_unit[order],
-            seg_width=width[order],
-            seg_cost=np.concatenate((units.seg_cost, np.ones(bare.size)))[order],
-        ),
-        ramps=ramps._replace(hi=np.maximum(ramps.hi, ramps.lo + hair)),
-        stores=stores._replace(
-            charge_max=np.maximum(stores.charge_max, hair),
-            discharge_max=np.maximum(stores.discharge_max, hair),
-            e_hi=np.maximum(stores.e_hi, stores.e_lo + hair),
-        ),
-    )
-
-
-def with_free_schedules(problem: Problem) -> Problem:
-    """The window with the energy of boxes without width for nothing: no decision hangs on them."""
-    boxes = problem.boxes
-    steady = boxes.hi - boxes.lo <= layout.WIDTH_MIN
-    return problem._replace(boxes=boxes._replace(cost=np.where(steady, 0.0, boxes.cost)))
-
-
-def scaled(problem: Problem, rows: Rows, *, power: float = 1.0, price: float = 1.0) -> tuple[Problem, Rows]:
-    """The same window in another unit of power and of price (money per energy): its cost is power x price times."""
-    money = power * price
-    units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
-    return Problem(
-        power * problem.demand,
-        power * problem.reserve_up,
-        power * problem.reserve_down,
-        units._replace(
-            p_min=power * units.p_min,
-            cost=money * units.cost,
-            start_cost=money * units.start_cost,
-            seg_width=power * units.seg_width,
-            seg_cost=price * units.seg_cost,
-        ),
-        boxes._replace(lo=power * boxes.lo, hi=power * boxes.hi, cost=price * boxes.cost),
-        ramps._replace(
-            lo=power * ramps.lo,
-            hi=power * ramps.hi,
-            cost=price * ramps.cost,
-            limit=power * ramps.limit,
-            p0=power * ramps.p0,
-        ),
-        stores._replace(
-            charge_max=power * stores.charge_max,
-            discharge_max=power * stores.discharge_max,
-            charge_cost=price * stores.charge_cost,
-            discharge_cost=price * stores.discharge_cost,
-            e0=power * stores.e0,
-            e_lo=power * stores.e_lo,
-            e_hi=power * stores.e_hi,
-            end_value=price * stores.end_value,
-        ),
-    ), rows._replace(limit=power * rows.limit, cost=price * rows.cost)
+# -- paths -------------------------------------------------------------------------------------------------------------
 
 
 def reachable_width(

@@ -4,13 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
 from numpy.testing import assert_allclose
 from problems import cost_of, history, jiangsu_like, random_problem, violation
 from scipy.optimize import linprog
 
 from gridsim import oracle
 from gridsim.errors import InputError, WindowError
+from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
 from gridsim.oracle_commitment import Commitment, add_whole_units
 from gridsim.oracle_matrix import build
 

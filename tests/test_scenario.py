@@ -126,7 +126,10 @@ def test_set(text, key, value):
         ("horizon.start=2024-01-01T00:00:00+08:00", "without a UTC offset"),
         ("horizon.start=soon", "must be a date or a date-time such as"),
         ("horizon.step_h=72", "horizon.step_h must not be longer than window_h = 48: got 72"),
-        ("solver.engine=hihgs", 'solver.engine must be "kernel" or "highs" or "highs-milp" (did you mean highs?): got "hihgs"'),
+        (
+            "solver.engine=hihgs",
+            'solver.engine must be "kernel" or "highs" or "highs-milp" (did you mean highs?): got "hihgs"',
+        ),
         ("reserve.up_load_share=1.5", "reserve.up_load_share must be at most 1"),
         ("penalties.shed=-1", "penalties.shed must be greater than 0"),
         ("penalties.shed=inf", "penalties.shed must be a finite number"),

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -85,8 +85,9 @@ def read_published(path: Path = PUBLISHED) -> list[Figure]:
                 problems.append(Problem(where, f"trust must be one of {TRUST}, role one of {ROLES}"))
             if row["key"] not in MODEL:
                 problems.append(Problem(f"{where}: key", f"has no function in {Path(__file__).name}: {row['key']!r}"))
-            numbers = {"low": float(row["low"]), "high": float(row["high"]), "digits": int(row["digits"])}
-            out.append(Figure(**{**row, **numbers}))
+            values: dict[str, Any] = dict(row)
+            values |= {"low": float(row["low"]), "high": float(row["high"]), "digits": int(row["digits"])}
+            out.append(Figure(**values))
     missing = set(MODEL) - {figure.key for figure in out}
     problems += [Problem(path.name, f"has no row {key!r}") for key in sorted(missing)]
     if problems:

@@ -7,7 +7,7 @@ of identical units are counts, so what came before the window is a count of unit
 import numpy as np
 
 from gridsim import oracle
-from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
+from gridsim.kernels.jit import BoolArray, IntArray
 from gridsim.kernels.problem import Problem, Rows
 
 GAP = 1e-3  # relative, at which the search stops

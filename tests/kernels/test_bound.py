@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from problems import random_problem
-from reference import as_solved, with_free_schedules
+from windows import as_solved, with_free_schedules
 
 from gridsim import oracle
 from gridsim.kernels.bound import lagrangian

@@ -10,7 +10,7 @@ import pytest
 from reference import INTERPRETED
 
 HERE = Path(__file__).parent
-MODULES = ("test_window.py", "test_bound.py", "test_commit.py", "test_step.py", "test_start.py")
+MODULES = ("test_window.py", "test_window_same.py", "test_bound.py", "test_commit.py", "test_step.py", "test_start.py")
 CHOSEN = " or ".join(
     (
         "short_window", "same_to_the_byte", "only_read", "lives_as_the_twin_does", "tight", "one_unit_has_the_best",

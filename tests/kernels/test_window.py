@@ -1,27 +1,20 @@
-"""The interior point against HiGHS on random windows, and what must not change its answer."""
+"""The interior point against HiGHS on random windows: optimum, prices, starts and stops."""
 
 import functools
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
-from problems import cost_of, jiangsu_like, random_problem, violation
-from reference import as_solved, scaled, with_free_schedules
+from problems import jiangsu_like, random_problem, violation
+from windows import RTOL, agrees, drawn, scale_of, solved, with_free_schedules
 
 from gridsim import oracle
 from gridsim.errors import WindowError
-from gridsim.kernels import layout, window
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
+from gridsim.kernels import window
+from gridsim.kernels.problem import Solution
 
 SEEDS = range(160)
-RTOL = 1e-6  # of the objective: `solve` stops at row residuals of 1e-6 and prices reach 1000
 RTOL_MOST = 1e-8  # what nine in ten windows reach
 PROVINCES = [(1, 24, 0), (2, 24, 60), (3, 48, 40)]
-
-
-def drawn(seed, **size):
-    problem, rows = random_problem(seed, **size)
-    return as_solved(with_free_schedules(problem)), rows  # free: see test_a_schedule_costs_what_it_costs
 
 
 @functools.cache
@@ -29,28 +22,6 @@ def both(seed):
     """A window, our solution and its outcome, and HiGHS's."""
     problem, rows = drawn(seed)
     return problem, rows, *window.solve(problem, rows), oracle.solve_lp(problem, rows)
-
-
-def scale_of(objective):
-    return max(1.0, abs(objective))
-
-
-def solved(problem, rows, **options):
-    solution, outcome = window.solve(problem, rows, **options)
-    assert outcome.status == window.SOLVED, outcome
-    return solution
-
-
-def agrees(problem, rows, ours, outcome, highs):
-    scale = scale_of(highs.objective)
-    assert outcome.status == window.SOLVED, outcome
-    assert ours.objective == pytest.approx(highs.objective, abs=RTOL * scale)
-    assert cost_of(problem, rows, ours) == pytest.approx(ours.objective, abs=1e-8 * scale)
-    assert violation(problem, rows, ours) < 1e-6
-    assert ours.bound <= highs.objective + 1e-9 * scale
-    assert ours.bound >= highs.objective - RTOL * scale
-    for price in (ours.price_up, ours.price_down, ours.price_row, rows.cost - ours.price_row):
-        assert price.min(initial=0.0) > -1e-9
 
 
 @pytest.mark.compiled
@@ -61,7 +32,7 @@ def test_agrees_with_highs(seed):
 
 @pytest.mark.compiled
 def test_most_windows_agree_much_closer():
-    """The tolerance above is for the worst: a wrong term in an hour of a few windows would hide behind it."""
+    """`RTOL` is for the worst: a wrong term in an hour of a few windows would hide behind it."""
     away = []
     for seed in SEEDS:
         _, _, ours, _, highs = both(seed)
@@ -118,84 +89,6 @@ def test_widening_by_a_hair_is_all_that_is_lost():
         assert solution.objective == pytest.approx(highs.objective, abs=1e-4 * scale)
 
 
-# -- small windows made by hand ---------------------------------------------------------------------------------------
-
-
-def boxes(hours, *each):
-    base = {"bus": 0, "lo": 0.0, "hi": 10.0, "cost": 0.0, "bal": 1.0, "up": 0.0, "down": 0.0, "line": 1.0}
-    full = [base | box for box in each]
-    hourly = {
-        name: np.array([np.broadcast_to(box[name], hours) for box in full], dtype=float).T.reshape(hours, len(full))
-        for name in ("lo", "hi", "cost")
-    }
-    fixed = {name: np.array([box[name] for box in full], dtype=float) for name in ("bal", "up", "down", "line")}
-    return Boxes(bus=np.array([box["bus"] for box in full], dtype=np.int64), **hourly, **fixed)
-
-
-def only_boxes(demand, *each):
-    demand = np.array(demand, dtype=float)
-    hours, none, index = demand.size, np.zeros(0), np.zeros(0, np.int64)
-    hourly = np.zeros((hours, 0))
-    return Problem(
-        demand,
-        np.zeros(hours),
-        np.zeros(hours),
-        Units(index, none, none, none, none, hourly, none, none, index, none, none),
-        boxes(hours, *each),
-        Ramps(index, hourly, hourly, hourly, none, none),
-        Stores(index, hourly, hourly, none, none, none, none, none, none, hourly, hourly, none),
-    )
-
-
-@pytest.mark.xfail(strict=True, reason="`solve` leaves the cost of boxes without width out of objective and bound")
-def test_a_schedule_costs_what_it_costs():
-    """A box without width is no decision, but its energy is paid for."""
-    problem = only_boxes([2.0, 3.0], {"lo": [0.5, 1.0], "hi": [0.5, 1.0], "cost": 4.0}, {"cost": 10.0})
-    solution = solved(problem, window.no_rows())
-    assert_allclose([solution.objective, solution.bound], 4.0 * 1.5 + 10.0 * 3.5, rtol=1e-7)
-
-
-def test_equals_are_curtailed_pro_rata():
-    """Three wind farms of one price share what demand leaves, each in the same part of what it has."""
-    wind = {"cost": 0.1}
-    problem = only_boxes(
-        [3.0, 1.0],
-        wind | {"hi": [2.0, 0.5]},
-        wind | {"hi": [1.0, 2.0], "bus": 1},
-        wind | {"hi": [3.0, 0.0], "lo": [1.0, 0.0], "bus": 1},
-        {"cost": 0.5},
-    )
-    x = solved(problem, window.no_rows()).x
-    assert_allclose(x, [[0.8, 0.4, 1.8, 0.0], [0.2, 0.8, 0.0, 0.0]], atol=1e-6)
-    share = (x - problem.boxes.lo)[:, :3] / np.maximum((problem.boxes.hi - problem.boxes.lo)[:, :3], 1e-9)
-    assert share[0, 0] == pytest.approx(share[0, 1], rel=1e-13)
-    assert share[0, 0] == pytest.approx(share[0, 2], rel=1e-13)
-    assert share[1, 0] == pytest.approx(share[1, 1], rel=1e-13)
-
-
-def test_equals_at_the_two_ends_of_a_line_are_not_equal():
-    """Where a line binds in hour 0, the farm behind it is curtailed and its twin is not; hour 1 has no row."""
-    farm = {"hi": 2.0, "cost": 0.1}
-    problem = only_boxes([3.0, 3.0], farm, farm | {"bus": 1}, {"cost": 5.0, "bus": 1})
-    rows = Rows(np.zeros(1, np.int64), np.array([[1.0, 0.0]]), np.array([0.7]), np.array([50.0]))
-    solution = solved(problem, rows)
-    assert_allclose(solution.x, [[0.7, 2.0, 0.3], [1.5, 1.5, 0.0]], atol=1e-6)
-    assert_allclose(solution.price_row, 5.0 - 0.1, atol=1e-6)
-    assert_allclose(solution.price, [5.0, 0.1], atol=1e-6)
-
-
-def test_laying_out_loses_nothing():
-    """Merged boxes split again are what they were: at both bounds, and in between in the same share of the width."""
-    for seed in range(30):
-        problem, rows = drawn(seed)
-        _, win, merge = layout.lay_out(problem, rows)
-        lo, width = problem.boxes.lo, problem.boxes.hi - problem.boxes.lo
-        for share in (0.0, 0.3, 1.0):
-            x = layout.split(merge, win, win.box_lo + share * win.box_width)
-            wide = width > layout.WIDTH_MIN
-            assert_allclose(x, lo + np.where(wide, share * width, 0.0), rtol=1e-12, atol=1e-12)
-
-
 # -- prices -----------------------------------------------------------------------------------------------------------
 
 
@@ -244,106 +137,6 @@ def test_row_prices_are_the_slopes_of_the_optimum():
             assert found[1] - atol <= ours.price_row[m] <= found[0] + atol, (seed, m)
             unique += abs(found[0] - found[1]) <= atol and found[0] > 1.0
     assert unique >= 5  # of rows that bind
-
-
-# -- what must not change the answer ----------------------------------------------------------------------------------
-
-INVARIANT = range(300, 310)
-
-
-@pytest.mark.compiled
-@pytest.mark.parametrize(("power", "price"), [(0.25, 1.0), (8.0, 1.0), (1.0, 0.125), (1.0, 4.0), (3.0, 0.5)])
-def test_units_of_power_and_money_do_not_matter(power, price):
-    for seed in INVARIANT:
-        problem, rows = drawn(seed, T=12)
-        here = solved(problem, rows)
-        there = solved(*scaled(problem, rows, power=power, price=price))
-        atol = 2.0 * RTOL * scale_of(here.objective) / min(power, 1.0)  # residuals are measured in scaled power
-        assert there.objective / (power * price) == pytest.approx(here.objective, abs=atol)
-        assert there.bound / (power * price) == pytest.approx(here.bound, abs=atol)
-
-
-def permuted(problem, order):
-    """Units, boxes, ramped sources and stores in another order."""
-    units = problem.units
-    by_unit = order.permutation(units.bus.size)
-    new_place = np.argsort(by_unit)
-    segments = np.argsort(new_place[units.seg_unit], kind="stable")
-    seg_fields = {"seg_width": units.seg_width[segments], "seg_cost": units.seg_cost[segments]}
-    moved = {name: value[..., by_unit] for name, value in units._asdict().items() if not name.startswith("seg_")}
-    parts = [Units(**moved, seg_unit=new_place[units.seg_unit][segments], **seg_fields)]
-    for part in (problem.boxes, problem.ramps, problem.stores):
-        by = order.permutation(part.bus.size)
-        parts.append(type(part)(*(value[..., by] for value in part)))
-    return problem._replace(units=parts[0], boxes=parts[1], ramps=parts[2], stores=parts[3])
-
-
-@pytest.mark.compiled
-def test_the_order_of_devices_does_not_matter():
-    for seed in INVARIANT:
-        problem, rows = drawn(seed, T=12, units=5, boxes=6, ramps=2, stores=3)
-        here = solved(problem, rows)
-        there = solved(permuted(problem, np.random.default_rng(seed)), rows)
-        scale = scale_of(here.objective)
-        assert there.objective == pytest.approx(here.objective, abs=RTOL * scale)
-        assert there.bound == pytest.approx(here.bound, abs=RTOL * scale)
-
-
-@pytest.mark.compiled
-def test_a_row_that_never_binds_changes_nothing():
-    for seed in INVARIANT:
-        problem, rows = drawn(seed, T=12, rows=5)
-        rng = np.random.default_rng(seed)
-        hour = np.sort(np.append(rows.hour, rng.integers(0, 12, 3)))
-        old = np.searchsorted(hour, rows.hour) + np.array([np.sum(rows.hour[:m] == t) for m, t in enumerate(rows.hour)])
-        coef = rng.uniform(-1, 1, (8, rows.coef.shape[1]))
-        limit, cost = np.full(8, 1e3), np.full(8, 40.0)
-        coef[old], limit[old], cost[old] = rows.coef, rows.limit, rows.cost
-        here, there = solved(problem, rows), solved(problem, Rows(hour, coef, limit, cost))
-        assert there.objective == pytest.approx(here.objective, abs=RTOL * scale_of(here.objective))
-        assert np.delete(there.price_row, old).max() < 1e-6
-        assert_allclose(there.overload[old], here.overload, atol=1e-4)
-
-
-@pytest.mark.compiled
-def test_a_group_of_two_is_two_groups_of_one():
-    """Filling the first unit before the second turns any path of the group into two, with the same starts."""
-    for seed in INVARIANT:
-        problem, rows = drawn(seed, T=12)
-        units = problem.units
-        two = np.minimum(units.avail, 2.0)
-        on0 = np.minimum(units.on0, 2.0)
-        group = problem._replace(units=units._replace(avail=two, on0=on0))
-        nu = units.bus.size
-        parts = {
-            "avail": np.hstack((np.minimum(two, 1.0), np.maximum(two - 1.0, layout.AVAIL_MIN))),
-            "on0": np.append(np.minimum(on0, 1.0), np.maximum(on0 - 1.0, 0.0)),
-            "seg_unit": np.append(units.seg_unit, units.seg_unit + nu),
-        }
-        twice = {name: np.tile(value, 2) for name, value in units._asdict().items() if name not in parts}
-        here, there = solved(group, rows), solved(problem._replace(units=Units(**twice, **parts)), rows)
-        assert there.objective == pytest.approx(
-            here.objective, abs=1e-5 * scale_of(here.objective)
-        )  # AVAIL_MIN of shed
-
-
-def test_a_solution_is_the_same_to_the_byte():
-    problem, rows = drawn(11, T=6, rows=4)
-    first, second = window.solve(problem, rows), window.solve(problem, rows)
-    for a, b in zip(first[0], second[0], strict=True):
-        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
-    assert first[1][:-1] == second[1][:-1]
-
-
-def test_the_window_is_only_read():
-    problem, rows = drawn(5, T=6, rows=4)
-    arrays = [problem.demand, problem.reserve_up, problem.reserve_down, *rows]
-    arrays += [*problem.units, *problem.boxes, *problem.ramps, *problem.stores]
-    free = solved(problem, rows)
-    for array in arrays:
-        array.flags.writeable = False
-    again = solved(problem, rows)
-    assert again.x.tobytes() == free.x.tobytes()
 
 
 # -- starts and stops -------------------------------------------------------------------------------------------------

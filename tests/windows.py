@@ -1,0 +1,114 @@
+"""Random windows as the interior point takes them, and the judge of its answers."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from problems import cost_of, random_problem, violation
+
+from gridsim.kernels import layout, window
+from gridsim.kernels.problem import Problem, Rows, Solution
+
+RTOL = 1e-6  # of the objective: `solve` stops at row residuals of 1e-6 and prices reach 1000
+
+
+def as_solved(problem: Problem) -> Problem:
+    """The window that an interior point can solve in place of `problem`: every range opened by a hair.
+
+    Hours without available units keep 1e-6 of one, devices without any room 1e-7 of power or energy, and groups that
+    run at one power only get a sliver of a segment, as `gridsim.plan` gives them. All of it only widens what is
+    allowed, so the optimum is not above that of `problem`.
+    """
+    units, ramps, stores = problem.units, problem.ramps, problem.stores
+    bare = np.setdiff1d(np.arange(units.bus.size), units.seg_unit)
+    seg_unit = np.concatenate((units.seg_unit, bare))
+    order = np.argsort(seg_unit, kind="stable")
+    width = np.concatenate((units.seg_width, 1e-6 * np.maximum(units.p_min[bare], 1e-3)))
+    hair = layout.WIDTH_MIN
+    return problem._replace(
+        units=units._replace(
+            avail=np.maximum(units.avail, layout.AVAIL_MIN),
+            seg_unit=seg_unit[order],
+            seg_width=width[order],
+            seg_cost=np.concatenate((units.seg_cost, np.ones(bare.size)))[order],
+        ),
+        ramps=ramps._replace(hi=np.maximum(ramps.hi, ramps.lo + hair)),
+        stores=stores._replace(
+            charge_max=np.maximum(stores.charge_max, hair),
+            discharge_max=np.maximum(stores.discharge_max, hair),
+            e_hi=np.maximum(stores.e_hi, stores.e_lo + hair),
+        ),
+    )
+
+
+def with_free_schedules(problem: Problem) -> Problem:
+    """The window with the energy of boxes without width for nothing: no decision hangs on them."""
+    boxes = problem.boxes
+    steady = boxes.hi - boxes.lo <= layout.WIDTH_MIN
+    return problem._replace(boxes=boxes._replace(cost=np.where(steady, 0.0, boxes.cost)))
+
+
+def scaled(problem: Problem, rows: Rows, *, power: float = 1.0, price: float = 1.0) -> tuple[Problem, Rows]:
+    """The same window in another unit of power and of price (money per energy): its cost is power x price times."""
+    money = power * price
+    units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
+    return Problem(
+        power * problem.demand,
+        power * problem.reserve_up,
+        power * problem.reserve_down,
+        units._replace(
+            p_min=power * units.p_min,
+            cost=money * units.cost,
+            start_cost=money * units.start_cost,
+            seg_width=power * units.seg_width,
+            seg_cost=price * units.seg_cost,
+        ),
+        boxes._replace(lo=power * boxes.lo, hi=power * boxes.hi, cost=price * boxes.cost),
+        ramps._replace(
+            lo=power * ramps.lo,
+            hi=power * ramps.hi,
+            cost=price * ramps.cost,
+            limit=power * ramps.limit,
+            p0=power * ramps.p0,
+        ),
+        stores._replace(
+            charge_max=power * stores.charge_max,
+            discharge_max=power * stores.discharge_max,
+            charge_cost=price * stores.charge_cost,
+            discharge_cost=price * stores.discharge_cost,
+            e0=power * stores.e0,
+            e_lo=power * stores.e_lo,
+            e_hi=power * stores.e_hi,
+            end_value=price * stores.end_value,
+        ),
+    ), rows._replace(limit=power * rows.limit, cost=price * rows.cost)
+
+
+def drawn(seed: int, **size: int) -> tuple[Problem, Rows]:
+    """A random window with an interior."""
+    problem, rows = random_problem(seed, **size)
+    return as_solved(with_free_schedules(problem)), rows  # free: see test_a_schedule_costs_what_it_costs
+
+
+def scale_of(objective: float) -> float:
+    return max(1.0, abs(objective))
+
+
+def solved(problem: Problem, rows: Rows, **options: Any) -> Solution:
+    """Our solution; it must be one."""
+    solution, outcome = window.solve(problem, rows, **options)
+    assert outcome.status == window.SOLVED, outcome
+    return solution
+
+
+def agrees(problem: Problem, rows: Rows, ours: Solution, outcome: window.Outcome, highs: Solution) -> None:
+    """Check a solution of ours against HiGHS's and against the statement."""
+    scale = scale_of(highs.objective)
+    assert outcome.status == window.SOLVED, outcome
+    assert ours.objective == pytest.approx(highs.objective, abs=RTOL * scale)
+    assert cost_of(problem, rows, ours) == pytest.approx(ours.objective, abs=1e-8 * scale)
+    assert violation(problem, rows, ours) < 1e-6
+    assert ours.bound <= highs.objective + 1e-9 * scale
+    assert ours.bound >= highs.objective - RTOL * scale
+    for price in (ours.price_up, ours.price_down, ours.price_row, rows.cost - ours.price_row):
+        assert price.min(initial=0.0) > -1e-9
