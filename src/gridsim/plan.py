@@ -24,7 +24,8 @@ OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again
 OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
 ROUGH = 1e-2  # relative gap at which flows are first looked at
-THRESHOLDS = (0.3, 0.01)  # of rounding; the second rounds up
+THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit that starts it; the second rounds up
+SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
 TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
 
@@ -175,31 +176,48 @@ class Planner(Windows):
         )
         best: Fixed | None = None
         bound, counts, prices, tried = -np.inf, np.zeros(3, dtype=np.int64), None, set[bytes]()
+
+        def attempt(wanted: FloatArray, threshold: float) -> None:
+            """Round, fix, and keep it if it is the cheapest so far."""
+            nonlocal best, counts
+            on, start = self._round(wanted, t0, state, threshold)
+            if on.tobytes() not in tried:
+                tried.add(on.tobytes())
+                found = self._fix(t0, hours, state, on, start, keys, prices)
+                counts = counts + found.settled.tally
+                best = found if best is None or found.cost < best.cost else best
+
         for whole in (False, True):
             relaxed = self.settle(problem, injected, keys, prices, whole=whole)
-            counts += relaxed.tally
+            counts = counts + relaxed.tally
             keys, prices = relaxed.near, relaxed.snapshot
             bound = max(bound, relaxed.solution.bound * self.money + constant)
             relaxed_cost = relaxed.solution.objective * self.money + constant
             if self.engine == "highs-milp":
                 on, start, proven = self._search(problem, self.rows(keys, injected), t0, state)
                 best = self._fix(t0, hours, state, on, start, keys, None)
-                return self._unpack(
-                    best, relaxed_cost, max(bound, proven * self.money + constant), counts + best.settled.tally
-                )
-            for threshold in THRESHOLDS:
-                on, start = self._round(relaxed.solution.u, t0, state, threshold)
-                if on.tobytes() not in tried:
-                    tried.add(on.tobytes())
-                    found = self._fix(t0, hours, state, on, start, keys, prices)
-                    counts += found.settled.tally
-                    best = found if best is None or found.cost < best.cost else best
-                if best is not None and best.cost - bound <= TARGET_GAP * abs(best.cost):
-                    break
-            if not relaxed.open or (best is not None and best.cost - bound <= TARGET_GAP * abs(best.cost)):
+                bound = max(bound, proven * self.money + constant)
+                counts = counts + best.settled.tally
+                break
+            wanted = relaxed.solution.u
+            attempt(wanted, THRESHOLD)
+            assert best is not None
+            short = self._short(best)
+            if short.any():
+                attempt(wanted + np.where(short, THRESHOLD - THRESHOLD_UP, 0.0)[:, None], THRESHOLD)
+            if best.cost - bound > TARGET_GAP * abs(best.cost):
+                attempt(wanted, THRESHOLD_UP)
+            if not relaxed.open or best.cost - bound <= TARGET_GAP * abs(best.cost):
                 break
         assert best is not None
         return self._unpack(best, relaxed_cost, bound, counts)
+
+    def _short(self, fixed: "Fixed") -> BoolArray:
+        """Hours (T,) in which the dispatch lacks reserve or sheds load."""
+        first = self.seg_unit.size + self.plain.size
+        up = first + self.shed.groups + self.spill.groups
+        x = fixed.settled.solution.x * self.power_mw
+        return (x[:, first : first + self.shed.groups].sum(axis=1) > SHORT_MW) | (x[:, up] > SHORT_MW)
 
     def _fix(
         self, t0: int, hours: int, state: State, on: IntArray, start: IntArray, keys: RowKeys, prices: Prices | None
