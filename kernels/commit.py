@@ -58,7 +58,7 @@ def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come,
                     if old[k] < new[to]:
                         new[to] = old[k]
                         come[t, to] = k
-            else:
+            elif not is_on or k >= min_up - 1 or k + 1 > t:  # an outage is no way out of a run begun in the window
                 to = K - 1
                 if old[k] < new[to]:
                     new[to] = old[k]

@@ -42,7 +42,7 @@ class Work(NamedTuple):
     h2: FloatArray  # (T, ns)
     line: FloatArray  # (T, 4, nc) hour-local answers per column: line-line, line-balance, line-up, line-down
     store: FloatArray  # (T, T) scratch, one store
-    buffer: FloatArray  # (3 T,) scratch, one unit
+    buffer: FloatArray  # (2, 3 T) scratch, two units
     matrix: FloatArray  # (m, m) lower triangle
     factor: FloatArray  # (m, m)
     k: FloatArray  # (T, chains) right-hand side of the chains before prices
@@ -70,7 +70,7 @@ def work(lay: Layout) -> Work:
     return Work(
         h=z(T, lay.nk), phi=z(T, lay.nk), g=z(lay.nu, 3 * T), x=z(T, nch), link=z(T, nch), m=z(T, nch), piv=z(T, nch),
         m_rows=z(nch, T), kinv=z(nch, T), h_box=z(lay.nb), h1=z(T, lay.ns), h2=z(T, lay.ns), line=z(T, 4, lay.nc),
-        store=z(T, T), buffer=z(3 * T), matrix=z(m, m), factor=z(m, m), k=z(T, nch), du=z(T, nch), t_seg=z(T, lay.nk),
+        store=z(T, T), buffer=z(2, 3 * T), matrix=z(m, m), factor=z(m, m), k=z(T, nch), du=z(T, nch), t_seg=z(T, lay.nk),
         t_box=z(lay.nb), t_c=z(T, lay.ns), t_d=z(T, lay.ns), n_e=z(T, lay.ns), dtheta=z(T, lay.ns),
         price=z(T, lay.nc), dprice=z(T, lay.nc), inj=z(T, lay.nc), y=z(m), values=z(m),
     )  # fmt: skip
@@ -200,21 +200,26 @@ def _row_terms(lay, win, a, w):
 
 
 @kernel(fastmath=True, part=True)
-def _add_unit(g, m, kinv, buffer, matrix):
-    """Add one unit's chain, g K^-1 g', to the hours' part of the matrix.
+def _add_units(w, i, j, matrix):
+    """Add the chains of units i and j, g K^-1 g', to the hours' part of the matrix; j = i adds i alone.
 
-    K^-1 of a ladder is semiseparable: row q is row q - 1 scaled by m_q, with a new diagonal entry.
+    K^-1 of a ladder is semiseparable: row q is row q - 1 scaled by m_q, with a new diagonal entry. Two units share
+    one pass over the matrix, which is larger than the fastest cache.
     """
-    for q in range(m.size):
+    g0, g1, m0, m1, first, second = w.g[i], w.g[j], w.m_rows[i], w.m_rows[j], w.buffer[0], w.buffer[1]
+    for q in range(m0.size):
         for t in range(3 * q):
-            buffer[t] *= m[q]
-        for b in range(3):
-            buffer[3 * q + b] = g[3 * q + b]
-        for b in range(3):
-            scale, row = kinv[q] * g[3 * q + b], matrix[3 * q + b]
-            if scale != 0.0:
-                for t in range(3 * q + 3):
-                    row[t] += scale * buffer[t]
+            first[t] *= m0[q]
+            second[t] *= m1[q]
+        for b in range(3 * q, 3 * q + 3):
+            first[b] = g0[b]
+            second[b] = g1[b]
+        for b in range(3 * q, 3 * q + 3):
+            x, y, row = w.kinv[i, q] * g0[b], w.kinv[j, q] * g1[b], matrix[b]
+            if i == j:
+                y = 0.0
+            for t in range(3 * q + 3):
+                row[t] += x * first[t] + y * second[t]
 
 
 @kernel(fastmath=True, part=True)
@@ -231,18 +236,18 @@ def _chain_column(m, kinv, hour, out):
 
 
 @kernel(fastmath=True, part=True)
-def _add_to_rows(lay, win, matrix, col, hour, answer, values):
+def _add_to_rows(lay, win, matrix, coef, hour, answer, values):
     """Add one device's part of the line rows of one hour.
 
-    `values` (3 T,): what the device's answer in `hour` puts on every price; `answer`: of its supply to its chain.
+    `values` (3 T,): what the device's answer in `hour` puts on every price; `answer`: of its supply to its chain;
+    `coef` (nm,): its column of the rows.
     """
     for r in range(win.row_ptr[hour], win.row_ptr[hour + 1]):
-        scale = answer * win.row_coef[r, col]
-        row = matrix[3 * lay.T + r]
+        scale, row = answer * coef[r], matrix[3 * lay.T + r]
         for t in range(3 * lay.T):
             row[t] -= scale * values[t]
         for q in range(r + 1):
-            row[3 * lay.T + q] += scale * win.row_coef[q, col] * values[3 * win.row_hour[q]]
+            row[3 * lay.T + q] += scale * coef[q] * values[3 * win.row_hour[q]]
 
 
 @kernel(fastmath=True, part=True)
@@ -253,7 +258,7 @@ def _store_matrix(win, w, s, chain, out):
     M_tt = (XL + XR) / (XL XR + g (XL + XR)), and off the diagonal one sign only.
     """
     T = w.x.shape[0]
-    right = w.buffer
+    right = w.buffer[0]
     right[T - 1] = w.x[T - 1, chain]
     for t in range(T - 2, -1, -1):
         g = w.link[t + 1, chain]
@@ -290,10 +295,11 @@ def assemble(lay, win, a, w):
     _hour_terms(lay, win, a, w)
     if lay.nm > 0:
         _row_terms(lay, win, a, w)
-    column, spread = np.empty(T), np.empty(3 * T)
+    column, spread, coef = np.empty(T), np.empty(3 * T), np.empty(lay.nm)
+    for i in range(0, nu, 2):
+        _add_units(w, i, min(i + 1, nu - 1), matrix)
     for i in range(nu + nr + lay.ns):
         if i < nu:
-            _add_unit(w.g[i], w.m_rows[i], w.kinv[i], w.buffer, matrix)
             col = win.unit_col[i]
         elif i < nu + nr:
             col = win.ramp_col[i - nu]
@@ -303,6 +309,8 @@ def assemble(lay, win, a, w):
             for q in range(T):
                 for t in range(q + 1):
                     matrix[3 * q, 3 * t] += w.store[q, t]
+        for r in range(lay.nm):
+            coef[r] = win.row_coef[r, col]
         for hour in range(T):
             has_rows = win.row_ptr[hour + 1] > win.row_ptr[hour]
             if not has_rows and (i < nu or i >= nu + nr):
@@ -321,7 +329,7 @@ def assemble(lay, win, a, w):
             elif i < nu + nr:
                 for t in range(hour + 1):
                     matrix[3 * hour, 3 * t] += column[t]
-            _add_to_rows(lay, win, matrix, col, hour, answer, spread)
+            _add_to_rows(lay, win, matrix, coef, hour, answer, spread)
 
 
 @kernel(fastmath=True)

@@ -5,6 +5,7 @@ from the smoothed merit order, and honest stopping: relative gap, primal and dua
 `flat` the loops, `start` the start, `bound` the certificate.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from gridsim.kernels import flat, newton
 from gridsim.kernels.bound import lagrangian
 from gridsim.kernels.jit import FloatArray
-from gridsim.kernels.layout import Layout, Window, lay_out, split
+from gridsim.kernels.layout import Layout, Merge, Window, lay_out, split
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.start import Prices, fill, full_load_cost, merit_order, paths
 
@@ -57,6 +58,25 @@ def _cost_vector(lay: Layout, win: Window) -> tuple[FloatArray, float]:
     if lay.ns:
         constant -= float(win.end_value @ win.e_lo[-1])
     return cost, constant
+
+
+def _constant_boxes(problem: Problem, merge: Merge) -> tuple[float, Callable[[Prices], float]]:
+    """Cost of the boxes too narrow to be variables, at their lower bounds, and what their width could be worth.
+
+    The second is a function of the prices, at most WIDTH_MIN of each such box: what makes the bound strict.
+    """
+    boxes, fixed = problem.boxes, merge.box < 0
+    width = np.where(fixed, merge.width, 0.0)
+
+    def worth(prices: Prices) -> float:
+        if not width.any():
+            return 0.0
+        reach = np.abs(boxes.bal) + np.abs(boxes.line)
+        most = np.outer(np.abs(prices.lam) + prices.row.sum(), reach)
+        most += np.outer(prices.up, np.abs(boxes.up)) + np.outer(prices.down, np.abs(boxes.down))
+        return float(np.sum(width * (np.abs(boxes.cost) + most)))
+
+    return float(np.sum(np.where(fixed, boxes.cost * merge.lo, 0.0))), worth
 
 
 def _row_constants(lay: Layout, win: Window) -> FloatArray:
@@ -122,6 +142,8 @@ def solve(
     p_path, e_path, lost = paths(lay, win)
     full_cost = full_load_cost(win)
     cost, constant = _cost_vector(lay, win)
+    given, sure = _constant_boxes(problem, merge)
+    constant += given
     right = _row_constants(lay, win)
     w = newton.work(lay)
     s, z = np.ones(size), np.ones(size)
@@ -242,6 +264,6 @@ def solve(
         price_down=prices.down,
         price_row=prices.row,
         objective=objective if not lost else np.nan,
-        bound=lagrangian(lay, win, prices, theta, z) if not lost else -np.inf,
+        bound=lagrangian(lay, win, prices, theta, z) + given - sure(prices) if not lost else -np.inf,
     )
     return solution, Outcome(status, iteration, gap, primal, dual, "; ".join(lost), snapshot)

@@ -87,7 +87,7 @@ def scaled(problem: Problem, rows: Rows, *, power: float = 1.0, price: float = 1
 def drawn(seed: int, **size: int) -> tuple[Problem, Rows]:
     """A random window with an interior."""
     problem, rows = random_problem(seed, **size)
-    return as_solved(with_free_schedules(problem)), rows  # free: see test_a_schedule_costs_what_it_costs
+    return as_solved(problem), rows
 
 
 def scale_of(objective: float) -> float:

@@ -80,8 +80,8 @@ def min_times(record: Record) -> list[AuditRow]:
     last ``min_up_h`` hours are no more than those on, and those stopped within the last ``min_down_h`` hours no
     more than those off. Where a planned outage takes units that were on (available falls below the count before), the
     stops it forces are excused and counted in a row of their own; such units may be back on when the outage ends. Units
-    on outage all through the last ``min_down_h`` hours are not among those that stopped. The time before the first hour
-    is not known, and excuses whatever depends on it.
+    on outage all through the last ``min_down_h`` hours are not among those that stopped, unless others came back in
+    that time, for then they may be any. The time before the first hour is not known, and excuses what depends on it.
     """
     table, names = record.tables["units"], record.names("units")
     if table.empty:
@@ -92,7 +92,9 @@ def min_times(record: Record) -> list[AuditRow]:
     forced = np.minimum(np.maximum(before - available, 0.0), stop)
     min_up, min_down = table["min_up_h"].to_numpy(int), table["min_down_h"].to_numpy(int)
     early = recent(start, min_up) - on
-    away = least_of_late(table["units"].to_numpy(float) - available, min_down)
+    out = table["units"].to_numpy(float) - available
+    returned = np.maximum(-np.diff(out, axis=0, prepend=out[:1]), 0.0)
+    away = np.maximum(least_of_late(out, min_down) - recent(returned, min_down), 0.0)
     late = recent(stop - forced, min_down) - (table["units"].to_numpy(float) - on - away)
     excuse = recent(forced, min_up)
     label = at(record, names)

@@ -235,10 +235,6 @@ def test_an_outage_does_not_shorten_the_rest_of_another():
     assert first_unexplained(counts, starts, avail, first, **times) is None
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="rounding starts a unit that goes on outage an hour later, to escape the minimum up time; the audit rejects it",
-)
 def test_an_outage_to_come_is_no_way_round_the_minimum_up_time():
     """One hour of demand does not start a unit for four hours, so it must not start one for the hour before an outage.
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 from problems import jiangsu_like, random_problem, violation
-from windows import RTOL, agrees, drawn, scale_of, solved, with_free_schedules
+from windows import RTOL, agrees, drawn, scale_of, solved
 
 from gridsim import oracle
 from gridsim.errors import WindowError
@@ -79,7 +79,6 @@ def test_widening_by_a_hair_is_all_that_is_lost():
     """Hours without units keep 1e-6 of one; the bound is still one for the window as it was drawn."""
     for seed in range(12):
         problem, rows = random_problem(seed, T=6)
-        problem = with_free_schedules(problem)
         if np.setdiff1d(np.arange(problem.units.bus.size), problem.units.seg_unit).size:
             continue
         solution, highs = solved(problem, rows), oracle.solve_lp(problem, rows)

@@ -37,7 +37,6 @@ def only_boxes(demand, *each):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="`solve` leaves the cost of boxes without width out of objective and bound")
 def test_a_schedule_costs_what_it_costs():
     """A box without width is no decision, but its energy is paid for."""
     problem = only_boxes([2.0, 3.0], {"lo": [0.5, 1.0], "hi": [0.5, 1.0], "cost": 4.0}, {"cost": 10.0})
