@@ -108,8 +108,11 @@ def _snap(value, lo, hi):
 
 @kernel(part=True)
 def tidy_stores(f, h, t):
-    """One direction per store and hour, the same change of its energy; exact state of charge. Returns supply lost."""
-    lost = 0.0
+    """One direction per store and hour, with the same change of its energy.
+
+    A store in both directions burns energy, which pays where a price is negative or 0. What it no longer burns is taken
+    off sources at its bus, and spilled there if they cannot give way: it must not travel through the network.
+    """
     for i in range(f.store_bus.size):
         charge, discharge = max(0.0, h.charge[t, i]), max(0.0, h.discharge[t, i])
         before = discharge - charge
@@ -121,8 +124,14 @@ def tidy_stores(f, h, t):
         charge = min(charge if charge > DUST_STORE_MW else 0.0, f.charge_max[i])
         discharge = min(discharge if discharge > DUST_STORE_MW else 0.0, f.discharge_max[i])
         h.charge[t, i], h.discharge[t, i] = charge, discharge
-        lost += before - (discharge - charge)
-    return lost
+        surplus = discharge - charge - before
+        if surplus > DUST_MW:
+            for j in range(f.source_bus.size):
+                if f.source_bus[j] == f.store_bus[i]:
+                    part = min(surplus, max(0.0, h.source[t, j] - h.source_lo[t, j]))
+                    h.source[t, j] -= part
+                    surplus -= part
+            h.spill[t, f.store_bus[i]] += surplus
 
 
 @kernel(part=True)
@@ -317,9 +326,9 @@ def walk(f, h, e):
             h.spill[t, b] = h.spill[t, b] if h.spill[t, b] > DUST_MW else 0.0
         for i in range(e.size):
             e_before[i] = e[i]
-        burnt = tidy_stores(f, h, t)
+        tidy_stores(f, h, t)
         advance_stores(f, h, t, e)
-        worst = max(worst, close_balance(f, h, t) - abs(burnt))
+        worst = max(worst, close_balance(f, h, t))
         for i in range(f.unit_bus.size):
             h.unit_p[t, i] = h.on[t, i] * f.unit_p_min[i]
         for k in range(f.seg_unit.size):

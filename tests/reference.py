@@ -248,10 +248,17 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float]) -> Lived:
         for i in range(len(e))
     ]  # fmt: skip
     charge, discharge, after, gained = (list(column) for column in zip(*stores, strict=True)) if stores else ([],) * 4
+    for bus, surplus in zip(f.store_bus, gained, strict=True):  # what is no longer burnt stays at its bus
+        if surplus > step.DUST_MW:
+            for j, (lo, _) in enumerate(available):
+                if f.source_bus[j] == bus:
+                    part = min(surplus, max(0.0, source[j] - lo))
+                    source[j], surplus = source[j] - part, surplus - part
+            spill[bus] += surplus
 
     minimum = sum(n * p for n, p in zip(on, f.unit_p_min, strict=True))
     short = sum(h.load[t]) - sum(shed) + sum(spill) - minimum - sum(seg) - sum(source) - sum(discharge) + sum(charge)
-    moved = abs(short) - abs(sum(gained))
+    moved = abs(short)
     devices, bounds = seg + source, [(0.0, hi) for hi in top] + available
     for between in (True, False):
         short = absorb(short, devices, bounds, between=between)
