@@ -15,7 +15,7 @@ from gridsim.kernels.jit import kernel
 
 
 @kernel(part=True)
-def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come, out):
+def _schedule(wanted, free, full, on, hours, min_up, min_down, threshold, value, come, out):
     """Best schedule of one unit.
 
     Parameters
@@ -23,6 +23,8 @@ def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come,
     wanted : (T,) float64, read only
     free : (T,) bool, read only
         False: on planned outage, off whatever the minimum times say.
+    full : (T,) bool, read only
+        Every unit that is not on outage is on: the outage takes a running one.
     on, hours : bool, int
         State before the window and hours spent in it.
     min_up, min_down : int
@@ -58,7 +60,8 @@ def _schedule(wanted, free, on, hours, min_up, min_down, threshold, value, come,
                     if old[k] < new[to]:
                         new[to] = old[k]
                         come[t, to] = k
-            elif not is_on or k >= min_up - 1 or k + 1 > t:  # an outage is no way out of a run begun in the window
+            elif not is_on or k >= min_up - 1 or k + 1 > t or full[t]:
+                # an outage takes an idle unit if there is one: it is no way out of a run begun in the window
                 to = K - 1
                 if old[k] < new[to]:
                     new[to] = old[k]
@@ -119,6 +122,7 @@ def round_up(relaxed, avail, first, on, hours, out, min_up, min_down, threshold,
     T, nu = relaxed.shape
     wanted, left = np.empty(T), np.empty(T)
     free, runs = np.empty(T, dtype=np.bool_), np.empty(T, dtype=np.bool_)
+    full = np.empty(T, dtype=np.bool_)
     for i in range(nu):
         K = min_up[i] + min_down[i]
         value, come = np.empty((2, K)), np.zeros((T, K), dtype=np.int64)
@@ -133,7 +137,8 @@ def round_up(relaxed, avail, first, on, hours, out, min_up, min_down, threshold,
             for t in range(T):
                 wanted[t] = min(1.0, max(0.0, left[t]))
                 free[t] = place < avail[t, i]
-            _schedule(wanted, free, on[unit], hours[unit], min_up[i], min_down[i], threshold, value, come, runs)
+                full[t] = count[t, i] >= avail[t, i]
+            _schedule(wanted, free, full, on[unit], hours[unit], min_up[i], min_down[i], threshold, value, come, runs)
             before = on[unit]
             for t in range(T):
                 if runs[t]:

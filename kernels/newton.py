@@ -70,8 +70,8 @@ def work(lay: Layout) -> Work:
     return Work(
         h=z(T, lay.nk), phi=z(T, lay.nk), g=z(lay.nu, 3 * T), x=z(T, nch), link=z(T, nch), m=z(T, nch), piv=z(T, nch),
         m_rows=z(nch, T), kinv=z(nch, T), h_box=z(lay.nb), h1=z(T, lay.ns), h2=z(T, lay.ns), line=z(T, 4, lay.nc),
-        store=z(T, T), buffer=z(2, 3 * T), matrix=z(m, m), factor=z(m, m), k=z(T, nch), du=z(T, nch), t_seg=z(T, lay.nk),
-        t_box=z(lay.nb), t_c=z(T, lay.ns), t_d=z(T, lay.ns), n_e=z(T, lay.ns), dtheta=z(T, lay.ns),
+        store=z(T, T), buffer=z(2, 3 * T), matrix=z(m, m), factor=z(m, m), k=z(T, nch), du=z(T, nch),
+        t_seg=z(T, lay.nk), t_box=z(lay.nb), t_c=z(T, lay.ns), t_d=z(T, lay.ns), n_e=z(T, lay.ns), dtheta=z(T, lay.ns),
         price=z(T, lay.nc), dprice=z(T, lay.nc), inj=z(T, lay.nc), y=z(m), values=z(m),
     )  # fmt: skip
 

@@ -44,13 +44,11 @@ def keeps_minimum_times(
 ) -> bool:
     """Whether one unit, `hours` long in state `on`, may run as `pattern` says.
 
-    In hours that are not free it is on outage: off whatever it owes from before, and rested when it returns. An outage
-    may not cut short a run begun in the pattern.
+    In hours that are not free it is on outage: off whatever it owes, and rested when it returns.
     """
-    begun = False
     for now, allowed in zip(pattern, free, strict=True):
         if not allowed:
-            if now or (on and begun and hours < min_up):
+            if now:
                 return False
             on, hours = False, min_down
         elif now == on:
@@ -58,7 +56,7 @@ def keeps_minimum_times(
         elif hours < (min_up if on else min_down):
             return False
         else:
-            on, hours, begun = now, 1, True
+            on, hours = now, 1
     return True
 
 
