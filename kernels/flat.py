@@ -42,38 +42,6 @@ def centre(s, ds, dz, sigma_mu, e):
 
 
 @kernel(fastmath=True)
-def blend(s, z, ds0, dz0, ds, dz, floor):
-    """Mix predictor (ds0, dz0) and corrected direction (ds, dz) with the weight in [floor, 1] that steps farthest.
-
-    Four weights are compared in one pass; the winner is left in (ds, dz) and returned.
-    """
-    third = (1.0 - floor) / 3.0
-    s0, s1, s2, s3 = 1.0, 1.0, 1.0, 1.0  # reciprocals of the step lengths
-    z0, z1, z2, z3 = 1.0, 1.0, 1.0, 1.0
-    for i in range(s.size):
-        inverse = 1.0 / (s[i] * z[i])
-        base, slope = -ds0[i] * z[i] * inverse, -(ds[i] - ds0[i]) * z[i] * inverse
-        s0 = max(s0, base + floor * slope)
-        s1 = max(s1, base + (floor + third) * slope)
-        s2 = max(s2, base + (floor + 2.0 * third) * slope)
-        s3 = max(s3, base + slope)
-        base, slope = -dz0[i] * s[i] * inverse, -(dz[i] - dz0[i]) * s[i] * inverse
-        z0 = max(z0, base + floor * slope)
-        z1 = max(z1, base + (floor + third) * slope)
-        z2 = max(z2, base + (floor + 2.0 * third) * slope)
-        z3 = max(z3, base + slope)
-    weight, best = 1.0, 1.0 / s3 + 1.0 / z3
-    for trial, length in ((0, 1.0 / s0 + 1.0 / z0), (1, 1.0 / s1 + 1.0 / z1), (2, 1.0 / s2 + 1.0 / z2)):
-        if length > best + 1e-12:
-            weight, best = floor + third * trial, length
-    if weight < 1.0:
-        for i in range(s.size):
-            ds[i] = ds0[i] + weight * (ds[i] - ds0[i])
-            dz[i] = dz0[i] + weight * (dz[i] - dz0[i])
-    return weight
-
-
-@kernel(fastmath=True)
 def recentre(s, z, ds, dz, alpha_s, alpha_z, mu, e, out):
     """Gondzio's centrality corrector: `out` = `e` less what moves outlying products into [0.1 mu, 10 mu].
 

@@ -1,6 +1,6 @@
 """The window problem solved in price space: a primal-dual interior point whose dense algebra is only on prices.
 
-Mehrotra's predictor and corrector with separate steps, a weighted corrector (Colombo and Gondzio, 2008), a start
+Mehrotra's predictor and corrector with separate steps, a centrality corrector (Gondzio, 1996), a start
 from the smoothed merit order, and honest stopping: relative gap, primal and dual residual. `newton` has the structure,
 `flat` the loops, `start` the start, `bound` the certificate.
 """
@@ -115,7 +115,7 @@ def solve(
     max_iterations: int = 100,
     reg: float = newton.REG,
     mu0: float | None = None,
-    correctors: int = 0,
+    correctors: int = 1,
 ) -> tuple[Solution, Outcome]:
     """Solve one window.
 
@@ -214,7 +214,7 @@ def solve(
         newton.assemble(lay, win, a, w)
         newton.cholesky(w.matrix, w.factor)
         e[:] = 0.0
-        dlam0, dtheta0 = direction(ds0, dz0)
+        direction(ds0, dz0)
         alpha_s, alpha_z = flat.step_lengths(s, z, ds0, dz0)
         alpha_s, alpha_z = min(1.0, alpha_s), min(1.0, alpha_z)
         mu = products / size
@@ -222,10 +222,6 @@ def solve(
         sigma_mu = mu * min(1.0, after / products) ** 3
         flat.centre(s, ds0, dz0, sigma_mu, e)
         dlam, dtheta = direction(ds, dz)
-        weight = 1.0
-        if min(alpha_s, alpha_z) < 0.9:
-            weight = flat.blend(s, z, ds0, dz0, ds, dz, max(0.1, alpha_s * alpha_z))
-        dlam, dtheta = dlam0 + weight * (dlam - dlam0), dtheta0 + weight * (dtheta - dtheta0)
         alpha_s, alpha_z = flat.step_lengths(s, z, ds, dz)
         for _ in range(correctors):
             if min(alpha_s, alpha_z) > 0.95:
