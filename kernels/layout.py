@@ -30,6 +30,7 @@ class Layout(NamedTuple):
     nb: int
     nm: int
     nc: int  # columns: 1 without line rows
+    R: int  # prices per hour: balance, reserve up and, if its rows are in, reserve down
     q: int  # (T, nk) output above the minimum
     w: int  # (T, nk) headroom
     n: int  # (T, nu) units not on
@@ -48,7 +49,7 @@ class Layout(NamedTuple):
     el: int
     eu: int
     over: int  # (nm,) overload; only its lower bound
-    up: int  # (T,) reserve rows and line rows: slack and price
+    up: int  # (T,) reserve rows and line rows: slack and price; down is empty without its rows
     down: int
     row: int
     size: int
@@ -115,11 +116,11 @@ class Merge(NamedTuple):
     width: FloatArray  # (T, nx)
 
 
-def layout(T: int, nu: int, nk: int, nr: int, ns: int, nb: int, nm: int, nc: int) -> Layout:
+def layout(T: int, nu: int, nk: int, nr: int, ns: int, nb: int, nm: int, nc: int, R: int) -> Layout:
     """Place the pairs one kind after the other."""
-    sizes = [T * nk] * 2 + [T * nu] * 3 + [nb] * 2 + [T * nr] * 4 + [T * ns] * 6 + [nm, T, T, nm]
+    sizes = [T * nk] * 2 + [T * nu] * 3 + [nb] * 2 + [T * nr] * 4 + [T * ns] * 6 + [nm, T, T * (R - 2), nm]
     offsets = np.concatenate(([0], np.cumsum(sizes))).tolist()
-    return Layout(T, nu, nk, nr, ns, nb, nm, nc, *offsets)
+    return Layout(T, nu, nk, nr, ns, nb, nm, nc, R, *offsets)
 
 
 def _own(value: Any) -> Any:
@@ -136,8 +137,8 @@ def _same(*keys: FloatArray) -> IntArray:
     return inverse.reshape(-1).astype(np.int64)
 
 
-def lay_out(problem: Problem, rows: Rows) -> tuple[Layout, Window, Merge]:
-    """Lay a problem out flat, with its line rows (there may be none)."""
+def lay_out(problem: Problem, rows: Rows, *, down: bool = True) -> tuple[Layout, Window, Merge]:
+    """Lay a problem out flat, with its line rows (there may be none); without the rows of reserve down on demand."""
     T = problem.demand.size
     units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
     nu, nk, nr, ns, nx = units.bus.size, units.seg_unit.size, ramps.bus.size, stores.bus.size, boxes.bus.size
@@ -226,7 +227,7 @@ def lay_out(problem: Problem, rows: Rows) -> tuple[Layout, Window, Merge]:
         row_cost=rows.cost,
     )
     window = Window(*(_own(value) for value in window))
-    return layout(T, nu, nk, nr, ns, nb, nm, nc), window, Merge(merged, boxes.lo, width)
+    return layout(T, nu, nk, nr, ns, nb, nm, nc, 3 if down else 2), window, Merge(merged, boxes.lo, width)
 
 
 def split(merge: Merge, window: Window, x: FloatArray) -> FloatArray:

@@ -26,11 +26,14 @@ REG = 1e-7
 
 
 class Work(NamedTuple):
-    """Everything a Newton step writes, allocated once per window. Prices are interleaved: 3 t + (balance, up, down)."""
+    """Everything a Newton step writes, allocated once per window.
+
+    Prices are interleaved: R t + (balance, reserve up, reserve down), the last if R = 3.
+    """
 
     h: FloatArray  # (T, nk)
     phi: FloatArray  # (T, nk)
-    g: FloatArray  # (nu, 3 T) answer of a unit's supply, headroom and room down to its on-count
+    g: FloatArray  # (nu, R T) answer of a unit's supply, headroom and room down to its on-count
     x: FloatArray  # (T, chains)
     link: FloatArray  # (T, chains)
     m: FloatArray  # (T, chains)
@@ -42,7 +45,8 @@ class Work(NamedTuple):
     h2: FloatArray  # (T, ns)
     line: FloatArray  # (T, 4, nc) hour-local answers per column: line-line, line-balance, line-up, line-down
     store: FloatArray  # (T, T) scratch, one store
-    buffer: FloatArray  # (2, 3 T) scratch, two units
+    store_rows: FloatArray  # (4, T) likewise
+    buffer: FloatArray  # (2, R T) scratch, two units
     matrix: FloatArray  # (m, m) lower triangle
     factor: FloatArray  # (m, m)
     k: FloatArray  # (T, chains) right-hand side of the chains before prices
@@ -62,15 +66,16 @@ class Work(NamedTuple):
 
 def work(lay: Layout) -> Work:
     """Allocate what `lay` needs."""
-    T, nch, m = lay.T, lay.nu + lay.nr + lay.ns, 3 * lay.T + lay.nm
+    T, R, nch, m = lay.T, lay.R, lay.nu + lay.nr + lay.ns, lay.R * lay.T + lay.nm
 
     def z(*shape: int) -> FloatArray:
         return np.zeros(shape)
 
     return Work(
-        h=z(T, lay.nk), phi=z(T, lay.nk), g=z(lay.nu, 3 * T), x=z(T, nch), link=z(T, nch), m=z(T, nch), piv=z(T, nch),
+        h=z(T, lay.nk), phi=z(T, lay.nk), g=z(lay.nu, R * T), x=z(T, nch), link=z(T, nch), m=z(T, nch), piv=z(T, nch),
         m_rows=z(nch, T), kinv=z(nch, T), h_box=z(lay.nb), h1=z(T, lay.ns), h2=z(T, lay.ns), line=z(T, 4, lay.nc),
-        store=z(T, T), buffer=z(2, 3 * T), matrix=z(m, m), factor=z(m, m), k=z(T, nch), du=z(T, nch),
+        store=z(T, T), store_rows=z(4, T), buffer=z(2, R * T), matrix=z(m, m), factor=z(m, m), k=z(T, nch),
+        du=z(T, nch),
         t_seg=z(T, lay.nk), t_box=z(lay.nb), t_c=z(T, lay.ns), t_d=z(T, lay.ns), n_e=z(T, lay.ns), dtheta=z(T, lay.ns),
         price=z(T, lay.nc), dprice=z(T, lay.nc), inj=z(T, lay.nc), y=z(m), values=z(m),
     )  # fmt: skip
@@ -104,9 +109,10 @@ def curvature(lay, win, a, w):
             av, ac = a[lay.v + t * nu + i], a[lay.c + t * nu + i]
             w.x[t, i] = x
             w.link[t, i] = ac * av / (ac + av)
-            w.g[i, 3 * t] = gb
-            w.g[i, 3 * t + 1] = win.unit_up[i] * gu
-            w.g[i, 3 * t + 2] = win.unit_down[i] * (gb - win.unit_pmin[i])
+            w.g[i, lay.R * t] = gb
+            w.g[i, lay.R * t + 1] = win.unit_up[i] * gu
+            if lay.R == 3:
+                w.g[i, lay.R * t + 2] = win.unit_down[i] * (gb - win.unit_pmin[i])
         for r in range(nr):
             at = t * nr + r
             w.x[t, nu + r] = a[lay.pl + at] + a[lay.ph + at]
@@ -147,7 +153,7 @@ def _hour_terms(lay, win, a, w):
     """What is local to an hour: boxes and segments into the 3 x 3 diagonal blocks and `w.line`, slacks of reserves."""
     w.line[:] = 0.0
     for t in range(lay.T):
-        line, at = w.line[t], 3 * t
+        line, at = w.line[t], lay.R * t
         bb = ub = db = uu = du = dd = 0.0
         for i in range(lay.nu):
             h = 0.0
@@ -179,28 +185,35 @@ def _hour_terms(lay, win, a, w):
             line[3, col] += h * by * down
         w.matrix[at, at] += bb
         w.matrix[at + 1, at] += ub
-        w.matrix[at + 2, at] += db
         w.matrix[at + 1, at + 1] += uu + 1.0 / a[lay.up + t]
-        w.matrix[at + 2, at + 1] += du
-        w.matrix[at + 2, at + 2] += dd + 1.0 / a[lay.down + t]
+        if lay.R == 3:
+            w.matrix[at + 2, at] += db
+            w.matrix[at + 2, at + 1] += du
+            w.matrix[at + 2, at + 2] += dd + 1.0 / a[lay.down + t]
 
 
 @kernel(fastmath=True, part=True)
 def _row_terms(lay, win, a, w):
     """What is local to an hour for the line rows."""
+    base = lay.R * lay.T
     for r in range(lay.nm):
-        t, row = win.row_hour[r], w.matrix[3 * lay.T + r]
-        for c in range(lay.nc):
-            coef, line = win.row_coef[r, c], w.line[t]
-            for b in range(3):
-                row[3 * t + b] -= coef * line[1 + b, c]
-            for q in range(win.row_ptr[t], r + 1):
-                row[3 * lay.T + q] += coef * win.row_coef[q, c] * line[0, c]
-        row[3 * lay.T + r] += 1.0 / a[lay.row + r] + 1.0 / a[lay.over + r]
+        t, row, mine = win.row_hour[r], w.matrix[base + r], win.row_coef[r]
+        line = w.line[t]
+        for b in range(lay.R):
+            total, answers = 0.0, line[1 + b]
+            for c in range(lay.nc):
+                total += mine[c] * answers[c]
+            row[lay.R * t + b] -= total
+        for q in range(win.row_ptr[t], r + 1):
+            total, other, answers = 0.0, win.row_coef[q], line[0]
+            for c in range(lay.nc):
+                total += mine[c] * other[c] * answers[c]
+            row[base + q] += total
+        row[base + r] += 1.0 / a[lay.row + r] + 1.0 / a[lay.over + r]
 
 
 @kernel(fastmath=True, part=True)
-def _add_units(w, i, j, matrix):
+def _add_units(w, i, j, R, matrix):
     """Add the chains of units i and j, g K^-1 g', to the hours' part of the matrix; j = i adds i alone.
 
     K^-1 of a ladder is semiseparable: row q is row q - 1 scaled by m_q, with a new diagonal entry. Two units share
@@ -208,17 +221,17 @@ def _add_units(w, i, j, matrix):
     """
     g0, g1, m0, m1, first, second = w.g[i], w.g[j], w.m_rows[i], w.m_rows[j], w.buffer[0], w.buffer[1]
     for q in range(m0.size):
-        for t in range(3 * q):
+        for t in range(R * q):
             first[t] *= m0[q]
             second[t] *= m1[q]
-        for b in range(3 * q, 3 * q + 3):
+        for b in range(R * q, R * q + R):
             first[b] = g0[b]
             second[b] = g1[b]
-        for b in range(3 * q, 3 * q + 3):
+        for b in range(R * q, R * q + R):
             x, y, row = w.kinv[i, q] * g0[b], w.kinv[j, q] * g1[b], matrix[b]
             if i == j:
                 y = 0.0
-            for t in range(3 * q + 3):
+            for t in range(R * q + R):
                 row[t] += x * first[t] + y * second[t]
 
 
@@ -239,15 +252,16 @@ def _chain_column(m, kinv, hour, out):
 def _add_to_rows(lay, win, matrix, coef, hour, answer, values):
     """Add one device's part of the line rows of one hour.
 
-    `values` (3 T,): what the device's answer in `hour` puts on every price; `answer`: of its supply to its chain;
-    `coef` (nm,): its column of the rows.
+    `values` (R T + nm,): what the device's answer in `hour` puts on every price, written for the hours, completed here
+    for the line rows, which take the opposite sign; `answer`: of its supply to its chain; `coef` (nm,): its column.
     """
+    base = lay.R * lay.T
+    for q in range(win.row_ptr[hour + 1]):
+        values[base + q] = -coef[q] * values[lay.R * win.row_hour[q]]
     for r in range(win.row_ptr[hour], win.row_ptr[hour + 1]):
-        scale, row = answer * coef[r], matrix[3 * lay.T + r]
-        for t in range(3 * lay.T):
+        scale, row = answer * coef[r], matrix[base + r]
+        for t in range(base + r + 1):
             row[t] -= scale * values[t]
-        for q in range(r + 1):
-            row[3 * lay.T + q] += scale * coef[q] * values[3 * win.row_hour[q]]
 
 
 @kernel(fastmath=True, part=True)
@@ -258,46 +272,46 @@ def _store_matrix(win, w, s, chain, out):
     M_tt = (XL + XR) / (XL XR + g (XL + XR)), and off the diagonal one sign only.
     """
     T = w.x.shape[0]
-    right = w.buffer[0]
-    right[T - 1] = w.x[T - 1, chain]
-    for t in range(T - 2, -1, -1):
-        g = w.link[t + 1, chain]
-        right[t] = w.x[t, chain] + g * right[t + 1] / (g + right[t + 1])
+    answer, passed, drawn = w.store_rows[0], w.store_rows[1], w.store_rows[2]
+    right = 0.0
+    for t in range(T - 1, -1, -1):  # right: conductance to ground at node t, beyond link t
+        right = w.x[t, chain] + right
+        g, scale = w.link[t, chain], win.keep_power[t, s]
+        answer[t] = (win.eta_c[s] * w.h1[t, s] + w.h2[t, s] / win.eta_d[s]) * g / scale
+        share = 1.0 / (g + right)
+        passed[t] = g * share  # of a potential before link t, what is left behind it
+        drawn[t] = answer[t] * right * share
+        w.store_rows[3, t] = right
+        right = g * right * share
     left = np.inf
     for t in range(T):
-        g, xr = w.link[t, chain], right[t]
-        h1, h2 = w.h1[t, s], w.h2[t, s]
-        scale = win.keep_power[t, s]
+        g, xr = w.link[t, chain], w.store_rows[3, t]
+        h1, h2, scale = w.h1[t, s], w.h2[t, s], win.keep_power[t, s]
         spread = 1.0 / win.eta_d[s] - win.eta_c[s]
-        g_true = g / (scale * scale)
-        bg = (win.eta_c[s] * h1 + h2 / win.eta_d[s]) * g_true * scale
         if t == 0:
             diagonal, share = 1.0 / (xr + g), 1.0
         else:
             diagonal, share = (left + xr) / (left * xr + g * (left + xr)), left / (left + xr)
-        out[t, t] = h1 * h2 * spread * spread * g_true + bg * bg * diagonal
-        potential = bg * diagonal * share
+        out[t, t] = h1 * h2 * spread * spread * g / (scale * scale) + answer[t] * answer[t] * diagonal
+        potential = answer[t] * diagonal * share
         for q in range(t + 1, T):
-            gq = w.link[q, chain]
-            bgq = (win.eta_c[s] * w.h1[q, s] + w.h2[q, s] / win.eta_d[s]) * gq / win.keep_power[q, s]
-            drop = potential / (gq + right[q])
-            out[q, t] = -bgq * drop * right[q]
-            potential = drop * gq
+            out[q, t] = -drawn[q] * potential
+            potential *= passed[q]
         left = w.x[t, chain] + (g if t == 0 else g * left / (g + left))
 
 
 @kernel(fastmath=True)
 def assemble(lay, win, a, w):
     """The lower triangle of the price matrix, into `w.matrix`: T x (balance, up, down), then the line rows."""
-    T, nu, nr = lay.T, lay.nu, lay.nr
+    T, R, nu, nr = lay.T, lay.R, lay.nu, lay.nr
     matrix = w.matrix
     matrix[:] = 0.0
     _hour_terms(lay, win, a, w)
     if lay.nm > 0:
         _row_terms(lay, win, a, w)
-    column, spread, coef = np.empty(T), np.empty(3 * T), np.empty(lay.nm)
+    column, spread, coef = np.empty(T), np.empty(R * T + lay.nm), np.empty(lay.nm)
     for i in range(0, nu, 2):
-        _add_units(w, i, min(i + 1, nu - 1), matrix)
+        _add_units(w, i, min(i + 1, nu - 1), R, matrix)
     for i in range(nu + nr + lay.ns):
         if i < nu:
             col = win.unit_col[i]
@@ -308,7 +322,7 @@ def assemble(lay, win, a, w):
             col = win.store_col[i - nu - nr]
             for q in range(T):
                 for t in range(q + 1):
-                    matrix[3 * q, 3 * t] += w.store[q, t]
+                    matrix[R * q, R * t] += w.store[q, t]
         for r in range(lay.nm):
             coef[r] = win.row_coef[r, col]
         for hour in range(T):
@@ -322,13 +336,21 @@ def assemble(lay, win, a, w):
                     column[t] = w.store[hour, t] if t <= hour else w.store[t, hour]
             answer = 1.0
             for t in range(T):
-                for b in range(3):
-                    spread[3 * t + b] = column[t] * w.g[i, 3 * t + b] if i < nu else (column[t] if b == 0 else 0.0)
+                if i < nu:
+                    spread[R * t] = column[t] * w.g[i, R * t]
+                    spread[R * t + 1] = column[t] * w.g[i, R * t + 1]
+                    if R == 3:
+                        spread[R * t + 2] = column[t] * w.g[i, R * t + 2]
+                else:
+                    spread[R * t] = column[t]
+                    spread[R * t + 1] = 0.0
+                    if R == 3:
+                        spread[R * t + 2] = 0.0
             if i < nu:
-                answer = w.g[i, 3 * hour]
+                answer = w.g[i, R * hour]
             elif i < nu + nr:
                 for t in range(hour + 1):
-                    matrix[3 * hour, 3 * t] += column[t]
+                    matrix[R * hour, R * t] += column[t]
             _add_to_rows(lay, win, matrix, coef, hour, answer, spread)
 
 
@@ -392,7 +414,7 @@ def _to_rows(lay, win, over, w):
         t, flow = win.row_hour[r], 0.0
         for c in range(lay.nc):
             flow += win.row_coef[r, c] * w.inj[t, c]
-        w.values[3 * lay.T + r] = over[r] - flow
+        w.values[lay.R * lay.T + r] = over[r] - flow
 
 
 @kernel(fastmath=True)
@@ -428,9 +450,10 @@ def row_values(lay, win, ds, w):
             x = ds[lay.dl + t * ns + s] - ds[lay.cl + t * ns + s]
             inj[win.store_col[s]] += x
             total += x
-        w.values[3 * t] = total
-        w.values[3 * t + 1] = up
-        w.values[3 * t + 2] = down
+        w.values[lay.R * t] = total
+        w.values[lay.R * t + 1] = up
+        if lay.R == 3:
+            w.values[lay.R * t + 2] = down
     _to_rows(lay, win, ds[lay.over : lay.up], w)
 
 
@@ -441,7 +464,7 @@ def local_sides(lay, win, a, e, z, lam, theta, w):
     base = nu + nr
     w.k[:] = 0.0
     for t in range(T):
-        mu, nv = z[lay.up + t], z[lay.down + t]
+        mu, nv = z[lay.up + t], z[lay.down + t] if lay.R == 3 else 0.0
         for i in range(nu):
             price, up, down = w.price[t, win.unit_col[i]], win.unit_up[i] * mu, win.unit_down[i] * nv
             k_u = -win.unit_cost[i] + win.unit_pmin[i] * price + up * win.unit_width[i] + e[lay.n + t * nu + i]
@@ -505,7 +528,7 @@ def right_side(lay, win, a, e, s, z, lam, theta, need, w):
         Residuals of the rows.
     """
     T, nu, nr, ns = lay.T, lay.nu, lay.nr, lay.ns
-    base = nu + nr
+    base, R = nu + nr, lay.R
     local_sides(lay, win, a, e, z, lam, theta, w)
     for t in range(T):
         for i in range(base + ns):
@@ -518,11 +541,12 @@ def right_side(lay, win, a, e, s, z, lam, theta, need, w):
             answer, du = 0.0, w.du[t, i]
             for k in range(win.seg_first[i], win.seg_first[i + 1]):
                 answer += w.h[t, k] * w.t_seg[t, k]
-            out = w.g[i, 3 * t] * du + answer
+            out = w.g[i, R * t] * du + answer
             inj[win.unit_col[i]] += out
             total += out
-            up += w.g[i, 3 * t + 1] * du - win.unit_up[i] * answer
-            down += w.g[i, 3 * t + 2] * du + win.unit_down[i] * answer
+            up += w.g[i, R * t + 1] * du - win.unit_up[i] * answer
+            if R == 3:
+                down += w.g[i, R * t + 2] * du + win.unit_down[i] * answer
         for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
             x = w.h_box[j] * w.t_box[j]
             inj[win.box_col[j]] += win.box_line[j] * x
@@ -541,12 +565,13 @@ def right_side(lay, win, a, e, s, z, lam, theta, need, w):
             inj[win.store_col[i]] += x
             total += x
         slack_up = s[lay.up + t] + e[lay.up + t] / a[lay.up + t]
-        slack_down = s[lay.down + t] + e[lay.down + t] / a[lay.down + t]
-        w.y[3 * t] = need[3 * t] - total
-        w.y[3 * t + 1] = need[3 * t + 1] - up - slack_up
-        w.y[3 * t + 2] = need[3 * t + 2] - down - slack_down
+        w.y[R * t] = need[R * t] - total
+        w.y[R * t + 1] = need[R * t + 1] - up - slack_up
+        if R == 3:
+            slack_down = s[lay.down + t] + e[lay.down + t] / a[lay.down + t]
+            w.y[R * t + 2] = need[R * t + 2] - down - slack_down
     for r in range(lay.nm):
-        t, at, flow = win.row_hour[r], 3 * T + r, 0.0
+        t, at, flow = win.row_hour[r], R * T + r, 0.0
         for c in range(lay.nc):
             flow += win.row_coef[r, c] * w.inj[t, c]
         over = (-win.row_cost[r] + z[lay.row + r] - e[lay.over + r]) / a[lay.over + r]
@@ -564,20 +589,22 @@ def step(lay, win, a, e, s, z, need, w, ds, dz):
     ds, dz : (size,) float64, written
     """
     T, nu, nk, nr, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ns
-    base = nu + nr
+    base, R = nu + nr, lay.R
     for t in range(T):
         for c in range(lay.nc):
-            w.dprice[t, c] = w.y[3 * t]
+            w.dprice[t, c] = w.y[R * t]
         for r in range(win.row_ptr[t], win.row_ptr[t + 1]):
             for c in range(lay.nc):
-                w.dprice[t, c] -= w.y[3 * T + r] * win.row_coef[r, c]
+                w.dprice[t, c] -= w.y[R * T + r] * win.row_coef[r, c]
     for t in range(T):
-        dmu, dnu = w.y[3 * t + 1], w.y[3 * t + 2]
+        dmu, dnu = w.y[R * t + 1], w.y[R * t + 2] if R == 3 else 0.0
         for i in range(base + ns):
             w.du[t, i] = w.k[t, i]
         for i in range(nu):
             g = w.g[i]
-            w.du[t, i] += g[3 * t] * w.dprice[t, win.unit_col[i]] + g[3 * t + 1] * dmu + g[3 * t + 2] * dnu
+            w.du[t, i] += g[R * t] * w.dprice[t, win.unit_col[i]] + g[R * t + 1] * dmu
+            if R == 3:
+                w.du[t, i] += g[R * t + 2] * dnu
         for r in range(nr):
             w.du[t, nu + r] += w.dprice[t, win.ramp_col[r]]
         for i in range(ns):
@@ -588,7 +615,7 @@ def step(lay, win, a, e, s, z, need, w, ds, dz):
                 w.du[t - 1, base + i] += push
     solve_chains(lay, w)
     for t in range(T):
-        dlam, dmu, dnu = w.y[3 * t], w.y[3 * t + 1], w.y[3 * t + 2]
+        dlam, dmu, dnu = w.y[R * t], w.y[R * t + 1], w.y[R * t + 2] if R == 3 else 0.0
         for i in range(nu):
             at, du = t * nu + i, w.du[t, i]
             price = w.dprice[t, win.unit_col[i]] - win.unit_up[i] * dmu + win.unit_down[i] * dnu
@@ -633,15 +660,15 @@ def step(lay, win, a, e, s, z, need, w, ds, dz):
             ds[lay.eu + at] = -de
     for r in range(lay.nm):
         side = -win.row_cost[r] + z[lay.row + r] - e[lay.over + r]
-        ds[lay.over + r] = (side + w.y[3 * T + r]) / a[lay.over + r]
+        ds[lay.over + r] = (side + w.y[R * T + r]) / a[lay.over + r]
     for i in range(lay.up):
         dz[i] = -z[i] - e[i] - z[i] / s[i] * ds[i]
     row_values(lay, win, ds, w)
-    for i in range(2 * T + lay.nm):
+    for i in range((R - 1) * T + lay.nm):
         if i < T:
-            at = 3 * i + 1
-        elif i < 2 * T:
-            at = 3 * (i - T) + 2
+            at = R * i + 1
+        elif i < (R - 1) * T:
+            at = R * (i - T) + 2
         else:
             at = T + i
         j = lay.up + i

@@ -19,6 +19,7 @@ from gridsim.kernels.start import Prices, fill, full_load_cost, merit_order, pat
 
 SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
 SNAPSHOT_GAP = 1e-2
+DOWN_PRICED = 1e-5  # price of reserve down, scaled, from which its rows are in from the start
 MU_COLD, MU_WARM = 0.2, 2e-2  # complementarity products at the start
 
 
@@ -80,7 +81,7 @@ def _constant_boxes(problem: Problem, merge: Merge) -> tuple[float, Callable[[Pr
 
 
 def _row_constants(lay: Layout, win: Window) -> FloatArray:
-    """Right-hand sides of all rows, (3 T + nm,), for pairs measured from their lower bounds."""
+    """Right-hand sides of all rows, (R T + nm,), for pairs measured from their lower bounds."""
     T = lay.T
     hour = np.repeat(np.arange(T), np.diff(win.box_ptr))
     inj = np.zeros((T, lay.nc))
@@ -91,18 +92,21 @@ def _row_constants(lay: Layout, win: Window) -> FloatArray:
     def given(coef: FloatArray) -> FloatArray:
         return np.bincount(hour, weights=coef * win.box_lo, minlength=T).astype(np.float64)
 
-    right = np.empty(3 * T + lay.nm)
-    right[0 : 3 * T : 3] = win.demand - given(win.box_bal) - win.ramp_lo.sum(axis=1)
-    right[1 : 3 * T : 3] = win.reserve_up - given(win.box_up)
-    right[2 : 3 * T : 3] = win.reserve_down - given(win.box_down)
+    right = np.empty(lay.R * T + lay.nm)
+    hourly = right[: lay.R * T].reshape(T, lay.R)
+    hourly[:, 0] = win.demand - given(win.box_bal) - win.ramp_lo.sum(axis=1)
+    hourly[:, 1] = win.reserve_up - given(win.box_up)
+    if lay.R == 3:
+        hourly[:, 2] = win.reserve_down - given(win.box_down)
     if lay.nm:
-        right[3 * T :] = np.einsum("mc,mc->m", win.row_coef, inj[win.row_hour]) - win.row_limit
+        right[lay.R * T :] = np.einsum("mc,mc->m", win.row_coef, inj[win.row_hour]) - win.row_limit
     return right
 
 
-def _slack_rows(T: int, rows: FloatArray) -> FloatArray:
+def _slack_rows(lay: Layout, rows: FloatArray) -> FloatArray:
     """Of a vector over all rows, those with a slack, in the order of their pairs: up, down, line rows."""
-    return np.concatenate((rows[1 : 3 * T : 3], rows[2 : 3 * T : 3], rows[3 * T :]))
+    hours = lay.R * lay.T
+    return np.concatenate((rows[:hours].reshape(lay.T, lay.R)[:, 1:].T.ravel(), rows[hours:]))
 
 
 def solve(
@@ -134,10 +138,48 @@ def solve(
     -------
     Solution, Outcome
         The solution is the last iterate in any case; `Outcome.status` says what it is worth.
+
+    Reserve down is seldom scarce, and its rows are a third of the prices: they are left out at first, unless `start`
+    has a price for them, and the window is solved again with them if they turn out to be missed.
     """
+    options = (start, tolerance, loose, max_iterations, reg, mu0, correctors)
+    if start is None or not np.any(start.down > DOWN_PRICED):
+        solution, outcome = _solve(problem, rows, False, *options)
+        if outcome.status != SOLVED or loose is not None or _room_down(problem, solution) >= 0.0:
+            return solution, outcome
+        again, last = _solve(problem, rows, True, *options)
+        return again, last._replace(iterations=last.iterations + outcome.iterations)
+    return _solve(problem, rows, True, *options)
+
+
+def _room_down(problem: Problem, s: Solution) -> float:
+    """Least reserve down beyond what is asked for, over the hours; scaled power."""
+    units = problem.units
+    room = s.q @ units.down[units.seg_unit] + s.x @ problem.boxes.down - problem.reserve_down
+    return float(room.min(initial=np.inf))
+
+
+def _down_prices(lay: Layout, z: FloatArray) -> FloatArray:
+    """(T,) prices of reserve down; 0 without its rows."""
+    return z[lay.down : lay.row].copy() if lay.R == 3 else np.zeros(lay.T)
+
+
+def _solve(
+    problem: Problem,
+    rows: Rows,
+    down: bool,
+    start: Prices | None,
+    tolerance: float,
+    loose: float | None,
+    max_iterations: int,
+    reg: float,
+    mu0: float | None,
+    correctors: int,
+) -> tuple[Solution, Outcome]:
+    """`solve` with or without the rows of reserve down."""
     if mu0 is None:
         mu0 = MU_COLD if start is None else MU_WARM
-    lay, win, merge = lay_out(problem, rows)
+    lay, win, merge = lay_out(problem, rows, down=down)
     T, size, first_row = lay.T, lay.size, lay.up
     p_path, e_path, lost = paths(lay, win)
     full_cost = full_load_cost(win)
@@ -156,16 +198,17 @@ def solve(
     else:
         lam[:] = start.lam
         z[lay.up : lay.down] = np.maximum(start.up, 1e-3)
-        z[lay.down : lay.row] = np.maximum(start.down, 1e-3)
+        if lay.R == 3:
+            z[lay.down : lay.row] = np.maximum(start.down, 1e-3)
         z[lay.row :] = np.minimum(np.maximum(start.row, mu0 / 0.3), 0.99 * win.row_cost)
     newton.column_prices(lay, win, lam, z[lay.row :], w.price)
     fill(
-        lay, win, full_cost, mu0, w.price, lam, z[lay.up : lay.down], z[lay.down : lay.row], p_path, e_path, theta, s, z
+        lay, win, full_cost, mu0, w.price, lam, z[lay.up : lay.down], _down_prices(lay, z), p_path, e_path, theta, s, z
     )
     s[lay.over : lay.up] = mu0 / np.maximum(win.row_cost - z[lay.row :], 1e-3)
     z[lay.over : lay.up] = np.maximum(win.row_cost - z[lay.row :], 1e-3)
     newton.row_values(lay, win, s, w)
-    spare = _slack_rows(T, w.values - right)
+    spare = _slack_rows(lay, w.values - right)
     s[first_row:] = np.maximum(spare, 0.3 if start is None else np.minimum(0.3, mu0 / z[first_row:]))
     if start is None:
         z[first_row : lay.row] = np.maximum(z[first_row : lay.row], 1e-6)
@@ -182,15 +225,16 @@ def solve(
         newton.right_side(lay, win, a, e, s, z, lam, theta, need, w)
         newton.solve_prices(w.factor, w.y)
         newton.step(lay, win, a, e, s, z, need, w, out_s, out_z)
-        return w.y[0 : 3 * T : 3].copy(), w.dtheta.copy()
+        return w.y[0 : lay.R * T : lay.R].copy(), w.dtheta.copy()
 
     for iteration in range(max_iterations + 1):
         newton.column_prices(lay, win, lam, z[lay.row :], w.price)
         newton.row_values(lay, win, s, w)
         need = right - w.values
-        need[1 : 3 * T : 3] += s[lay.up : lay.down]
-        need[2 : 3 * T : 3] += s[lay.down : lay.row]
-        need[3 * T :] += s[lay.row :]
+        need[1 : lay.R * T : lay.R] += s[lay.up : lay.down]
+        if lay.R == 3:
+            need[2 : 3 * T : 3] += s[lay.down : lay.row]
+        need[lay.R * T :] += s[lay.row :]
         products, objective = flat.ratios(s, z, cost, reg, first_row, a)
         objective += constant
         gap = products / max(1.0, abs(objective))
@@ -199,9 +243,7 @@ def solve(
         if not np.isfinite(products):
             break
         if snapshot is None and gap < SNAPSHOT_GAP:
-            snapshot = Prices(
-                lam.copy(), z[lay.up : lay.down].copy(), z[lay.down : lay.row].copy(), z[lay.row :].copy()
-            )
+            snapshot = Prices(lam.copy(), z[lay.up : lay.down].copy(), _down_prices(lay, z), z[lay.row :].copy())
         if loose is not None and gap < loose and primal < loose:
             status = SOLVED
             break
@@ -245,7 +287,7 @@ def solve(
     first = win.seg_first[:-1]
     q = s[lay.q : lay.w].reshape(T, lay.nk)
     head = s[lay.w : lay.n].reshape(T, lay.nk)
-    prices = Prices(lam, z[lay.up : lay.down].copy(), z[lay.down : lay.row].copy(), z[lay.row :].copy())
+    prices = Prices(lam, z[lay.up : lay.down].copy(), _down_prices(lay, z), z[lay.row :].copy())
     solution = Solution(
         u=(q[:, first] + head[:, first]) / win.seg_width[first],
         q=q.copy(),

@@ -288,8 +288,9 @@ class Windows:
         e0 = np.clip(state.e_mwh / sp, e_lo[0], e_hi[0]) if hours else state.e_mwh / sp
         # the end target, as far as nine tenths of full charging can bring the store by then
         reach = e0.copy()
+        filled = 0.9 * column("eta_charge") * column("p_charge_max_mw") / sp
         for _ in range(hours):
-            reach = np.minimum(e_hi[0], keep * reach + 0.9 * column("eta_charge") * column("p_charge_max_mw") / sp)
+            reach = np.minimum(e_hi[0], keep * reach + filled)
         rule = stores.end_rule.to_numpy(str)
         target = np.minimum(column("e_end_mwh") / sp, np.minimum(reach, e_hi[0] - 1e-3 * (e_hi[0] - e_lo[0])))
         e_lo[-1] = np.where(rule == "fixed", np.maximum(e_lo[-1], target), e_lo[-1])
