@@ -23,6 +23,7 @@ SCREEN_AT = 0.97  # loading from which rows are added while the solution is stil
 OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again
 OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
+RELAXED = 100.0  # times the tolerance: what a relaxation is solved to that only serves for a bound and for rounding
 ROUGH = 1e-2  # relative gap at which flows are first looked at
 THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit that starts it; the second rounds up
 SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
@@ -99,7 +100,7 @@ class Planner(Windows):
         self.tolerance, self.step_h, self.engine, self.max_rounds = tolerance, step_h, engine, max_rounds
 
     def _solve(
-        self, problem: Problem, rows: Rows, start: Prices | None, loose: float | None
+        self, problem: Problem, rows: Rows, start: Prices | None, tolerance: float, loose: float | None
     ) -> tuple[Solution, window.Outcome, int]:
         """One solve with its retries: another start, then more regularisation. Counts the retries."""
         if self.engine != "kernel":
@@ -116,7 +117,7 @@ class Planner(Windows):
         for retry, options in enumerate(ladder):
             if retry == 1 and start is None:
                 continue
-            solution, outcome = window.solve(problem, rows, tolerance=self.tolerance, loose=loose, **options)
+            solution, outcome = window.solve(problem, rows, tolerance=tolerance, loose=loose, **options)
             if outcome.status == window.SOLVED:
                 return solution, outcome, retry
         assert outcome is not None
@@ -137,7 +138,9 @@ class Planner(Windows):
         keys, counts = known, np.zeros(3, dtype=np.int64)
         rough = self.network and start is None and not known.hour.size
         while True:
-            solution, outcome, retries = self._solve(problem, self.rows(keys, fixed), start, ROUGH if rough else None)
+            tolerance = self.tolerance if whole else RELAXED * self.tolerance
+            loose = ROUGH if rough else None
+            solution, outcome, retries = self._solve(problem, self.rows(keys, fixed), start, tolerance, loose)
             counts += (outcome.iterations, 1, retries)
             if not self.network:
                 return Settled(solution, outcome.snapshot, keys, keys, keys, counts, open=False)
