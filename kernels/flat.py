@@ -4,41 +4,18 @@ from gridsim.kernels.jit import kernel
 
 
 @kernel(fastmath=True)
-def ratios(s, z, cost, reg, rows, a):
-    """a = z / s + reg; rows (pairs from `rows` on) carry no reg. Returns s'z and cost's."""
-    products = objective = 0.0
-    for i in range(s.size):
-        a[i] = z[i] / s[i] + (reg if i < rows else 0.0)
-        products += s[i] * z[i]
-        objective += cost[i] * s[i]
-    return products, objective
+def centre(s, z, ds, dz, alpha_s, alpha_z, products, e):
+    """Mehrotra's second-order and centring term e = (ds dz - sigma mu) / s; returns sigma mu.
 
-
-@kernel(fastmath=True)
-def step_lengths(s, z, ds, dz):
-    """Largest steps in s and in z that keep every pair nonnegative, at most 1 / 1e-30."""
-    worst_s, worst_z = 1e-30, 1e-30
-    for i in range(s.size):
-        inverse = 1.0 / (s[i] * z[i])
-        worst_s = max(worst_s, -ds[i] * z[i] * inverse)
-        worst_z = max(worst_z, -dz[i] * s[i] * inverse)
-    return 1.0 / worst_s, 1.0 / worst_z
-
-
-@kernel(fastmath=True)
-def gap_after(s, z, ds, dz, alpha_s, alpha_z):
-    """s'z after a step."""
+    sigma = (share of the products left after the affine step)^3.
+    """
     total = 0.0
     for i in range(s.size):
         total += (s[i] + alpha_s * ds[i]) * (z[i] + alpha_z * dz[i])
-    return total
-
-
-@kernel(fastmath=True)
-def centre(s, ds, dz, sigma_mu, e):
-    """e = (ds dz - sigma mu) / s: Mehrotra's second-order and centring term."""
+    sigma_mu = products / s.size * min(1.0, total / products) ** 3
     for i in range(s.size):
         e[i] = (ds[i] * dz[i] - sigma_mu) / s[i]
+    return sigma_mu
 
 
 @kernel(fastmath=True)

@@ -1,7 +1,11 @@
-"""A window problem laid out flat: which complementarity pair stands where, equal boxes merged.
+"""A window problem laid out flat: which complementarity pair stands where, what every item does to every row.
 
 Every inequality of `problem` is a pair (s, z) of a slack s > 0 and its dual z > 0, all of them in one vector s and
 one vector z; whoever does not know the structure (steps, ratios, corrections) just runs over the flat vectors.
+
+What devices do to the rows of an hour (balance, reserve products, line rows: all read "value >= need") is one small
+dense matrix per hour, `Window.effect`. Its columns are the items of the hour: on-counts, segments of units, segments
+of ramped devices, net output of stores, boxes. Prices of items are its transpose times the prices of the rows.
 
 Boxes that nothing tells apart in an hour - same cost, same coefficients and, in hours with line rows, same bus - are
 merged into one and split again pro rata to their width. That is exact, makes the problem smaller, and is how
@@ -23,14 +27,18 @@ class Layout(NamedTuple):
     """Sizes, and where each kind of pair begins in the flat vectors."""
 
     T: int
+    R: int  # rows per hour that are in: balance and reserve products
     nu: int
     nk: int
     nr: int
+    ng: int  # segments of ramped devices
     ns: int
     nb: int
     nm: int
-    nc: int  # columns: 1 without line rows
-    R: int  # prices per hour: balance, reserve up and, if its rows are in, reserve down
+    nd: int  # chains in time: units, ramped devices, stores
+    m: int  # rows in all
+    deep: int  # most rows of an hour
+    fixed_items: int  # items of an hour before its boxes
     q: int  # (T, nk) output above the minimum
     w: int  # (T, nk) headroom
     n: int  # (T, nu) units not on
@@ -38,59 +46,61 @@ class Layout(NamedTuple):
     c: int  # (T, nu) starts beyond the rise of u
     bl: int  # (nb,) box above its lower bound
     bu: int  # (nb,) box below its upper bound
-    pl: int  # (T, nr) ramped source, lower and upper bound, ramp up and down
-    ph: int
-    pu: int
+    gl: int  # (T, ng) segment of a ramped device, lower and upper bound
+    gu: int
+    pu: int  # (T, nr) room to rise and to fall
     pd: int
-    cl: int  # (T, ns) charge, discharge, energy: lower and upper bounds
+    cl: int  # (T, ns) charge, discharge, spill, energy: lower and upper bounds
     cu: int
     dl: int
     du: int
+    yl: int
+    yu: int
     el: int
     eu: int
     over: int  # (nm,) overload; only its lower bound
-    up: int  # (T,) reserve rows and line rows: slack and price; down is empty without its rows
-    down: int
+    res: int  # (T, R - 1) reserve rows and (nm,) line rows: slack and price
     row: int
     size: int
 
 
 class Window(NamedTuple):
-    """The data of a laid-out window. Columns (`*_col`) are 0 throughout when there are no line rows."""
+    """The data of a laid-out window. Units and ramped devices stand in the order of their number of segments.
 
-    demand: FloatArray  # (T,) less what constant boxes give
-    reserve_up: FloatArray  # (T,) likewise
-    reserve_down: FloatArray  # (T,)
-    unit_col: IntArray
-    unit_pmin: FloatArray
+    Segments stand level by level: the first ones of all devices, the second ones of those that have two, and so on,
+    so that every loop over segments runs over neighbours in memory.
+    """
+
+    need: FloatArray  # (m,) of the rows, hour by hour, less what is constant
+    row_at: IntArray  # (T + 1,) first row of each hour in all vectors over rows
+    line_at: IntArray  # (T + 1,) first line row of each hour among line rows
+    item_at: IntArray  # (T + 1,) first item of each hour
+    effect_at: IntArray  # (T + 1,)
+    effect: FloatArray  # hour by hour (rows of the hour, items of the hour)
     unit_cost: FloatArray
     unit_start: FloatArray
     unit_on0: FloatArray
     unit_avail: FloatArray  # (T, nu)
-    unit_up: FloatArray
-    unit_down: FloatArray
-    unit_width: FloatArray  # (nu,) sum of the segments
-    seg_first: IntArray  # (nu + 1,) segments of unit i: seg_first[i] .. seg_first[i + 1]
+    unit_level: IntArray  # (levels + 1,) first segment of each level
     seg_width: FloatArray
     seg_cost: FloatArray
-    box_ptr: IntArray  # (T + 1,) boxes of hour t
-    box_col: IntArray
+    box_at: IntArray  # (T + 1,) boxes of hour t
     box_lo: FloatArray
     box_width: FloatArray
     box_cost: FloatArray
-    box_bal: FloatArray
-    box_up: FloatArray
-    box_down: FloatArray
-    box_line: FloatArray
-    ramp_col: IntArray
-    ramp_lo: FloatArray  # (T, nr)
-    ramp_hi: FloatArray
-    ramp_cost: FloatArray
-    ramp_limit: FloatArray
+    ramp_base: FloatArray  # (T, nr)
+    ramp_up: FloatArray
+    ramp_down: FloatArray
     ramp_p0: FloatArray
-    store_col: IntArray
-    charge_max: FloatArray  # (T, ns)
-    discharge_max: FloatArray
+    ramp_level: IntArray
+    ramp_width: FloatArray  # (T, ng)
+    ramp_cost: FloatArray  # (T, ng)
+    charge_lo: FloatArray  # (T, ns)
+    charge_width: FloatArray
+    discharge_lo: FloatArray
+    discharge_width: FloatArray
+    spill_width: FloatArray
+    inflow: FloatArray
     charge_cost: FloatArray
     discharge_cost: FloatArray
     eta_c: FloatArray
@@ -101,26 +111,33 @@ class Window(NamedTuple):
     e_lo: FloatArray  # (T, ns)
     e_hi: FloatArray
     end_value: FloatArray
-    row_ptr: IntArray  # (T + 1,)
-    row_hour: IntArray
-    row_coef: FloatArray  # (nm, nc)
-    row_limit: FloatArray  # less what constant boxes put on the row
     row_cost: FloatArray
 
 
-class Merge(NamedTuple):
-    """How the boxes of the problem map to the merged ones."""
+class Maps(NamedTuple):
+    """How positions in the layout and in the problem correspond."""
 
+    unit: IntArray  # (nu,) unit of the problem at each position of the layout
+    seg: IntArray
+    ramp: IntArray
+    ramp_seg: IntArray
+    products: IntArray  # (R - 1,) columns of the problem's needs whose rows are in
     box: IntArray  # (T, nx) merged box, -1 where the box is constant
-    lo: FloatArray  # (T, nx)
-    width: FloatArray  # (T, nx)
+    box_lo: FloatArray  # (T, nx)
+    box_width: FloatArray  # (T, nx)
+    row: IntArray  # (nm,) place of each line row among all rows
+    constant: float  # cost of the boxes that are constants, of bases and of minima
 
 
-def layout(T: int, nu: int, nk: int, nr: int, ns: int, nb: int, nm: int, nc: int, R: int) -> Layout:
+def layout(sizes: dict[str, int]) -> Layout:
     """Place the pairs one kind after the other."""
-    sizes = [T * nk] * 2 + [T * nu] * 3 + [nb] * 2 + [T * nr] * 4 + [T * ns] * 6 + [nm, T, T * (R - 2), nm]
-    offsets = np.concatenate(([0], np.cumsum(sizes))).tolist()
-    return Layout(T, nu, nk, nr, ns, nb, nm, nc, R, *offsets)
+    T, R, nu, nk, nr, ng = (sizes[k] for k in ("T", "R", "nu", "nk", "nr", "ng"))
+    ns, nb, nm = (sizes[k] for k in ("ns", "nb", "nm"))
+    pairs = [T * nk] * 2 + [T * nu] * 3 + [nb] * 2 + [T * ng] * 2 + [T * nr] * 2 + [T * ns] * 8
+    pairs += [nm, T * (R - 1), nm]
+    offsets = np.concatenate(([0], np.cumsum(pairs))).tolist()
+    items = nu + nk + ng + ns
+    return Layout(T, R, nu, nk, nr, ng, ns, nb, nm, nu + nr + ns, R * T + nm, sizes["deep"], items, *offsets)
 
 
 def _own(value: Any) -> Any:
@@ -137,79 +154,142 @@ def _same(*keys: FloatArray) -> IntArray:
     return inverse.reshape(-1).astype(np.int64)
 
 
-def lay_out(problem: Problem, rows: Rows, *, down: bool = True) -> tuple[Layout, Window, Merge]:
-    """Lay a problem out flat, with its line rows (there may be none); without the rows of reserve down on demand."""
-    T = problem.demand.size
-    units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
-    nu, nk, nr, ns, nx = units.bus.size, units.seg_unit.size, ramps.bus.size, stores.bus.size, boxes.bus.size
-    nm = rows.hour.size
-    nc = rows.coef.shape[1] if nm else 1
-    row_ptr = np.searchsorted(rows.hour, np.arange(T + 1)).astype(np.int64)
-    has_rows = np.diff(row_ptr) > 0
+def _levels(owner: IntArray, count: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Order of devices, order of segments, and first segment of each level; `owner` is sorted."""
+    segments = np.bincount(owner, minlength=count)
+    device = np.argsort(-segments, kind="stable").astype(np.int64)
+    first = np.cumsum(segments) - segments
+    parts = [first[device[segments[device] > j]] + j for j in range(int(segments.max(initial=0)))]
+    seg = np.concatenate(parts).astype(np.int64) if parts else np.zeros(0, dtype=np.int64)
+    return device, seg, np.concatenate(([0], np.cumsum([part.size for part in parts]))).astype(np.int64)
 
+
+class _Boxes(NamedTuple):
+    """Boxes of all hours, merged; `hour` is sorted."""
+
+    hour: IntArray
+    which: IntArray  # a representative of each
+    lo: FloatArray
+    width: FloatArray
+    of: IntArray  # (T, nx)
+    fixed: FloatArray  # (T, nx) value where the box is constant, else 0
+
+
+def _merge(problem: Problem, coef: FloatArray, has_rows: Any) -> _Boxes:
+    boxes = problem.boxes
+    T, nx = boxes.lo.shape
     width = boxes.hi - boxes.lo
     live = width > WIDTH_MIN
-    steady = bool(np.all(boxes.cost == boxes.cost[:1]))
-    cost = boxes.cost[0] if steady else boxes.cost
-    by_kind = _same(cost, boxes.bal, boxes.up, boxes.down, boxes.line)
-    by_bus = _same(by_kind.astype(float), boxes.bus.astype(float)) if nm else by_kind
+    cost = boxes.cost[0] if bool(np.all(boxes.cost == boxes.cost[:1])) else boxes.cost
+    by_kind = _same(cost, coef.T, boxes.line)
+    by_bus = _same(by_kind.astype(float), boxes.bus.astype(float)) if has_rows.any() else by_kind
     group = np.where(has_rows[:, None], by_bus[None, :], by_kind[None, :])
     key = np.arange(T)[:, None] * (nx + 1) + group
     found, first, inverse = np.unique(key[live], return_index=True, return_inverse=True)
-    nb = found.size
-    merged = np.full((T, nx), -1, dtype=np.int64)
-    merged[live] = inverse.reshape(-1)
-    which = np.nonzero(live)[1][first]  # a representative of each merged box
-    hour = found // (nx + 1)
+    inverse = inverse.reshape(-1)
+    of = np.full((T, nx), -1, dtype=np.int64)
+    of[live] = inverse
 
     def summed(values: FloatArray) -> FloatArray:
-        return np.bincount(inverse.reshape(-1), weights=values[live], minlength=nb).astype(np.float64)
+        return np.bincount(inverse, weights=values[live], minlength=found.size).astype(np.float64)
 
     fixed = np.where(live, 0.0, boxes.lo)
-    row_limit = rows.limit.copy()
-    if nm and nx:
-        injected = np.zeros((T, nc))
-        np.add.at(injected.T, boxes.bus, (fixed * boxes.line).T)
-        row_limit -= np.einsum("mc,mc->m", rows.coef, injected[rows.hour])
+    return _Boxes(found // (nx + 1), np.nonzero(live)[1][first], summed(boxes.lo), summed(width), of, fixed)
 
-    def col(bus: IntArray) -> IntArray:
-        return bus.astype(np.int64) if nm else np.zeros(bus.size, dtype=np.int64)
 
-    hi = np.maximum(ramps.hi, ramps.lo + WIDTH_MIN)
+def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, Window, Maps]:
+    """Lay a problem out flat, with its line rows (there may be none) and the rows of some reserve products.
+
+    Parameters
+    ----------
+    products : (n,) int64
+        Columns (>= 1) of the problem's needs whose rows are in; the others are left out.
+    """
+    T = problem.need.shape[0]
+    units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
+    inside = np.concatenate(([0], products)).astype(np.int64)
+    nm, R = rows.hour.size, inside.size
+    line_at = np.searchsorted(rows.hour, np.arange(T + 1)).astype(np.int64)
+    box = _merge(problem, boxes.coef[:, inside], np.diff(line_at) > 0)
+    unit, seg, unit_level = _levels(units.seg_unit, units.bus.size)
+    ramp, ramp_seg, ramp_level = _levels(ramps.seg_ramp, ramps.bus.size)
+    nb = box.hour.size
+    deep = R + int(np.diff(line_at).max(initial=0))
+    sizes = {"T": T, "R": R, "nu": unit.size, "nk": seg.size, "nr": ramp.size, "ng": ramp_seg.size}
+    lay = layout(sizes | {"ns": stores.bus.size, "nb": nb, "nm": nm, "deep": deep})
+    box_at = np.searchsorted(box.hour, np.arange(T + 1)).astype(np.int64)
+    row_at = R * np.arange(T + 1) + line_at
+    row_place = (R * (rows.hour + 1) + np.arange(nm)).astype(np.int64)
+
+    # what is there whatever the pairs do: on the rows of each hour, and into the columns of H
+    total = box.fixed + _spread(box, T)
+    need = np.empty(lay.m)
+    hourly = problem.need[:, inside] - total @ boxes.coef[:, inside]
+    hourly[:, 0] -= ramps.base.sum(axis=1) + (stores.discharge_min - stores.charge_min).sum(axis=1)
+    need[row_at[:-1, None] + np.arange(R)] = hourly
+    if nm:
+        injected = np.zeros((T, rows.coef.shape[1]))
+        np.add.at(injected.T, boxes.bus, (total * boxes.line).T)
+        np.add.at(injected.T, ramps.bus, ramps.base.T)
+        np.add.at(injected.T, stores.bus, (stores.discharge_min - stores.charge_min).T)
+        need[row_place] = np.einsum("mc,mc->m", rows.coef, injected[rows.hour]) - rows.limit
+
+    seg_unit = units.seg_unit[seg]
+    item_bus = np.concatenate((units.bus[unit], units.bus[seg_unit], ramps.bus[ramps.seg_ramp[ramp_seg]], stores.bus))
+    item_line = np.concatenate((units.coef[unit, 0], np.ones(seg.size + ramp_seg.size + stores.bus.size)))
+    steady = np.zeros((R, lay.fixed_items))
+    ends = np.cumsum([unit.size, seg.size, ramp_seg.size])
+    steady[:, : ends[0]] = units.coef[unit][:, inside].T
+    steady[:, ends[0] : ends[1]] = units.seg_coef[seg][:, inside].T
+    steady[:, ends[1] : ends[2]] = ramps.seg_coef[ramp_seg][:, inside].T
+    steady[0, ends[2] :] = 1.0
+    item_at = lay.fixed_items * np.arange(T + 1) + box_at
+    effect_at = np.concatenate(([0], np.cumsum(np.diff(row_at) * np.diff(item_at)))).astype(np.int64)
+    effect = np.empty(effect_at[-1])
+    box_coef, box_bus, box_line = boxes.coef[box.which][:, inside].T, boxes.bus[box.which], boxes.line[box.which]
+    for t in range(T):
+        block = effect[effect_at[t] : effect_at[t + 1]].reshape(row_at[t + 1] - row_at[t], -1)
+        of_hour = slice(box_at[t], box_at[t + 1])
+        block[:R, : lay.fixed_items] = steady
+        block[:R, lay.fixed_items :] = box_coef[:, of_hour]
+        if line_at[t + 1] > line_at[t]:
+            coef = rows.coef[line_at[t] : line_at[t + 1]]
+            block[R:, : lay.fixed_items] = -coef[:, item_bus] * item_line
+            block[R:, lay.fixed_items :] = -coef[:, box_bus[of_hour]] * box_line[of_hour]
+
+    constant = float(np.sum(boxes.cost * total))
+    constant += float(np.sum(stores.charge_min * stores.charge_cost + stores.discharge_min * stores.discharge_cost))
     window = Window(
-        demand=problem.demand - fixed @ boxes.bal,
-        reserve_up=problem.reserve_up - fixed @ boxes.up,
-        reserve_down=problem.reserve_down - fixed @ boxes.down,
-        unit_col=col(units.bus),
-        unit_pmin=units.p_min,
-        unit_cost=units.cost,
-        unit_start=units.start_cost,
-        unit_on0=units.on0,
-        unit_avail=np.maximum(units.avail, AVAIL_MIN),
-        unit_up=units.up,
-        unit_down=units.down,
-        unit_width=np.bincount(units.seg_unit, weights=units.seg_width, minlength=nu).astype(np.float64),
-        seg_first=np.searchsorted(units.seg_unit, np.arange(nu + 1)).astype(np.int64),
-        seg_width=units.seg_width,
-        seg_cost=units.seg_cost,
-        box_ptr=np.searchsorted(hour, np.arange(T + 1)).astype(np.int64),
-        box_col=col(boxes.bus[which]),
-        box_lo=summed(boxes.lo),
-        box_width=summed(width),
-        box_cost=boxes.cost[hour, which],
-        box_bal=boxes.bal[which],
-        box_up=boxes.up[which],
-        box_down=boxes.down[which],
-        box_line=boxes.line[which],
-        ramp_col=col(ramps.bus),
-        ramp_lo=ramps.lo,
-        ramp_hi=hi,
-        ramp_cost=ramps.cost,
-        ramp_limit=ramps.limit,
-        ramp_p0=ramps.p0,
-        store_col=col(stores.bus),
-        charge_max=np.maximum(stores.charge_max, WIDTH_MIN),
-        discharge_max=np.maximum(stores.discharge_max, WIDTH_MIN),
+        need=need,
+        row_at=row_at.astype(np.int64),
+        line_at=line_at,
+        item_at=item_at.astype(np.int64),
+        effect_at=effect_at,
+        effect=effect,
+        unit_cost=units.cost[unit],
+        unit_start=units.start_cost[unit],
+        unit_on0=units.on0[unit],
+        unit_avail=np.maximum(units.avail[:, unit], AVAIL_MIN),
+        unit_level=unit_level,
+        seg_width=units.seg_width[seg],
+        seg_cost=units.seg_cost[seg],
+        box_at=box_at,
+        box_lo=box.lo,
+        box_width=box.width,
+        box_cost=boxes.cost[box.hour, box.which],
+        ramp_base=ramps.base[:, ramp],
+        ramp_up=ramps.up[:, ramp],
+        ramp_down=ramps.down[:, ramp],
+        ramp_p0=ramps.p0[ramp],
+        ramp_level=ramp_level,
+        ramp_width=np.maximum(ramps.seg_width[:, ramp_seg], WIDTH_MIN),
+        ramp_cost=ramps.seg_cost[:, ramp_seg],
+        charge_lo=stores.charge_min,
+        charge_width=np.maximum(stores.charge_max - stores.charge_min, WIDTH_MIN),
+        discharge_lo=stores.discharge_min,
+        discharge_width=np.maximum(stores.discharge_max - stores.discharge_min, WIDTH_MIN),
+        spill_width=np.maximum(stores.spill_max, WIDTH_MIN),
+        inflow=stores.inflow,
         charge_cost=stores.charge_cost,
         discharge_cost=stores.discharge_cost,
         eta_c=stores.eta_c,
@@ -220,20 +300,24 @@ def lay_out(problem: Problem, rows: Rows, *, down: bool = True) -> tuple[Layout,
         e_lo=stores.e_lo,
         e_hi=np.maximum(stores.e_hi, stores.e_lo + WIDTH_MIN),
         end_value=stores.end_value,
-        row_ptr=row_ptr,
-        row_hour=rows.hour.astype(np.int64),
-        row_coef=np.ascontiguousarray(rows.coef) if nm else np.zeros((0, 1)),
-        row_limit=row_limit,
         row_cost=rows.cost,
     )
-    window = Window(*(_own(value) for value in window))
-    return layout(T, nu, nk, nr, ns, nb, nm, nc, 3 if down else 2), window, Merge(merged, boxes.lo, width)
+    width = np.maximum(boxes.hi - boxes.lo, 0.0)
+    maps = Maps(unit, seg, ramp, ramp_seg, inside[1:], box.of, boxes.lo, width, row_place, constant)
+    return lay, Window(*(_own(value) for value in window)), maps
 
 
-def split(merge: Merge, window: Window, x: FloatArray) -> FloatArray:
-    """Merged boxes' values (nb,) back to the problem's boxes (T, nx), pro rata to their width."""
-    share = np.divide(x - window.box_lo, window.box_width, out=np.zeros_like(x), where=window.box_width > 0)
-    at = merge.box >= 0
-    out = merge.lo.copy()
-    out[at] += share[merge.box[at]] * merge.width[at]
+def _spread(box: _Boxes, T: int) -> FloatArray:
+    """(T, nx) lower bounds of merged boxes, each at its representative."""
+    out = np.zeros((T, box.of.shape[1]))
+    out[box.hour, box.which] = box.lo
+    return out
+
+
+def split(maps: Maps, win: Window, x: FloatArray) -> FloatArray:
+    """Merged boxes' values above their lower bounds (nb,) back to the problem's boxes (T, nx), pro rata to width."""
+    share = np.divide(x, win.box_width, out=np.zeros_like(x), where=win.box_width > 0)
+    at = maps.box >= 0
+    out = maps.box_lo.copy()
+    out[at] += share[maps.box[at]] * maps.box_width[at]
     return out

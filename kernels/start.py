@@ -1,8 +1,7 @@
 """Where the interior point starts: a smoothed merit order, or the prices of a kindred problem.
 
 Every pair starts strictly positive and every equation local to a device holds exactly, so that only the rows that
-devices share begin with a residual. Prices: one bisection per hour until supply on the central path (complementarity
-products mu0) meets demand.
+devices share begin with a residual. This runs once per solve and is plain numpy.
 """
 
 from typing import NamedTuple
@@ -13,20 +12,19 @@ from gridsim.kernels.jit import FloatArray, kernel
 from gridsim.kernels.layout import Layout, Window
 
 SMOOTH = 0.03  # spread of the on-counts around their full-load cost, in scaled money per energy
+BISECTIONS = 24
 
 
 class Prices(NamedTuple):
     """Duals to start from."""
 
-    lam: FloatArray  # (T,)
-    up: FloatArray  # (T,)
-    down: FloatArray  # (T,)
+    hourly: FloatArray  # (T, R) lambda, then every reserve product of the problem
     row: FloatArray  # (nm,)
 
 
 @kernel
-def interior_path(lo, hi, x0, keep, fall, rise, out):
-    """A path x_t in (lo_t, hi_t) with -fall_t < x_t - keep x_(t-1) < rise_t, in the middle of what can be reached.
+def interior_path(lo, hi, x0, keep, centre, half, out):
+    """A path x_t in (lo_t, hi_t) whose steps x_t - keep x_(t-1) lie within half_t of centre_t, amid what can be reached.
 
     Steps are first shrunk to nine tenths, so that the middle keeps a margin to its limits. Returns False if no path
     exists even with the full steps.
@@ -36,12 +34,12 @@ def interior_path(lo, hi, x0, keep, fall, rise, out):
     for shrink in (0.9, 0.99, 0.999999):
         x_low, x_high = x0, x0
         for t in range(T):
-            x_low = max(lo[t], keep * x_low - shrink * fall[t])
-            x_high = min(hi[t], keep * x_high + shrink * rise[t])
+            x_low = max(lo[t], keep * x_low + centre[t] - shrink * half[t])
+            x_high = min(hi[t], keep * x_high + centre[t] + shrink * half[t])
             low[t], high[t] = x_low, x_high
         for t in range(T - 2, -1, -1):
-            low[t] = max(low[t], (low[t + 1] - shrink * rise[t + 1]) / keep)
-            high[t] = min(high[t], (high[t + 1] + shrink * fall[t + 1]) / keep)
+            low[t] = max(low[t], (low[t + 1] - centre[t + 1] - shrink * half[t + 1]) / keep)
+            high[t] = min(high[t], (high[t + 1] - centre[t + 1] + shrink * half[t + 1]) / keep)
         worst = np.inf
         for t in range(T):
             worst = min(worst, high[t] - low[t])
@@ -52,169 +50,180 @@ def interior_path(lo, hi, x0, keep, fall, rise, out):
     return False
 
 
-@kernel(fastmath=True)
-def _central(width, d, mu):
-    """Distance of a box variable from its lower bound on the central path, at reduced cost d."""
-    root = np.sqrt(4.0 * mu * mu + d * d * width * width)
-    if d >= 0.0:
-        return 2.0 * mu * width / (2.0 * mu + d * width + root)
-    return width - 2.0 * mu * width / (2.0 * mu - d * width + root)
+class Paths(NamedTuple):
+    """Interior paths, and what has none."""
+
+    p: FloatArray  # (T, nr) of ramped devices
+    charge: FloatArray  # (T, ns) above the minimum, likewise the next
+    discharge: FloatArray
+    spill: FloatArray
+    e: FloatArray
+    lost: list[str]
 
 
-@kernel(fastmath=True)
-def _on_share(price, full_cost):
-    return 0.05 + 0.9 / (1.0 + np.exp(min(60.0, max(-60.0, (full_cost - price) / SMOOTH))))
+def paths(lay: Layout, win: Window) -> Paths:
+    """Paths of ramped devices and stores inside all of their own limits."""
+    T, nr, ns = lay.T, lay.nr, lay.ns
+    p, e, lost, column = np.zeros((T, nr)), np.zeros((T, ns)), [], np.empty(T)
+    most = win.ramp_base + by_device(win.ramp_level, win.ramp_width, nr)
+    for r in range(nr):
+        up, down = win.ramp_up[:, r], win.ramp_down[:, r]
+        lo, hi = np.array(win.ramp_base[:, r]), np.array(most[:, r])
+        if not interior_path(lo, hi, win.ramp_p0[r], 1.0, 0.5 * (up - down), 0.5 * (up + down), column):
+            lost.append(f"ramped device {r}: no path between its bounds keeps its ramp limits")
+        p[:, r] = column
+    charge_hi, discharge_hi = win.charge_lo + win.charge_width, win.discharge_lo + win.discharge_width
+    least = win.eta_c * win.charge_lo - discharge_hi / win.eta_d  # of the net energy that charging and discharging give
+    greatest = win.eta_c * charge_hi - win.discharge_lo / win.eta_d
+    fall, rise = least + win.inflow - win.spill_width, greatest + win.inflow
+    for i in range(ns):
+        lo, hi = np.array(win.e_lo[:, i]), np.array(win.e_hi[:, i])
+        centre, half = 0.5 * (rise[:, i] + fall[:, i]), 0.5 * (rise[:, i] - fall[:, i])
+        if not interior_path(lo, hi, win.e0[i], win.keep[i], centre, half, column):
+            lost.append(f"store {i}: no path of its energy keeps its bounds")
+        e[:, i] = column
+    before = np.vstack((win.e0[None, :], e[:-1])) if T else e
+    change = e - win.keep * before - win.inflow  # what charging, discharging and spilling come to
+    low, high = np.maximum(0.0, least - change), np.minimum(win.spill_width, greatest - change)
+    spill = low + 0.3 * (high - low)
+    net = change + spill
+    low = np.maximum(win.charge_lo, (net + win.discharge_lo / win.eta_d) / win.eta_c)
+    high = np.minimum(charge_hi, (net + discharge_hi / win.eta_d) / win.eta_c)
+    charge = low + 0.35 * (high - low)
+    discharge = win.eta_d * (win.eta_c * charge - net)
+    return Paths(p, charge - win.charge_lo, discharge - win.discharge_lo, spill, e, lost)
 
 
-@kernel(fastmath=True)
-def _store_power(win, e_path, t, i):
-    """Charge and discharge, both inside their bounds, that follow the energy path."""
-    net = e_path[t, i] - win.keep[i] * (e_path[t - 1, i] if t > 0 else win.e0[i])
-    least = max(0.0, net / win.eta_c[i])
-    most = min(win.charge_max[t, i], (net + win.discharge_max[t, i] / win.eta_d[i]) / win.eta_c[i])
-    charge = least + 0.35 * (most - least)
-    return charge, win.eta_d[i] * (win.eta_c[i] * charge - net)
+def by_device(level: FloatArray, of_segment: FloatArray, count: int) -> FloatArray:
+    """(T, segments) or (segments,) summed to devices along the last axis, in the layout's order of levels."""
+    out = np.zeros((*of_segment.shape[:-1], count))
+    for first, last in zip(level[:-1], level[1:], strict=True):
+        out[..., : last - first] += of_segment[..., first:last]
+    return out
 
 
-@kernel(fastmath=True)
-def merit_order(lay, win, full_cost, mu, p_path, e_path, lam):
-    """One price per hour at which boxes on their central path and smoothly committed units meet demand.
+def to_segments(level: FloatArray, of_device: FloatArray) -> FloatArray:
+    """(..., devices) repeated for each segment, in the layout's order of levels."""
+    parts = [of_device[..., : last - first] for first, last in zip(level[:-1], level[1:], strict=True)]
+    return np.concatenate(parts, axis=-1) if parts else of_device[..., :0]
 
-    Ramped sources and stores are taken as `fill` will set them.
+
+def _central(width: FloatArray, d: FloatArray, mu: float) -> FloatArray:
+    """Distance of box variables from their lower bounds on the central path, at reduced costs d."""
+    pull = d * width
+    root = np.sqrt(4.0 * mu * mu + pull * pull)
+    near = 2.0 * mu * width / (2.0 * mu + np.abs(pull) + root)
+    return np.where(pull >= 0.0, near, width - near)
+
+
+def _on_share(price: FloatArray, full_cost: FloatArray) -> FloatArray:
+    return 0.05 + 0.9 / (1.0 + np.exp(np.clip((full_cost - price) / SMOOTH, -60.0, 60.0)))
+
+
+class FullLoad(NamedTuple):
+    """Units at full load, in the layout's order."""
+
+    p_max: FloatArray  # (nu,)
+    cost: FloatArray  # (nu,) per energy
+
+
+def full_load(lay: Layout, win: Window) -> FullLoad:
+    """Full load of each unit; the first row of the first hour holds their minimum outputs."""
+    p_max = win.effect[: lay.nu] + by_device(win.unit_level, win.seg_width, lay.nu)
+    hourly = win.unit_cost + by_device(win.unit_level, win.seg_cost * win.seg_width, lay.nu)
+    return FullLoad(p_max, hourly / p_max)
+
+
+def merit_order(lay: Layout, win: Window, full: FullLoad, mu: float, paths: Paths, box_bal: FloatArray) -> FloatArray:
+    """(T,) one price per hour at which boxes on their central path and smoothly committed units meet demand.
+
+    Ramped devices and stores are taken as `fill` will set them. `box_bal` (nb,): effect of boxes on the balance.
     """
-    for t in range(lay.T):
-        target = win.demand[t]
-        for r in range(lay.nr):
-            target -= p_path[t, r]
-        for i in range(lay.ns):
-            charge, discharge = _store_power(win, e_path, t, i)
-            target -= discharge - charge
-        low, high = -1.0, 1.0
-        for i in range(lay.nu):
-            high = max(high, full_cost[i])
-        for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
-            low, high = min(low, win.box_cost[j]), max(high, win.box_cost[j])
-        low, high = 2.0 * low - 1.0, 2.0 * high + 1.0
-        for _ in range(40):
-            price = 0.5 * (low + high)
-            supply = 0.0
-            for i in range(lay.nu):
-                on = win.unit_avail[t, i] * _on_share(price, full_cost[i])
-                supply += on * (win.unit_pmin[i] + 0.7 * win.unit_width[i])
-            for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
-                bal = win.box_bal[j]
-                supply += bal * (win.box_lo[j] + _central(win.box_width[j], win.box_cost[j] - bal * price, mu))
-            if supply < target:
-                low = price
-            else:
-                high = price
-        lam[t] = 0.5 * (low + high)
+    T, hour = lay.T, np.repeat(np.arange(lay.T), np.diff(win.box_at))
+    target = win.need[win.row_at[:-1]] - (paths.p - win.ramp_base).sum(axis=1)
+    target = target - (paths.discharge - paths.charge).sum(axis=1)
+    p_mean = win.effect[: lay.nu] + 0.7 * (full.p_max - win.effect[: lay.nu])
+    reach = [full.cost, win.box_cost] if lay.nu else [win.box_cost]
+    highest = max([1.0, *(float(np.max(v, initial=0.0)) for v in reach)])
+    lowest = min([-1.0, float(np.min(win.box_cost, initial=0.0))])
+    low, high = np.full(T, 2.0 * lowest - 1.0), np.full(T, 2.0 * highest + 1.0)
+    for _ in range(BISECTIONS):
+        price = 0.5 * (low + high)
+        supply = (win.unit_avail * _on_share(price[:, None], full.cost)) @ p_mean
+        x = _central(win.box_width, win.box_cost - box_bal * price[hour], mu)
+        supply = supply + np.bincount(hour, weights=box_bal * x, minlength=T)
+        low, high = np.where(supply < target, price, low), np.where(supply < target, high, price)
+    return 0.5 * (low + high)
 
 
-@kernel(fastmath=True)
-def fill(lay, win, full_cost, mu, price, lam, up, down, p_path, e_path, theta, s, z):
-    """Primal and dual of every pair but the rows, at the given prices.
+def fill(
+    lay: Layout, win: Window, full: FullLoad, mu: float, price: FloatArray, paths: Paths, s: FloatArray, z: FloatArray
+) -> FloatArray:
+    """Primal and dual of every pair but the rows, at the given prices of all items; returns theta.
 
     Parameters
     ----------
-    price : (T, nc) float64, read only
-        Price of supply at each column.
-    p_path, e_path : (T, nr), (T, ns) float64, read only
-        Interior paths of the ramped sources and of the stores' energy.
-    theta : (T, ns) float64, written
-        Value of stored energy.
+    price : (items,) float64, read only
     s, z : (size,) float64, written
+
+    Returns
+    -------
+    (T, ns) float64, value of stored energy
     """
-    T, nu, nk, nr, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ns
-    for t in range(T):
-        for i in range(nu):
-            at = t * nu + i
-            on = win.unit_avail[t, i] * _on_share(price[t, win.unit_col[i]], full_cost[i])
-            before = win.unit_on0[i]
-            if t > 0:
-                before = win.unit_avail[t - 1, i] * _on_share(price[t - 1, win.unit_col[i]], full_cost[i])
-            s[lay.n + at] = win.unit_avail[t, i] - on
-            v = max(0.0, on - before) + 0.1 * win.unit_avail[t, i]
-            s[lay.v + at] = v
-            s[lay.c + at] = v - (on - before)
-            share = win.unit_start[i] / (v + s[lay.c + at])
-            z[lay.v + at] = max(share * s[lay.c + at], mu / v)
-            z[lay.c + at] = max(share * v, mu / s[lay.c + at])
-            r_u = win.unit_cost[i] - win.unit_pmin[i] * price[t, win.unit_col[i]]
-            r_u -= up[t] * win.unit_up[i] * win.unit_width[i]
-            for k in range(win.seg_first[i], win.seg_first[i + 1]):
-                q, w = 0.7 * win.seg_width[k] * on, 0.3 * win.seg_width[k] * on
-                d = win.seg_cost[k] - price[t, win.unit_col[i]]
-                d += win.unit_up[i] * up[t] - win.unit_down[i] * down[t]
-                z_w = max(mu / w, mu / q - d)
-                s[lay.q + t * nk + k] = q
-                s[lay.w + t * nk + k] = w
-                z[lay.w + t * nk + k] = z_w
-                z[lay.q + t * nk + k] = z_w + d
-                r_u -= win.seg_width[k] * z_w
-            z_n = max(mu / s[lay.n + at], -r_u)
-            z[lay.n + at] = z_n
-            lift = max(0.0, z_n + r_u) / win.unit_width[i]
-            for k in range(win.seg_first[i], win.seg_first[i + 1]):
-                z[lay.w + t * nk + k] += lift
-                z[lay.q + t * nk + k] += lift
-        for j in range(win.box_ptr[t], win.box_ptr[t + 1]):
-            paid = win.box_bal[j] * lam[t] + win.box_line[j] * (price[t, win.box_col[j]] - lam[t])
-            paid += win.box_up[j] * up[t] + win.box_down[j] * down[t]
-            d, width = win.box_cost[j] - paid, win.box_width[j]
-            above, below = _central(width, d, mu), _central(width, -d, mu)
-            s[lay.bl + j] = above
-            s[lay.bu + j] = below
-            z[lay.bl + j] = mu / above
-            z[lay.bu + j] = mu / below
-        for r in range(nr):
-            at, p = t * nr + r, p_path[t, r]
-            rise = p - (p_path[t - 1, r] if t > 0 else win.ramp_p0[r])
-            s[lay.pl + at] = p - win.ramp_lo[t, r]
-            s[lay.ph + at] = win.ramp_hi[t, r] - p
-            s[lay.pu + at] = win.ramp_limit[r] - rise
-            s[lay.pd + at] = win.ramp_limit[r] + rise
-        for i in range(ns):
-            at, energy = t * ns + i, e_path[t, i]
-            charge, discharge = _store_power(win, e_path, t, i)
-            s[lay.cl + at] = charge
-            s[lay.cu + at] = win.charge_max[t, i] - charge
-            s[lay.dl + at] = discharge
-            s[lay.du + at] = win.discharge_max[t, i] - discharge
-            s[lay.el + at] = energy - win.e_lo[t, i]
-            s[lay.eu + at] = win.e_hi[t, i] - energy
-    for i in range(lay.pl, lay.over):
-        z[i] = mu / s[i]
-    for i in range(ns):
-        mean = 0.0
-        for t in range(T):
-            mean += price[t, win.store_col[i]] / T
-        for t in range(T):
-            theta[t, i] = mean
+    T, nu, nk = lay.T, lay.nu, lay.nk
+    of_hour = price if lay.nb == 0 else np.delete(price, box_places(lay, win))
+    steady = of_hour.reshape(T, lay.fixed_items)
+    p_unit, p_seg = steady[:, :nu], steady[:, nu : nu + nk]
+    p_net = steady[:, nu + nk + lay.ng :]
+
+    def put(first: int, slack: FloatArray, dual: FloatArray) -> None:
+        s[first : first + slack.size] = slack.ravel()
+        z[first : first + slack.size] = dual.ravel()
+
+    worth = (p_unit + by_device(win.unit_level, p_seg * win.seg_width, nu)) / full.p_max
+    on = win.unit_avail * _on_share(worth, full.cost)
+    rise = np.diff(on, axis=0, prepend=win.unit_on0[None, :])
+    v = np.maximum(rise, 0.0) + 0.1 * win.unit_avail
+    c = v - rise
+    each = win.unit_start / (v + c)
+    put(lay.v, v, np.maximum(each * c, mu / v))
+    put(lay.c, c, np.maximum(each * v, mu / c))
+    width = win.seg_width * to_segments(win.unit_level, on)
+    q, head = 0.7 * width, 0.3 * width
+    d = win.seg_cost - p_seg
+    z_w = np.maximum(mu / head, mu / q - d)
+    r_u = win.unit_cost - p_unit - by_device(win.unit_level, win.seg_width * z_w, nu)
+    idle = win.unit_avail - on
+    z_n = np.maximum(mu / idle, -r_u)
+    lift = np.maximum(0.0, z_n + r_u) / by_device(win.unit_level, win.seg_width, nu)
+    z_w = z_w + to_segments(win.unit_level, lift)
+    put(lay.n, idle, z_n)
+    put(lay.q, q, z_w + d)
+    put(lay.w, head, z_w)
+
+    if lay.nb:
+        d = win.box_cost - price[box_places(lay, win)]
+        above, below = _central(win.box_width, d, mu), _central(win.box_width, -d, mu)
+        put(lay.bl, above, mu / above)
+        put(lay.bu, below, mu / below)
+
+    total = by_device(win.ramp_level, win.ramp_width, lay.nr)
+    share = np.clip((paths.p - win.ramp_base) / total, 1e-6, 1.0 - 1e-6)
+    q = win.ramp_width * to_segments(win.ramp_level, share)
+    p = win.ramp_base + by_device(win.ramp_level, q, lay.nr)
+    rise = np.diff(p, axis=0, prepend=win.ramp_p0[None, :])
+    pairs = (
+        (lay.gl, q), (lay.gu, win.ramp_width - q), (lay.pu, win.ramp_up - rise), (lay.pd, win.ramp_down + rise),
+        (lay.cl, paths.charge), (lay.cu, win.charge_width - paths.charge), (lay.dl, paths.discharge),
+        (lay.du, win.discharge_width - paths.discharge), (lay.yl, paths.spill), (lay.yu, win.spill_width - paths.spill),
+        (lay.el, paths.e - win.e_lo), (lay.eu, win.e_hi - paths.e),
+    )  # fmt: skip
+    for first, slack in pairs:
+        put(first, slack, mu / slack)
+    return np.tile(p_net.mean(axis=0), (T, 1)) if T else np.zeros((0, lay.ns))
 
 
-def full_load_cost(win: Window) -> FloatArray:
-    """Cost per energy of each unit at full load."""
-    nu = win.unit_pmin.size
-    seg_unit = np.repeat(np.arange(nu), np.diff(win.seg_first))
-    above = np.bincount(seg_unit, weights=win.seg_cost * win.seg_width, minlength=nu)
-    return (win.unit_cost + above) / (win.unit_pmin + win.unit_width)
-
-
-def paths(lay: Layout, win: Window) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Interior paths of ramped sources (T, nr) and stores (T, ns), and what has none."""
-    p, e = np.zeros((lay.T, lay.nr)), np.zeros((lay.T, lay.ns))
-    column, lost = np.empty(lay.T), []
-    for r in range(lay.nr):
-        limit = np.full(lay.T, win.ramp_limit[r])
-        lo, hi = np.array(win.ramp_lo[:, r]), np.array(win.ramp_hi[:, r])
-        if not interior_path(lo, hi, win.ramp_p0[r], 1.0, limit, limit, column):
-            lost.append(f"ramped source {r}: no path between its bounds keeps its ramp limit")
-        p[:, r] = column
-    for i in range(lay.ns):
-        fall, rise = win.discharge_max[:, i] / win.eta_d[i], win.charge_max[:, i] * win.eta_c[i]
-        lo, hi = np.array(win.e_lo[:, i]), np.array(win.e_hi[:, i])
-        if not interior_path(lo, hi, win.e0[i], win.keep[i], fall, rise, column):
-            lost.append(f"store {i}: no path of its energy keeps its bounds")
-        e[:, i] = column
-    return p, e, lost
+def box_places(lay: Layout, win: Window) -> FloatArray:
+    """Places of all boxes among the items."""
+    hour = np.repeat(np.arange(lay.T), np.diff(win.box_at))
+    return np.arange(lay.nb) + lay.fixed_items * (hour + 1)
