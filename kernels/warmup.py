@@ -31,17 +31,24 @@ def _whole(*values: int) -> IntArray:
 
 def _problem() -> tuple[Problem, Rows]:
     one, zero, row = _real(1.0), _whole(0), np.ones((2, 1))
-    units = Units(zero, _real(0.3), _real(0.1), one, one, row, one, one, zero, _real(0.7), _real(0.3))
+    units = Units(
+        bus=zero, coef=np.array([[0.3, 0.7, 0.0]]), cost=_real(0.1), start_cost=one, on0=one, avail=row, seg_unit=zero,
+        seg_width=_real(0.7), seg_cost=_real(0.3), seg_coef=np.array([[1.0, -1.0, 1.0]]),
+    )  # fmt: skip
     # wind, shedding, spilling, shortfalls of reserve
-    sign, bus = _real(1.0, 1.0, -1.0, 0.0, 0.0), _whole(0, 1, 0, 0, 0)
-    up, down = _real(0.0, 0.0, 0.0, 1.0, 0.0), _real(0.0, 0.0, 0.0, 0.0, 1.0)
+    effect = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     cost = np.tile(_real(0.0, 9.0, 1.0, 3.0, 3.0), (2, 1))
-    boxes = Boxes(bus, np.zeros((2, 5)), np.ones((2, 5)), cost, sign, up, down, sign)
-    ramps = Ramps(zero, 0.1 * row, 0.4 * row, 0.2 * row, one, _real(0.2))
-    half = _real(0.5)
-    stores = Stores(zero, row, row, 0.01 * one, 0.01 * one, 0.9 * one, 0.9 * one, one, half, 0.0 * row, row, 0.0 * one)
-    rows = Rows(zero, np.array([[0.5, -0.5]]), half, _real(5.0))
-    return Problem(np.ones(2), 0.1 * np.ones(2), 0.1 * np.ones(2), units, boxes, ramps, stores), rows
+    line = _real(1.0, 1.0, -1.0, 0.0, 0.0)
+    boxes = Boxes(_whole(0, 1, 0, 0, 0), np.zeros((2, 5)), np.ones((2, 5)), cost, effect, line)
+    ramps = Ramps(zero, 0.1 * row, row, row, _real(0.2), zero, 0.3 * row, 0.2 * row, np.array([[1.0, 0.0, 0.0]]))
+    none, small = 0.0 * row, 0.01 * one
+    stores = Stores(
+        bus=zero, charge_min=none, charge_max=row, discharge_min=none, discharge_max=row, charge_cost=small,
+        discharge_cost=small, eta_c=0.9 * one, eta_d=0.9 * one, keep=one, inflow=none, spill_max=none, e0=_real(0.5),
+        e_lo=none, e_hi=row, end_value=0.0 * one,
+    )  # fmt: skip
+    rows = Rows(zero, np.array([[0.5, -0.5]]), _real(0.5), _real(5.0))
+    return Problem(np.tile(_real(1.0, 0.1, 0.1), (2, 1)), units, boxes, ramps, stores), rows
 
 
 def _fleet() -> step.Fleet:

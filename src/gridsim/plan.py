@@ -254,7 +254,7 @@ class Planner(Windows):
         """Whole units (T, nu) on and started by branch and bound, with the bound it has proven; scaled money."""
         from gridsim.plan_milp import search
 
-        on, start = self._round(np.zeros((problem.demand.size, self.free.size)), t0, state, 1.0)
+        on, start = self._round(np.zeros((len(problem.need), self.free.size)), t0, state, 1.0)
         free, times = self.free, self.case.units[["min_up_h", "min_down_h"]].to_numpy(np.int64)[self.free]
         on[:, free], start[:, free], proven = search(
             problem, rows, times_h=times, unit_on=state.unit_on, unit_hours=state.unit_hours, unit_out=state.unit_out,
@@ -272,10 +272,10 @@ class Planner(Windows):
         seg, plain, shed, spill, up, down, link = np.split(x, ends, axis=1)
         source = np.empty((hours, len(case.sources)))
         source[:, self.plain] = plain
-        source[:, self.ramped] = np.clip(s.p, problem.ramps.lo, problem.ramps.hi) * sp
+        source[:, self.ramped] = (problem.ramps.base + np.clip(s.ramp_q, 0.0, problem.ramps.seg_width)) * sp
         spill_bus = np.zeros((hours, self.nb))
         spill_bus[:, self.fed] = self.spill.split(spill)
-        price_bus = np.tile(s.price[:, None], (1, self.nb))
+        price_bus = np.tile(s.price[:, :1], (1, self.nb))
         if keys.hour.size:
             np.subtract.at(
                 price_bus,
@@ -298,9 +298,9 @@ class Planner(Windows):
             spill_mw=spill_bus,
             short_up_mw=up[:, 0],
             short_down_mw=down[:, 0],
-            price=s.price * sc,
-            price_up=s.price_up * sc,
-            price_down=s.price_down * sc,
+            price=s.price[:, 0] * sc,
+            price_up=s.price[:, 1] * sc,
+            price_down=s.price[:, 2] * sc,
             price_bus=price_bus * sc,
             congested=np.isin(np.arange(hours), keys.hour[active]),
             cost=cost,

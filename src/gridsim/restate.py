@@ -232,47 +232,56 @@ class Windows:
             lo=lo,
             hi=hi,
             cost=np.tile(cost, (hours, 1)),
-            bal=np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2 + self.nlink))),
-            up=np.concatenate((-up_ok[seg_row], -src_up[plain], none(nl + nf), [1.0, 0.0], none(self.nlink))),
-            down=np.concatenate((down_ok[seg_row], src_down[plain], none(nl + nf), [0.0, 1.0], none(self.nlink))),
+            coef=np.column_stack((
+                np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2 + self.nlink))),
+                np.concatenate((-up_ok[seg_row], -src_up[plain], none(nl + nf), [1.0, 0.0], none(self.nlink))),
+                np.concatenate((down_ok[seg_row], src_down[plain], none(nl + nf), [0.0, 1.0], none(self.nlink))),
+            )),
             line=np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2), ones(self.nlink))),
         )  # fmt: skip
-        head = hi @ np.where(boxes.up == -1.0, 1.0, 0.0)
-        room = lo @ np.where(boxes.down == 1.0, 1.0, 0.0)
+        # headroom hi - x and room x - lo: their constants go to the needs
+        shortfall = segs.size + plain.size + nl + nf + np.arange(2)
+        counts = boxes.coef.copy()
+        counts[shortfall] = 0.0
+        head, room = hi @ np.maximum(-counts[:, 1], 0.0), lo @ np.maximum(counts[:, 2], 0.0)
 
         free = self.free if on is None else np.zeros(0, dtype=np.int64)
         free_seg = self._segments_of(free)
         first = self.first_unit
+        width = np.bincount(np.searchsorted(free, self.seg_unit[free_seg]), self.seg_mw[free_seg] / sp, free.size)
+        owner = np.searchsorted(free, self.seg_unit[free_seg]).astype(np.int64)
+        ramped, ramp_mw = self.ramped, np.tile(sources.ramp_mw_per_h.to_numpy(float)[self.ramped] / sp, (hours, 1))
         problem = Problem(
-            demand=load.sum(axis=1) - base.sum(axis=1),
-            reserve_up=need_up - head,
-            reserve_down=need_down + room,
+            need=np.column_stack((load.sum(axis=1) - base.sum(axis=1), need_up - head, need_down + room)),
             units=Units(
                 bus=bus[free],
-                p_min=p_min[free] / sp,
+                coef=np.column_stack((p_min[free] / sp, up_ok[free] * width, np.zeros(free.size))),
                 cost=self.unit_cost[free] / self.money,
                 start_cost=units.start_cost.to_numpy(float)[free] / self.money,
                 on0=np.array([state.unit_on[a:b].sum() for a, b in pairwise(first)], dtype=float)
                 if free.size
                 else np.zeros(0),
                 avail=case.unit_available[at][:, free].astype(float),
-                up=up_ok[free],
-                down=down_ok[free],
-                seg_unit=np.searchsorted(free, self.seg_unit[free_seg]).astype(np.int64),
+                seg_unit=owner,
                 seg_width=self.seg_mw[free_seg] / sp,
                 seg_cost=self.seg_cost[free_seg] / sc,
+                seg_coef=np.column_stack((np.ones(owner.size), -up_ok[free][owner], down_ok[free][owner])),
             ),
             boxes=boxes,
             ramps=Ramps(
-                bus=sources.bus_row.to_numpy(np.int64)[self.ramped],
-                lo=src_lo[:, self.ramped],
-                hi=src_hi[:, self.ramped],
-                cost=np.tile(sources.cost.to_numpy(float)[self.ramped] / sc, (hours, 1)),
-                limit=sources.ramp_mw_per_h.to_numpy(float)[self.ramped] / sp,
+                bus=sources.bus_row.to_numpy(np.int64)[ramped],
+                base=src_lo[:, ramped],
+                up=ramp_mw,
+                down=ramp_mw,
                 p0=state.ramp_p_mw / sp,
+                seg_ramp=np.arange(ramped.size),
+                seg_width=src_hi[:, ramped] - src_lo[:, ramped],
+                seg_cost=np.tile(sources.cost.to_numpy(float)[ramped] / sc, (hours, 1)),
+                seg_coef=np.tile([1.0, 0.0, 0.0], (ramped.size, 1)),
             ),
             stores=self._stores(hours, state),
         )
+        constant += float((src_lo[:, ramped] @ sources.cost.to_numpy(float)[ramped]).sum()) / sc * self.money
         return problem, fixed, constant
 
     def _stores(self, hours: int, state: State) -> Stores:
@@ -296,13 +305,17 @@ class Windows:
         e_lo[-1] = np.where(rule == "fixed", np.maximum(e_lo[-1], target), e_lo[-1])
         return Stores(
             bus=stores.bus_row.to_numpy(np.int64),
+            charge_min=np.zeros((hours, len(stores))),
             charge_max=np.tile(column("p_charge_max_mw") / sp, (hours, 1)),
+            discharge_min=np.zeros((hours, len(stores))),
             discharge_max=np.tile(column("p_discharge_max_mw") / sp, (hours, 1)),
             charge_cost=column("charge_cost") / sc,
             discharge_cost=column("discharge_cost") / sc,
             eta_c=column("eta_charge"),
             eta_d=column("eta_discharge"),
             keep=keep,
+            inflow=np.zeros((hours, len(stores))),
+            spill_max=np.zeros((hours, len(stores))),
             e0=e0,
             e_lo=e_lo,
             e_hi=e_hi,
@@ -325,10 +338,12 @@ class Windows:
         """(T, columns) net injections of a solution, scaled power."""
         out = fixed.copy()
         units = problem.units
-        np.add.at(out.T, units.bus, (s.u * units.p_min).T)
+        np.add.at(out.T, units.bus, (s.u * units.coef[:, 0]).T)
         np.add.at(out.T, units.bus[units.seg_unit], s.q.T)
         np.add.at(out.T, problem.boxes.bus, (s.x * problem.boxes.line).T)
-        np.add.at(out.T, problem.ramps.bus, s.p.T)
+        ramps = problem.ramps
+        np.add.at(out.T, ramps.bus, ramps.base.T)
+        np.add.at(out.T, ramps.bus[ramps.seg_ramp], s.ramp_q.T)
         np.add.at(out.T, problem.stores.bus, (s.discharge - s.charge).T)
         return out
 
