@@ -18,7 +18,6 @@ import numpy as np
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 
-
 PRODUCTS = ("up", "fast", "quick", "down")
 
 

@@ -38,8 +38,8 @@ def drawn(seed):
 def bound_at(problem, rows, duals):
     lay, win, _ = lay_out(problem, rows)
     z = np.zeros(lay.size)
-    z[lay.pu : lay.pd] = duals.ramp_up.ravel()
-    z[lay.pd : lay.cl] = duals.ramp_down.ravel()
+    z[lay.pu : lay.pu + duals.ramp_up.size] = duals.ramp_up.ravel()
+    z[lay.pd : lay.pd + duals.ramp_down.size] = duals.ramp_down.ravel()
     return lagrangian(lay, win, duals.prices, np.ascontiguousarray(duals.theta), z)
 
 
@@ -52,7 +52,8 @@ def optimum(seed):
     highs.run()
     dual = np.array(highs.getSolution().row_dual)
     of = {name: dual[at] for name, at in model.rows.items()}
-    prices = Prices(of["balance"], of["up"].clip(min=0.0), of["down"].clip(min=0.0), (-of["line"]).clip(min=0.0))
+    hourly = np.column_stack([of["balance"], of["reserve"].clip(min=0.0)])
+    prices = Prices(hourly, (-of["line"]).clip(min=0.0))
     duals = Duals(prices, -of["store"], (-of["ramp"]).clip(min=0.0), of["ramp"].clip(min=0.0))
     return problem, rows, highs.getObjectiveValue(), duals
 
@@ -61,9 +62,10 @@ def random_duals(rng, problem, rows):
     def spread(*shape):
         return 10.0 ** rng.uniform(-2.0, 2.0, shape)
 
-    n, nr, ns = problem.demand.size, problem.ramps.bus.size, problem.stores.bus.size
-    prices = Prices(spread(n) * rng.choice([-1.0, 1.0], n, p=[0.2, 0.8]), spread(n), spread(n), spread(rows.hour.size))
-    return Duals(prices, spread(n, ns), spread(n, nr), spread(n, nr))
+    (n, R), nr, ns = problem.need.shape, problem.ramps.bus.size, problem.stores.bus.size
+    hourly = spread(n, R)
+    hourly[:, 0] *= rng.choice([-1.0, 1.0], n, p=[0.2, 0.8])
+    return Duals(Prices(hourly, spread(rows.hour.size)), spread(n, ns), spread(n, nr), spread(n, nr))
 
 
 def noisy(rng, duals, noise):
@@ -73,8 +75,10 @@ def noisy(rng, duals, noise):
         return np.maximum(value + noise * rng.standard_normal(value.shape) * (0.1 + np.abs(value)), lowest)
 
     prices = duals.prices
+    lowest = np.zeros_like(prices.hourly)
+    lowest[:, 0] = -np.inf
     return Duals(
-        Prices(moved(prices.lam, -np.inf), moved(prices.up), moved(prices.down), moved(prices.row)),
+        Prices(moved(prices.hourly, lowest), moved(prices.row)),
         moved(duals.theta, -np.inf),
         moved(duals.ramp_up),
         moved(duals.ramp_down),
@@ -87,18 +91,18 @@ def least_by_highs(problem, rows, duals):
     y = np.zeros(model.row_lo.size)
     row, prices = model.rows, duals.prices
     pi = np.minimum(prices.row, rows.cost)  # more than the price of an overload is never paid
-    for name, value in (("balance", prices.lam), ("up", prices.up), ("down", prices.down), ("line", -pi)):
+    for name, value in (("balance", prices.hourly[:, 0]), ("reserve", prices.hourly[:, 1:]), ("line", -pi)):
         y[row[name]] = value
     y[row["store"]] = -duals.theta
     held = np.where(np.isfinite(model.row_lo), model.row_lo, model.row_hi)
-    constant = float(sum(y[row[name]].ravel() @ held[row[name]].ravel() for name in ("balance", "up", "down", "line")))
+    constant = float(sum(y[row[name]].ravel() @ held[row[name]].ravel() for name in ("balance", "reserve", "line")))
     constant += float(y[row["store"]].ravel() @ held[row["store"]].ravel())
     # a ramp has two limits, each with its own multiplier
     y[row["ramp"]] = duals.ramp_down - duals.ramp_up
     constant += float((duals.ramp_down * model.row_lo[row["ramp"]]).sum())
     constant -= float((duals.ramp_up * model.row_hi[row["ramp"]]).sum())
     model.cost[:] -= model.matrix.T @ y
-    for name in ("balance", "up", "down", "line", "store", "ramp"):
+    for name in ("balance", "reserve", "line", "store", "ramp"):
         model.row_lo[row[name]], model.row_hi[row[name]] = -np.inf, np.inf
     highs = oracle.load(model, whole=False)
     highs.run()
