@@ -88,7 +88,9 @@ def random_problem(
     parts.append(_spill(unit, source, ramp, store, buses=buses, cost=rng.choice([0.0, 0.5, 5.0])))
     asked = demand.sum(axis=1)[:, None] * rng.uniform(0.02, 0.3, R - 1)
     asked *= (rng.random((n, R - 1)) < 0.9) & (rng.random(R - 1) < 0.8)
-    parts.append(_shortfalls(asked, prices.shed * rng.uniform(0.1, 0.5, R - 1)))
+    offered = [np.abs(coef).max(axis=0, initial=0.0) for coef in (unit.seg_coef, source.coef, ramp.seg_coef)]
+    lonely = np.maximum.reduce(offered)[1:] == 0.0  # nobody offers it: no row 0 >= 0 without any room
+    parts.append(_shortfalls(1.05 * asked + 0.01 * lonely, prices.shed * rng.uniform(0.1, 0.5, R - 1)))
     need = np.column_stack([demand.sum(axis=1), asked]) + _offers(source, ramp) - resting
     problem = Problem(need, unit, _join(parts), ramp, store)
     if buses < 2 or rows == 0 or (rows is None and rng.random() < 0.15):
@@ -365,10 +367,10 @@ def _highest(ramp: Ramps) -> FloatArray:
     return total
 
 
-def _shortfalls(asked: FloatArray, cost: FloatArray) -> Boxes:
-    """What may be missing of each reserve product, (T, R - 1)."""
-    count = asked.shape[1]
-    return _slack(np.zeros(count, np.int64), asked, cost, np.eye(count + 1)[1:], 0.0)
+def _shortfalls(most: FloatArray, cost: FloatArray) -> Boxes:
+    """Up to `most` (T, R - 1) of each reserve product may be missing."""
+    count = most.shape[1]
+    return _slack(np.zeros(count, np.int64), most, cost, np.eye(count + 1)[1:], 0.0)
 
 
 def _join(parts: list[Boxes]) -> Boxes:
