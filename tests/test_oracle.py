@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from problems import cost_of, history, jiangsu_like, random_problem, violation
+from problems import cost_of, history, jiangsu_like, ramp_output, random_problem, violation
 from scipy.optimize import linprog
 
 from gridsim import oracle
@@ -18,7 +18,7 @@ ATOL = 1e-8  # HiGHS is asked for 1e-9
 
 
 def units(n, *groups):
-    """Groups with one segment each: (p_min, width, segment cost), further fields by name."""
+    """Groups with one segment each: (p_min, width, segment cost), further fields by name; products up and down."""
     base = {"bus": 0, "cost": 0.0, "start_cost": 0.0, "on0": 0.0, "avail": 1.0, "up": 0.0, "down": 0.0}
     full = [base | group for group in groups]
 
@@ -26,18 +26,18 @@ def units(n, *groups):
         return np.array([group[name] for group in full], dtype=float)
 
     avail = np.array([np.broadcast_to(group["avail"], n) for group in full], dtype=float).reshape(len(full), n).T
+    p_min, width, up, down = (of(name) for name in ("p_min", "width", "up", "down")) if full else np.zeros((4, 0))
     return Units(
         bus=of("bus").astype(np.int64),
-        p_min=of("p_min"),
+        coef=np.column_stack([p_min, up * width, 0.0 * width]),
         cost=of("cost"),
         start_cost=of("start_cost"),
         on0=of("on0"),
         avail=avail,
-        up=of("up"),
-        down=of("down"),
         seg_unit=np.arange(len(full)),
-        seg_width=of("width"),
+        seg_width=width,
         seg_cost=of("seg_cost"),
+        seg_coef=np.column_stack([np.ones(len(full)), -up, down]),
     )
 
 
@@ -48,31 +48,57 @@ def boxes(n, *each):
         name: np.array([np.broadcast_to(box[name], n) for box in full], dtype=float).reshape(len(full), n).T
         for name in ("lo", "hi", "cost")
     }
-    fixed = {name: np.array([box[name] for box in full], dtype=float) for name in ("bal", "up", "down", "line")}
-    return Boxes(bus=np.array([box["bus"] for box in full], dtype=np.int64), **hourly, **fixed)
+    coef = np.array([[box[name] for name in ("bal", "up", "down")] for box in full], dtype=float).reshape(-1, 3)
+    line = np.array([box["line"] for box in full], dtype=float)
+    return Boxes(bus=np.array([box["bus"] for box in full], dtype=np.int64), **hourly, coef=coef, line=line)
+
+
+def ramps(n, *each):
+    """Ramped devices; `width` and `seg_cost` are lists of their segments."""
+    base = {"bus": 0, "base": 0.0, "up": 10.0, "down": 10.0, "p0": 0.0}
+    full = [base | one for one in each]
+
+    def hourly(values):
+        return np.array([np.broadcast_to(v, n) for v in values], dtype=float).reshape(-1, n).T
+
+    segments = [len(one["width"]) for one in full]
+    return Ramps(
+        bus=np.array([one["bus"] for one in full], dtype=np.int64),
+        **{name: hourly([one[name] for one in full]) for name in ("base", "up", "down")},
+        p0=np.array([one["p0"] for one in full], dtype=float),
+        seg_ramp=np.repeat(np.arange(len(full)), segments),
+        seg_width=hourly([w for one in full for w in one["width"]]),
+        seg_cost=hourly([c for one in full for c in one["seg_cost"]]),
+        seg_coef=np.tile([1.0, 0.0, 0.0], (sum(segments), 1)),
+    )
+
+
+def stores(n, *each):
+    """Stores of power 1 and energy 0..5 with efficiencies 0.9, unless said otherwise."""
+    base = {"bus": 0, "charge_min": 0.0, "charge_max": 1.0, "discharge_min": 0.0, "discharge_max": 1.0}
+    base |= {"charge_cost": 0.0, "discharge_cost": 0.0, "eta_c": 0.9, "eta_d": 0.9, "keep": 1.0, "inflow": 0.0}
+    base |= {"spill_max": 0.0, "e0": 0.0, "e_lo": 0.0, "e_hi": 5.0, "end_value": 0.0}
+    full = [base | one for one in each]
+    hourly = {"charge_min", "charge_max", "discharge_min", "discharge_max", "inflow", "spill_max", "e_lo", "e_hi"}
+    fields = {
+        name: np.array([np.broadcast_to(one[name], n) if name in hourly else one[name] for one in full], dtype=float)
+        for name in Stores._fields
+    }
+    for name in hourly:
+        fields[name] = fields[name].reshape(len(full), n).T
+    return Stores(**fields | {"bus": fields["bus"].astype(np.int64)})
 
 
 def window(demand, unit=None, box=None, *, ramp=None, store=None, reserve_up=0.0, reserve_down=0.0):
     demand = np.array(demand, dtype=float)
     n = demand.size
-    none, hourly, index = np.zeros(0), np.zeros((n, 0)), np.zeros(0, np.int64)
     return Problem(
-        demand,
-        np.broadcast_to(float(reserve_up), n).copy(),
-        np.broadcast_to(float(reserve_down), n).copy(),
+        np.column_stack([demand, np.full(n, reserve_up), np.full(n, reserve_down)]),
         units(n) if unit is None else unit,
         boxes(n) if box is None else box,
-        Ramps(index, hourly, hourly, hourly, none, none) if ramp is None else ramp,
-        Stores(index, hourly, hourly, none, none, none, none, none, none, hourly, hourly, none)
-        if store is None
-        else store,
+        ramps(n) if ramp is None else ramp,
+        stores(n) if store is None else store,
     )
-
-
-def one_store(n, *, e0=0.0, end_value=0.0, keep=1.0):
-    one, zero, by_hour, eta = np.ones(1), np.zeros(1), np.ones((n, 1)), np.full(1, 0.9)
-    powers = (by_hour, by_hour, zero, zero, eta, eta)
-    return Stores(np.zeros(1, np.int64), *powers, keep * one, e0 * one, 0 * by_hour, 5 * by_hour, end_value * one)
 
 
 CHEAP = {"p_min": 0.0, "width": 1.0, "seg_cost": 10.0}
@@ -81,7 +107,7 @@ DEAR = {"p_min": 0.0, "width": 1.0, "seg_cost": 30.0}
 
 def test_merit_order_sets_the_price():
     s = oracle.solve_lp(window([0.5, 1.5, 2.5], units(3, CHEAP, DEAR), boxes(3, {"cost": 100.0})))
-    assert_allclose(s.price, [10.0, 30.0, 100.0], atol=ATOL)
+    assert_allclose(s.price[:, 0], [10.0, 30.0, 100.0], atol=ATOL)
     assert_allclose(s.q, [[0.5, 0.0], [1.0, 0.5], [1.0, 1.0]], atol=ATOL)
     assert_allclose([s.objective, s.bound], 5.0 + 25.0 + 90.0, atol=ATOL)
 
@@ -90,11 +116,11 @@ def test_spill_makes_the_price_negative():
     wind_in, spill = {"lo": 2.0, "hi": 2.0}, {"bal": -1.0, "line": -1.0, "cost": 3.0}
     s = oracle.solve_lp(window([1.5], box=boxes(1, wind_in, spill)))
     assert_allclose(s.x, [[2.0, 0.5]], atol=ATOL)
-    assert_allclose(s.price, -3.0, atol=ATOL)
+    assert_allclose(s.price[:, 0], -3.0, atol=ATOL)
 
 
 def test_store_earns_the_spread_less_its_losses():
-    s = oracle.solve_lp(window([1.0, 1.0], box=boxes(2, {"cost": [1.0, 10.0]}), store=one_store(2)))
+    s = oracle.solve_lp(window([1.0, 1.0], box=boxes(2, {"cost": [1.0, 10.0]}), store=stores(2, {})))
     assert_allclose(s.charge[:, 0], [1.0, 0.0], atol=ATOL)
     assert_allclose(s.discharge[:, 0], [0.0, 0.81], atol=ATOL)
     assert_allclose(s.e[:, 0], [0.9, 0.0], atol=ATOL)
@@ -103,7 +129,7 @@ def test_store_earns_the_spread_less_its_losses():
 
 def test_store_keeps_what_the_future_pays_for():
     """A stored unit is worth 20 at the end, 0.9 x 10 now; standing costs it a tenth per hour."""
-    dear_end = one_store(2, e0=1.0, end_value=20.0, keep=0.9)
+    dear_end = stores(2, {"e0": 1.0, "end_value": 20.0, "keep": 0.9})
     s = oracle.solve_lp(window([1.0, 1.0], box=boxes(2, {"cost": 30.0}), store=dear_end))
     assert_allclose(s.discharge[:, 0], [0.81, 0.0], atol=ATOL)  # 0.9 x 30 beats 0.9 x 20
     s = oracle.solve_lp(window([1.0, 1.0], box=boxes(2, {"cost": 10.0}), store=dear_end))
@@ -115,11 +141,11 @@ def test_reserve_has_the_price_of_the_unit_it_holds_back():
     unit = units(1, CHEAP | {"up": 1.0}, DEAR)
     s = oracle.solve_lp(window([0.9], unit, reserve_up=0.3))
     assert_allclose(s.q, [[0.7, 0.2]], atol=ATOL)
-    assert_allclose([s.price[0], s.price_up[0], s.price_down[0]], [30.0, 20.0, 0.0], atol=ATOL)
+    assert_allclose(s.price[0], [30.0, 20.0, 0.0], atol=ATOL)
     unit = units(1, CHEAP, DEAR | {"down": 1.0})
     s = oracle.solve_lp(window([0.9], unit, reserve_down=0.3))
     assert_allclose(s.q, [[0.6, 0.3]], atol=ATOL)
-    assert_allclose([s.price[0], s.price_up[0], s.price_down[0]], [10.0, 0.0, 20.0], atol=ATOL)
+    assert_allclose(s.price[0], [10.0, 0.0, 20.0], atol=ATOL)
 
 
 def test_headroom_of_a_box_counts_with_its_constant_moved():
@@ -127,7 +153,7 @@ def test_headroom_of_a_box_counts_with_its_constant_moved():
     box = boxes(1, {"hi": 0.8, "up": -1.0}, {"cost": 10.0}, {"bal": 0.0, "up": 1.0, "line": 0.0, "cost": 4.0})
     s = oracle.solve_lp(window([1.0], box=box, reserve_up=0.5 - 0.8))
     assert_allclose(s.x, [[0.8, 0.2, 0.5]], atol=ATOL)  # a shortfall at 4 is cheaper than energy at 10
-    assert_allclose(s.price_up, 4.0, atol=ATOL)
+    assert_allclose(s.price[:, 1], 4.0, atol=ATOL)
 
 
 @pytest.mark.parametrize(
@@ -141,15 +167,76 @@ def test_congestion_splits_the_price_until_an_overload_is_cheaper(overload_cost,
     assert_allclose(s.overload, [flow - 0.4], atol=ATOL)
     assert_allclose(s.objective, objective, atol=ATOL)
     assert_allclose(s.price_row, [pi], atol=ATOL)
-    assert_allclose(s.price[0] - s.price_row[0], 10.0, atol=ATOL)  # price at bus 0
+    assert_allclose(s.price[0, 0] - s.price_row[0], 10.0, atol=ATOL)  # price at bus 0
+
+
+def test_a_response_limit_is_a_segment_cut_in_two():
+    """A unit of 0 to 1 at 10 gives 0.2 of reserve at most; above 0.8 of output it gives less."""
+    one = units(1, {"p_min": 0.0, "width": 0.8, "seg_cost": 10.0})
+    coef, seg_coef = np.array([[0.0, 0.2, 0.0]]), np.array([[1.0, 0.0, 0.0], [1.0, -1.0, 0.0]])
+    cut = {"seg_unit": np.zeros(2, np.int64), "seg_width": np.array([0.8, 0.2]), "seg_cost": np.array([10.0, 10.0])}
+    unit = one._replace(coef=coef, seg_coef=seg_coef, **cut)
+    box = boxes(1, {"cost": 50.0}, {"bal": 0.0, "up": 1.0, "line": 0.0, "cost": 25.0})  # other supply; shortfall
+    for demand, energy, short, price in ((0.3, 0.3, 0.0, 10.0), (0.9, 0.9, 0.1, 35.0), (1.2, 1.0, 0.2, 50.0)):
+        s = oracle.solve_lp(window([demand], unit, box, reserve_up=0.2))
+        assert_allclose([s.q.sum(), s.x[0, 1]], [energy, short], atol=ATOL)
+        assert_allclose(s.price[0, 0], price, atol=ATOL)
+
+
+def test_a_quick_starter_gives_its_reserve_while_off():
+    """Off it offers 1.0; on it offers 0.6 less what it makes above its minimum of 0.4."""
+    unit = units(1, {"p_min": 0.4, "width": 0.6, "seg_cost": 10.0, "cost": 4.0})
+    coef = unit.coef.copy()
+    coef[0, 1] = 0.6 - 1.0
+    quick = unit._replace(coef=coef, seg_coef=np.array([[1.0, -1.0, 0.0]]))
+    box = boxes(1, {"cost": 50.0}, {"bal": 0.0, "up": 1.0, "line": 0.0, "cost": 30.0})
+    off = window([0.5], quick, box, reserve_up=0.8 - 1.0)  # the constant of the offer while off is moved
+    for on, short, cost in ((0.0, 0.0, 25.0), (1.0, 0.3, 5.0 + 9.0)):
+        s = oracle.solve_lp(off, on=np.array([[on]]))
+        assert_allclose([s.x[0, 1], s.objective], [short, cost], atol=ATOL)
 
 
 def test_ramp_limits_from_the_hour_before():
-    by_hour = np.ones((3, 1))
-    ramp = Ramps(np.zeros(1, np.int64), 0.0 * by_hour, by_hour, 5.0 * by_hour, np.array([0.2]), np.array([0.0]))
+    ramp = ramps(3, {"width": [1.0], "seg_cost": [5.0], "up": 0.2, "down": 0.2})
     s = oracle.solve_lp(window([1.0, 1.0, 1.0], box=boxes(3, {"cost": 50.0}), ramp=ramp))
-    assert_allclose(s.p[:, 0], [0.2, 0.4, 0.6], atol=ATOL)
+    assert_allclose(s.ramp_q[:, 0], [0.2, 0.4, 0.6], atol=ATOL)
     assert_allclose(s.objective, 5.0 * 1.2 + 50.0 * 1.8, atol=ATOL)
+
+
+def test_segments_of_a_ramped_device_move_together_and_its_base_is_output():
+    """Base 0.5, segments of 0.4 at 5 and 0.6 at 20; it may rise by 0.3, 0.5, 0.1 and need not fall at all."""
+    one = {"base": 0.5, "p0": 0.5, "width": [0.4, 0.6], "seg_cost": [5.0, 20.0], "up": [0.3, 0.5, 0.1], "down": 0.0}
+    problem = window([1.5, 1.5, 1.5], box=boxes(3, {"cost": 50.0}), ramp=ramps(3, one))
+    s = oracle.solve_lp(problem)
+    assert_allclose(ramp_output(problem, s)[:, 0], [0.8, 1.3, 1.4], atol=ATOL)
+    assert_allclose(s.ramp_q, [[0.3, 0.0], [0.4, 0.4], [0.4, 0.5]], atol=ATOL)
+    assert_allclose(s.objective, 5.0 * 1.1 + 20.0 * 0.9 + 50.0 * (0.7 + 0.2 + 0.1), atol=ATOL)
+    rows = Rows(np.array([1]), np.array([[1.0]]), np.array([1.6]), np.array([7.0]))  # the flow of 0.5 + 0.8 fits ...
+    assert_allclose(oracle.solve_lp(problem._replace(boxes=boxes(3, {"cost": 50.0, "line": 0.0})), rows).overload, 0.0)
+    tight = rows._replace(limit=np.array([1.2]))  # ... and exceeds this, for less than the 50 - 20 of other supply
+    s = oracle.solve_lp(problem._replace(boxes=boxes(3, {"cost": 50.0, "line": 0.0})), tight)
+    assert_allclose(s.overload, 0.1, atol=ATOL)
+    assert_allclose(s.price_row, 7.0, atol=ATOL)
+
+
+def test_inflow_is_kept_as_long_as_there_is_room_then_let_go():
+    """0.6 flows in each hour; discharging is worth 0.9 x 10, and 1.0 fits in."""
+    one = {"inflow": 0.6, "spill_max": 0.6, "e_hi": 1.0, "charge_max": 0.0, "discharge_max": [0.0, 0.0, 0.0, 0.9]}
+    problem = window([1.0] * 4, box=boxes(4, {"cost": 10.0}), store=stores(4, one))
+    s = oracle.solve_lp(problem)
+    assert_allclose(s.discharge[:, 0], [0.0, 0.0, 0.0, 0.9], atol=ATOL)
+    assert_allclose(s.spill.sum(), 2.4 - 1.0 - s.e[-1, 0], atol=ATOL)
+    assert_allclose(s.objective, 10.0 * 3.1, atol=ATOL)
+    with pytest.raises(WindowError, match="Infeasible"):
+        oracle.solve_lp(problem._replace(stores=stores(4, one | {"spill_max": 0.1})))
+
+
+def test_a_pump_that_runs_takes_its_minimum():
+    """Charging pays nothing here, but the mode is decided: 0.4 at least in hour 1, 0.3 of discharge in hour 2."""
+    one = {"e0": 2.0, "charge_min": [0.0, 0.4, 0.0], "discharge_min": [0.0, 0.0, 0.3], "end_value": 20.0}
+    s = oracle.solve_lp(window([1.0] * 3, box=boxes(3, {"cost": 19.0}), store=stores(3, one)))
+    assert_allclose(s.charge[:, 0], [0.0, 0.4, 0.0], atol=ATOL)
+    assert_allclose(s.discharge[:, 0], [0.0, 0.0, 0.3], atol=ATOL)
 
 
 @pytest.mark.parametrize(("start_cost", "on", "cost"), [(30.0, 1.0, 30.0 + 4 * 10.0), (100.0, 0.0, 4 * 30.0)])
@@ -170,7 +257,7 @@ def test_whole_units_cost_more_than_parts_of_units():
     assert_allclose(oracle.solve_lp(problem).objective, 6.0, rtol=1e-9)  # u = 0.5 in both hours
     s, _ = oracle.solve_milp(problem, min_up_h=one, min_down_h=one)
     assert_allclose(s.objective, 60.0, rtol=1e-9)
-    assert_allclose(s.price, 100.0)
+    assert_allclose(s.price[:, 0], 100.0)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -181,7 +268,7 @@ def test_solution_keeps_every_rule_and_closes_the_gap(seed):
     assert violation(problem, rows, s) < ATOL
     assert abs(cost_of(problem, rows, s) - s.objective) < ATOL * scale
     assert abs(s.objective - s.bound) < ATOL * scale
-    for price in (s.price_up, s.price_down, s.price_row):
+    for price in (s.price[:, 1:], s.price_row):
         assert price.min(initial=0.0) > -ATOL
 
 
@@ -191,16 +278,16 @@ def test_prices_are_subgradients(seed):
     problem, rows = random_problem(seed, T=8, rows=8)
     s = oracle.solve_lp(problem, rows)
     rng = np.random.default_rng(seed)
-    sides = {"demand": s.price, "reserve_up": s.price_up, "reserve_down": s.price_down}
-    moved = [(name, t, h) for name in sides for t in rng.choice(8, 3, replace=False) for h in (-1e-2, 1e-3, 0.1)]
-    for name, t, h in moved:
-        side = getattr(problem, name).copy()
-        side[t] += h
+    products = range(problem.need.shape[1])
+    moved = [(t, r, h) for r in products for t in rng.choice(8, 3, replace=False) for h in (-1e-2, 1e-3, 0.1)]
+    for t, r, h in moved:
+        need = problem.need.copy()
+        need[t, r] += h
         try:
-            cost = oracle.solve_lp(problem._replace(**{name: side}), rows).objective
+            cost = oracle.solve_lp(problem._replace(need=need), rows).objective
         except WindowError:  # beyond the boxes that keep the window feasible: the cost is infinite
             continue
-        assert cost >= s.objective + sides[name][t] * h - ATOL * (1.0 + abs(s.objective)), (name, t, h)
+        assert cost >= s.objective + s.price[t, r] * h - ATOL * (1.0 + abs(s.objective)), (t, r, h)
     for m, h in itertools.product(range(rows.hour.size), (-0.05, 0.05)):
         limit = rows.limit.copy()
         limit[m] += h
@@ -211,7 +298,7 @@ def test_prices_are_subgradients(seed):
 def written_out(problem, rows):
     """Cost of the window by scipy, its constraints written one by one from the statement."""
     unit, box, ramp, store = problem.units, problem.boxes, problem.ramps, problem.stores
-    n = problem.demand.size
+    n, products = problem.need.shape
     at, cost, bounds = {}, [], []
 
     def new(name, c, lo, hi):
@@ -228,44 +315,49 @@ def written_out(problem, rows):
         for j in range(box.bus.size):
             new(("x", t, j), box.cost[t, j], box.lo[t, j], box.hi[t, j])
         for r in range(ramp.bus.size):
-            new(("p", t, r), ramp.cost[t, r], ramp.lo[t, r], ramp.hi[t, r])
+            new(("p", t, r), 0.0, None, None)
+        for k in range(ramp.seg_ramp.size):
+            new(("g", t, k), ramp.seg_cost[t, k], 0.0, ramp.seg_width[t, k])
         for s in range(store.bus.size):
-            new(("c", t, s), store.charge_cost[s], 0.0, store.charge_max[t, s])
-            new(("d", t, s), store.discharge_cost[s], 0.0, store.discharge_max[t, s])
+            new(("c", t, s), store.charge_cost[s], store.charge_min[t, s], store.charge_max[t, s])
+            new(("d", t, s), store.discharge_cost[s], store.discharge_min[t, s], store.discharge_max[t, s])
+            new(("y", t, s), 0.0, 0.0, store.spill_max[t, s])
             new(("e", t, s), -store.end_value[s] * (t == n - 1), store.e_lo[t, s], store.e_hi[t, s])
     for m in range(rows.hour.size):
         new(("o", m), rows.cost[m], 0.0, None)
     equal, less = [], []  # (terms, right-hand side)
     for t in range(n):
         group = range(unit.bus.size), range(unit.seg_unit.size), range(box.bus.size)
-        supply = [(("u", t, i), unit.p_min[i], unit.bus[i], 1.0) for i in group[0]]
-        supply += [(("q", t, k), 1.0, unit.bus[unit.seg_unit[k]], 1.0) for k in group[1]]
-        supply += [(("p", t, r), 1.0, ramp.bus[r], 1.0) for r in range(ramp.bus.size)]
-        supply += [(("d", t, s), 1.0, store.bus[s], 1.0) for s in range(store.bus.size)]
-        supply += [(("c", t, s), -1.0, store.bus[s], 1.0) for s in range(store.bus.size)]
-        terms = [(name, a) for name, a, _, _ in supply] + [(("x", t, j), box.bal[j]) for j in group[2]]
-        equal.append((terms, problem.demand[t]))
-        up = [(("x", t, j), -box.up[j]) for j in group[2]]
-        down = [(("x", t, j), -box.down[j]) for j in group[2]]
+        supply = [(("u", t, i), unit.coef[i, 0], unit.bus[i]) for i in group[0]]
+        supply += [(("q", t, k), 1.0, unit.bus[unit.seg_unit[k]]) for k in group[1]]
+        supply += [(("p", t, r), 1.0, ramp.bus[r]) for r in range(ramp.bus.size)]
+        supply += [(("d", t, s), 1.0, store.bus[s]) for s in range(store.bus.size)]
+        supply += [(("c", t, s), -1.0, store.bus[s]) for s in range(store.bus.size)]
+        terms = [(name, a) for name, a, _ in supply] + [(("x", t, j), box.coef[j, 0]) for j in group[2]]
+        equal.append((terms, problem.need[t, 0]))
+        for product in range(1, products):
+            offers = [(("u", t, i), unit.coef[i, product]) for i in group[0]]
+            offers += [(("q", t, k), unit.seg_coef[k, product]) for k in group[1]]
+            offers += [(("x", t, j), box.coef[j, product]) for j in group[2]]
+            offers += [(("g", t, k), ramp.seg_coef[k, product]) for k in range(ramp.seg_ramp.size)]
+            less.append(([(name, -a) for name, a in offers], -problem.need[t, product]))
         for k in group[1]:
-            i = unit.seg_unit[k]
-            up += [(("u", t, i), -unit.up[i] * unit.seg_width[k]), (("q", t, k), unit.up[i])]
-            down.append((("q", t, k), -unit.down[i]))
-            less.append(([(("q", t, k), 1.0), (("u", t, i), -unit.seg_width[k])], 0.0))
-        less += [(up, -problem.reserve_up[t]), (down, -problem.reserve_down[t])]
+            less.append(([(("q", t, k), 1.0), (("u", t, unit.seg_unit[k]), -unit.seg_width[k])], 0.0))
         for i in group[0]:
             past = [(("u", t - 1, i), -1.0)] if t else []
             less.append(([(("u", t, i), 1.0), (("v", t, i), -1.0), *past], 0.0 if t else unit.on0[i]))
         for r in range(ramp.bus.size):
+            segments = [(("g", t, k), -1.0) for k in np.flatnonzero(ramp.seg_ramp == r)]
+            equal.append(([(("p", t, r), 1.0), *segments], ramp.base[t, r]))
             past, p0 = ([(("p", t - 1, r), -1.0)], 0.0) if t else ([], ramp.p0[r])
             rise = [(("p", t, r), 1.0), *past]
-            less += [(rise, ramp.limit[r] + p0), ([(name, -a) for name, a in rise], ramp.limit[r] - p0)]
+            less += [(rise, ramp.up[t, r] + p0), ([(name, -a) for name, a in rise], ramp.down[t, r] - p0)]
         for s in range(store.bus.size):
             past, e0 = ([(("e", t - 1, s), -store.keep[s])], 0.0) if t else ([], store.keep[s] * store.e0[s])
-            flows = [(("c", t, s), -store.eta_c[s]), (("d", t, s), 1.0 / store.eta_d[s])]
-            equal.append(([(("e", t, s), 1.0), *past, *flows], e0))
+            flows = [(("c", t, s), -store.eta_c[s]), (("d", t, s), 1.0 / store.eta_d[s]), (("y", t, s), 1.0)]
+            equal.append(([(("e", t, s), 1.0), *past, *flows], e0 + store.inflow[t, s]))
         for m in np.flatnonzero(rows.hour == t):
-            terms = [(name, a * rows.coef[m, bus]) for name, a, bus, _ in supply]
+            terms = [(name, a * rows.coef[m, bus]) for name, a, bus in supply]
             terms += [(("x", t, j), box.line[j] * rows.coef[m, box.bus[j]]) for j in group[2]]
             less.append(([*terms, (("o", m), -1.0)], rows.limit[m]))
 
@@ -416,10 +508,12 @@ def test_says_when_there_is_no_solution():
 
 def test_refuses_arrays_that_contradict_each_other():
     problem, rows = random_problem(0, T=6, rows=4)
-    bad = problem._replace(demand=np.append(problem.demand[:-1], np.nan), reserve_up=np.zeros(3))
+    need = problem.need.copy()
+    need[-1, 0] = np.nan
+    bad = problem._replace(need=need, stores=problem.stores._replace(inflow=np.zeros(3)))
     with pytest.raises(InputError) as caught:
         oracle.solve_lp(bad, rows)
-    assert [found.where for found in caught.value.problems] == ["demand", "reserve_up"]
+    assert [found.where for found in caught.value.problems] == ["need", "stores.inflow"]
     crossed = problem._replace(boxes=problem.boxes._replace(hi=problem.boxes.lo - 1.0))
     with pytest.raises(InputError, match=r"boxes.hi must not be less"):
         oracle.solve_lp(crossed, rows)

@@ -15,27 +15,18 @@ RTOL = 1e-6  # of the objective: `solve` stops at row residuals of 1e-6 and pric
 def as_solved(problem: Problem) -> Problem:
     """The window that an interior point can solve in place of `problem`: every range opened by a hair.
 
-    Hours without available units keep 1e-6 of one, devices without any room 1e-7 of power or energy, and groups that
-    run at one power only get a sliver of a segment, as `gridsim.plan` gives them. All of it only widens what is
-    allowed, so the optimum is not above that of `problem`.
+    Hours without available units keep 1e-6 of one, devices without any room 1e-7 of power or energy. All of it only
+    widens what is allowed, so the optimum is not above that of `problem`.
     """
     units, ramps, stores = problem.units, problem.ramps, problem.stores
-    bare = np.setdiff1d(np.arange(units.bus.size), units.seg_unit)
-    seg_unit = np.concatenate((units.seg_unit, bare))
-    order = np.argsort(seg_unit, kind="stable")
-    width = np.concatenate((units.seg_width, 1e-6 * np.maximum(units.p_min[bare], 1e-3)))
     hair = layout.WIDTH_MIN
     return problem._replace(
-        units=units._replace(
-            avail=np.maximum(units.avail, layout.AVAIL_MIN),
-            seg_unit=seg_unit[order],
-            seg_width=width[order],
-            seg_cost=np.concatenate((units.seg_cost, np.ones(bare.size)))[order],
-        ),
-        ramps=ramps._replace(hi=np.maximum(ramps.hi, ramps.lo + hair)),
+        units=units._replace(avail=np.maximum(units.avail, layout.AVAIL_MIN)),
+        ramps=ramps._replace(seg_width=np.maximum(ramps.seg_width, hair)),
         stores=stores._replace(
-            charge_max=np.maximum(stores.charge_max, hair),
-            discharge_max=np.maximum(stores.discharge_max, hair),
+            charge_max=np.maximum(stores.charge_max, stores.charge_min + hair),
+            discharge_max=np.maximum(stores.discharge_max, stores.discharge_min + hair),
+            spill_max=np.maximum(stores.spill_max, hair),
             e_hi=np.maximum(stores.e_hi, stores.e_lo + hair),
         ),
     )
@@ -53,11 +44,9 @@ def scaled(problem: Problem, rows: Rows, *, power: float = 1.0, price: float = 1
     money = power * price
     units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
     return Problem(
-        power * problem.demand,
-        power * problem.reserve_up,
-        power * problem.reserve_down,
+        power * problem.need,
         units._replace(
-            p_min=power * units.p_min,
+            coef=power * units.coef,
             cost=money * units.cost,
             start_cost=money * units.start_cost,
             seg_width=power * units.seg_width,
@@ -65,17 +54,22 @@ def scaled(problem: Problem, rows: Rows, *, power: float = 1.0, price: float = 1
         ),
         boxes._replace(lo=power * boxes.lo, hi=power * boxes.hi, cost=price * boxes.cost),
         ramps._replace(
-            lo=power * ramps.lo,
-            hi=power * ramps.hi,
-            cost=price * ramps.cost,
-            limit=power * ramps.limit,
+            base=power * ramps.base,
+            up=power * ramps.up,
+            down=power * ramps.down,
             p0=power * ramps.p0,
+            seg_width=power * ramps.seg_width,
+            seg_cost=price * ramps.seg_cost,
         ),
         stores._replace(
+            charge_min=power * stores.charge_min,
             charge_max=power * stores.charge_max,
+            discharge_min=power * stores.discharge_min,
             discharge_max=power * stores.discharge_max,
             charge_cost=price * stores.charge_cost,
             discharge_cost=price * stores.discharge_cost,
+            inflow=power * stores.inflow,
+            spill_max=power * stores.spill_max,
             e0=power * stores.e0,
             e_lo=power * stores.e_lo,
             e_hi=power * stores.e_hi,
@@ -110,5 +104,5 @@ def agrees(problem: Problem, rows: Rows, ours: Solution, outcome: window.Outcome
     assert violation(problem, rows, ours) < 1e-6
     assert ours.bound <= highs.objective + 1e-9 * scale
     assert ours.bound >= highs.objective - RTOL * scale
-    for price in (ours.price_up, ours.price_down, ours.price_row, rows.cost - ours.price_row):
+    for price in (ours.price[:, 1:], ours.price_row, rows.cost - ours.price_row):
         assert price.min(initial=0.0) > -1e-9

@@ -144,13 +144,11 @@ def demand_optimal(highs: Any, model: Model) -> None:
 def _solution(model: Model, y: FloatArray, row_dual: FloatArray) -> Solution:
     """Read the primal and the prices; HiGHS's row dual is d cost / d right-hand side."""
     parts = {name: y[at] for name, at in model.columns.items()}
-    price = {name: row_dual[model.rows[name]] for name in ("balance", "up", "down", "line")}
+    hourly = np.column_stack([model.rows["balance"], model.rows["reserve"]])
     return Solution(
-        **{name: parts[name] for name in ("u", "q", "x", "p", "charge", "discharge", "e", "overload")},
-        price=price["balance"],
-        price_up=price["up"],
-        price_down=price["down"],
-        price_row=0.0 - price["line"],
+        **{name: parts[name] for name in ("u", "q", "x", "ramp_q", "charge", "discharge", "spill", "e", "overload")},
+        price=row_dual[hourly],
+        price_row=0.0 - row_dual[model.rows["line"]],
         objective=float(model.cost @ y),
         bound=dual_objective(model, row_dual),
     )

@@ -18,7 +18,6 @@ from gridsim.oracle import demand_optimal, load
 from gridsim.oracle_matrix import build
 
 STEP = 1e-4  # change of a right-hand side, scaled power
-COUPLING = ("balance", "up", "down", "line")
 _NO_BOUND = 1e30  # HiGHS's infinity
 
 
@@ -30,6 +29,11 @@ class PriceProbe:
         self.highs = load(self.model, whole=False)
         self.optimum = self._solve()
 
+    @property
+    def _hourly(self) -> IntArray:
+        """(T, R) where the rows of the hours stand: balance, then reserve products."""
+        return np.column_stack([self.model.rows["balance"], self.model.rows["reserve"]])
+
     def _solve(self, *, may_fail: bool = False) -> float:
         self.highs.run()
         if may_fail and self.highs.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
@@ -37,14 +41,14 @@ class PriceProbe:
         demand_optimal(self.highs, self.model)
         return float(self.highs.getInfo().objective_function_value)
 
-    def slopes(self, block: str, hours: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Slopes of the optimum to the left and to the right of rows of `block` ("balance", "up" or "down").
+    def slopes(self, product: int, hours: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Slopes of the optimum to the left and to the right of the balance (`product` 0) or a reserve product.
 
         A kink within `STEP` of the right-hand side widens the interval: each slope is the mean over `STEP`. It is
         endless where nothing satisfies the changed row, such as a reserve that is short of all it may be short of.
         """
         out = np.empty((2, len(hours)))
-        for place, row in enumerate(self.model.rows[block][hours]):
+        for place, row in enumerate(self._hourly[hours, product]):
             lo, hi = self.model.row_lo[row], self.model.row_hi[row]
             for side, change in enumerate((-STEP, STEP)):
                 # an endless bound stays endless
@@ -53,16 +57,17 @@ class PriceProbe:
             self.highs.changeRowBounds(int(row), max(lo, -_NO_BOUND), min(hi, _NO_BOUND))
         return out[0], out[1]
 
-    def dual_value(self, price: FloatArray, up: FloatArray, down: FloatArray, line: FloatArray) -> float:
-        """The bound that the prices of the rows that devices share prove: the Lagrangian, its inner minimum by HiGHS.
+    def dual_value(self, price: FloatArray, line: FloatArray) -> float:
+        """The bound that prices (T, R) of the hours and (nm,) of line rows prove: the Lagrangian, minimised by HiGHS.
 
         Never above the optimum; equal to it if the prices are right, all of them.
         """
         model = self.model
-        at = np.concatenate([model.rows[name].ravel() for name in COUPLING])
+        at = np.concatenate([self._hourly.ravel(), model.rows["line"]])
         # an overload costs at most its penalty, and a scarcity never less than nothing
         overload = np.minimum(np.maximum(line, 0.0), model.cost[model.columns["overload"]])
-        y = np.concatenate([price, np.maximum(up, 0.0), np.maximum(down, 0.0), -overload])
+        hourly = np.column_stack([price[:, 0], np.maximum(price[:, 1:], 0.0)])
+        y = np.concatenate([hourly.ravel(), -overload])
         row_dual = np.zeros(model.matrix.shape[0])
         row_dual[at] = y
         cost = model.cost - model.matrix.T @ row_dual

@@ -101,7 +101,7 @@ class VerifyReport:
 
     @property
     def prices(self) -> PriceCount:
-        """Over all windows: each hour has three prices."""
+        """Over all windows: each hour has a price of energy and one of every reserve product."""
         total = PriceCount()
         for window in self.windows:
             total.equal += window.prices.equal
@@ -251,6 +251,9 @@ def _report(
         )
         rows.append(_window_row(case, start, compared, planners.as_run.engine))
     limits = _limits(planners)
+    limits |= {
+        name: limits["prices: energy"] for row in rows for name in row.deviations if name.startswith("prices: reserve")
+    }
     checks = [_check(name, limits[name], [deviation]) for name, deviation in found.items()]
     names = dict.fromkeys(name for row in rows for name in row.deviations)
     checks += [_check(name, limits[name], [row.deviations[name] for row in rows]) for name in names]
@@ -268,8 +271,6 @@ def _limits(planners: _Planners) -> dict[str, tuple[float, str]]:
         "dispatch: same line rows": exact,
         "dispatch: own line rows": exact,
         "prices: energy": price,
-        "prices: reserve up": price,
-        "prices: reserve down": price,
         "prices: what they prove": exact,
         "record: units on": (0.0, "unit-hours"),
         "record: cost": record,

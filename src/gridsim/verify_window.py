@@ -18,7 +18,7 @@ from gridsim.restate import RowKeys, State, Zoned
 from gridsim.series import initial_on
 
 SAME_PRICE = 5e-5  # of the price scale: a ten-thousandth of a usual price, what a gap of 1e-8 leaves open
-KINDS = {"energy": ("balance", "price"), "reserve up": ("up", "price_up"), "reserve down": ("down", "price_down")}
+KINDS = ("energy", "reserve up", "reserve down")  # the rows of an hour; further reserve products are numbered
 
 
 class Deviation(NamedTuple):
@@ -62,7 +62,7 @@ def compare(
     plan : Plan
     recorded : (kept, 3) float64, optional
         Prices of energy, reserve up and down in a results file, currency/MWh: those are judged in the kept hours, the
-        kernel's in the others.
+        kernel's in the others and of further reserve products.
     """
     case, hours = kernel.case, plan.on.shape[0]
     none = RowKeys(*(part[:0] for part in state.rows))
@@ -117,12 +117,12 @@ def _prices(
 ) -> PriceCount:
     """Every hour's prices against HiGHS's, and where those differ against the slopes of HiGHS's optimum."""
     scale, count = planner.price_scale, PriceCount()
-    for place, (kind, (block, field)) in enumerate(KINDS.items()):
-        price, other = getattr(ours, field).copy(), getattr(theirs, field)
-        if recorded is not None:
+    for place, kind in enumerate(price_kinds(ours.price.shape[1])):
+        price, other = ours.price[:, place].copy(), theirs.price[:, place]
+        if recorded is not None and place < recorded.shape[1]:
             price[: len(recorded)] = recorded[:, place] / scale
         differ = np.flatnonzero(np.abs(price - other) > SAME_PRICE)
-        left, right = probe.slopes(block, differ)
+        left, right = probe.slopes(place, differ)
         beyond = np.maximum(np.maximum(left - price[differ], price[differ] - right), 0.0)
         wrong = int((beyond > SAME_PRICE).sum())
         count.equal += price.size - differ.size
@@ -141,9 +141,9 @@ def _prices(
 
 def _dual(probe: PriceProbe, s: Solution, rows: Rows) -> Deviation:
     """How much less than the optimum the kernel's prices prove, line rows included; relative."""
-    proven = probe.dual_value(s.price, s.price_up, s.price_down, s.price_row)
+    proven = probe.dual_value(s.price, s.price_row)
     missing = (probe.optimum - proven) / max(1.0, abs(probe.optimum))
-    text = f"prices of {3 * s.price.size} hourly rows and {rows.hour.size} line rows"
+    text = f"prices of {s.price.size} hourly rows and {rows.hour.size} line rows"
     return Deviation(abs(float(missing)), text if missing else "")
 
 
@@ -189,13 +189,15 @@ class _Label:
             *case.links["name"].astype(str),
         ]
         moved = a.x[t] - b.x[t]
-        unit = (a.u[t] - b.u[t]) * problem.units.p_min
+        unit = (a.u[t] - b.u[t]) * problem.units.coef[:, 0]
         np.add.at(unit, problem.units.seg_unit, a.q[t] - b.q[t])
+        ramped = np.zeros(problem.ramps.bus.size)
+        np.add.at(ramped, problem.ramps.seg_ramp, a.ramp_q[t] - b.ramp_q[t])
         names += [units[i] for i in free]
         names += [case.sources["name"].astype(str).tolist()[i] for i in planner.ramped]
         names += case.stores["name"].astype(str).tolist()
         store = a.discharge[t] - a.charge[t] - b.discharge[t] + b.charge[t]
-        return names, np.concatenate((moved, unit, a.p[t] - b.p[t], store)) * planner.power_mw
+        return names, np.concatenate((moved, unit, ramped, store)) * planner.power_mw
 
     def places(self, slacks: Zoned) -> list[str]:
         """The zone of each group of slacks, or its one bus."""
@@ -207,12 +209,17 @@ class _Label:
         ]
 
 
+def price_kinds(n_prices: int) -> list[str]:
+    """What the prices of an hour are called."""
+    return [*KINDS, *(f"reserve product {r}" for r in range(len(KINDS), n_prices))][:n_prices]
+
+
 def hourly_cost(problem: Problem, s: Solution) -> FloatArray:
     """What a solution costs in each hour, (T,), but for overloads of lines and the worth of what stores hold last."""
     units, stores = problem.units, problem.stores
     before = np.vstack((units.on0[None], s.u[:-1]))
     cost = s.u @ units.cost + np.maximum(s.u - before, 0.0) @ units.start_cost + s.q @ units.seg_cost
-    cost += (s.x * problem.boxes.cost).sum(axis=1) + (s.p * problem.ramps.cost).sum(axis=1)
+    cost += (s.x * problem.boxes.cost).sum(axis=1) + (s.ramp_q * problem.ramps.seg_cost).sum(axis=1)
     return cost + s.charge @ stores.charge_cost + s.discharge @ stores.discharge_cost
 
 

@@ -12,7 +12,7 @@ from gridsim.kernels.start import interior_path
 
 
 class Case(NamedTuple):
-    """Arguments of `interior_path` but the result."""
+    """A path to look for: -fall <= x_t - keep x_(t-1) <= rise; a negative fall is a rise that must be."""
 
     lo: FloatArray
     hi: FloatArray
@@ -30,6 +30,9 @@ def drawn(seed):
     width = rng.uniform(0.0, 2.0, (2, n)) * (rng.random((2, n)) < 0.9) + 1e-6
     lo, hi = middle - width[0], middle + width[1]
     fall, rise = rng.uniform(0.0, 1.0, n) + 0.05, rng.uniform(0.0, 1.0, n) + 0.05
+    if rng.random() < 0.3:  # something flows in, whatever is done
+        inflow = rng.uniform(0.0, 0.3, n)
+        fall, rise = fall - inflow, rise + inflow
     if rng.random() < 0.5:
         lo[0], hi[0] = min(lo[0], middle[0] - 0.1), max(hi[0], middle[0] + 0.1)
     keep = 1.0 if rng.random() < 0.5 else 1.0 - rng.uniform(0.0, 0.05)
@@ -39,7 +42,8 @@ def drawn(seed):
 
 def path_of(case):
     out = np.full(case.lo.size, np.nan)
-    return interior_path(*case, out), out
+    centre, half = 0.5 * (case.rise - case.fall), 0.5 * (case.rise + case.fall)
+    return interior_path(case.lo, case.hi, case.x0, case.keep, centre, half, out), out
 
 
 def rests(case, path):

@@ -12,28 +12,27 @@ from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
 
 
 def boxes(hours, *each):
-    base = {"bus": 0, "lo": 0.0, "hi": 10.0, "cost": 0.0, "bal": 1.0, "up": 0.0, "down": 0.0, "line": 1.0}
+    base = {"bus": 0, "lo": 0.0, "hi": 10.0, "cost": 0.0, "bal": 1.0, "line": 1.0}
     full = [base | box for box in each]
     hourly = {
         name: np.array([np.broadcast_to(box[name], hours) for box in full], dtype=float).T.reshape(hours, len(full))
         for name in ("lo", "hi", "cost")
     }
-    fixed = {name: np.array([box[name] for box in full], dtype=float) for name in ("bal", "up", "down", "line")}
-    return Boxes(bus=np.array([box["bus"] for box in full], dtype=np.int64), **hourly, **fixed)
+    coef, line = (np.array([box[name] for box in full], dtype=float) for name in ("bal", "line"))
+    return Boxes(bus=np.array([box["bus"] for box in full], dtype=np.int64), **hourly, coef=coef[:, None], line=line)
 
 
 def only_boxes(demand, *each):
+    """A window with a balance and no reserve products."""
     demand = np.array(demand, dtype=float)
     hours, none, index = demand.size, np.zeros(0), np.zeros(0, np.int64)
-    hourly = np.zeros((hours, 0))
+    hourly, coef = np.zeros((hours, 0)), np.zeros((0, 1))
     return Problem(
-        demand,
-        np.zeros(hours),
-        np.zeros(hours),
-        Units(index, none, none, none, none, hourly, none, none, index, none, none),
+        demand[:, None],
+        Units(index, coef, none, none, none, hourly, index, none, none, coef),
         boxes(hours, *each),
-        Ramps(index, hourly, hourly, hourly, none, none),
-        Stores(index, hourly, hourly, none, none, none, none, none, none, hourly, hourly, none),
+        Ramps(index, hourly, hourly, hourly, none, index, hourly, hourly, coef),
+        Stores(index, *[hourly] * 4, *[none] * 5, hourly, hourly, none, hourly, hourly, none),
     )
 
 
@@ -70,17 +69,17 @@ def test_equals_at_the_two_ends_of_a_line_are_not_equal():
     solution = solved(problem, rows)
     assert_allclose(solution.x, [[0.7, 2.0, 0.3], [1.5, 1.5, 0.0]], atol=1e-6)
     assert_allclose(solution.price_row, 5.0 - 0.1, atol=1e-6)
-    assert_allclose(solution.price, [5.0, 0.1], atol=1e-6)
+    assert_allclose(solution.price[:, 0], [5.0, 0.1], atol=1e-6)
 
 
 def test_laying_out_loses_nothing():
     """Merged boxes split again are what they were: at both bounds, and in between in the same share of the width."""
     for seed in range(30):
         problem, rows = drawn(seed)
-        _, win, merge = layout.lay_out(problem, rows)
+        _, win, maps = layout.lay_out(problem, rows, np.arange(1, problem.need.shape[1]))
         lo, width = problem.boxes.lo, problem.boxes.hi - problem.boxes.lo
         for share in (0.0, 0.3, 1.0):
-            x = layout.split(merge, win, win.box_lo + share * win.box_width)
+            x = layout.split(maps, win, share * win.box_width)
             wide = width > layout.WIDTH_MIN
             assert_allclose(x, lo + np.where(wide, share * width, 0.0), rtol=1e-12, atol=1e-12)
 
@@ -103,18 +102,30 @@ def test_units_of_power_and_money_do_not_matter(power, price):
 
 
 def permuted(problem, order):
-    """Units, boxes, ramped sources and stores in another order."""
-    units = problem.units
-    by_unit = order.permutation(units.bus.size)
-    new_place = np.argsort(by_unit)
-    segments = np.argsort(new_place[units.seg_unit], kind="stable")
-    seg_fields = {"seg_width": units.seg_width[segments], "seg_cost": units.seg_cost[segments]}
-    moved = {name: value[..., by_unit] for name, value in units._asdict().items() if not name.startswith("seg_")}
-    parts = [Units(**moved, seg_unit=new_place[units.seg_unit][segments], **seg_fields)]
-    for part in (problem.boxes, problem.ramps, problem.stores):
+    """Units, boxes, ramped devices and stores in another order."""
+
+    def moved(part, by, hourly):
+        return {name: a[:, by] if name in hourly else a[by] for name, a in part._asdict().items()}
+
+    def with_segments(part, of, hourly):
         by = order.permutation(part.bus.size)
-        parts.append(type(part)(*(value[..., by] for value in part)))
-    return problem._replace(units=parts[0], boxes=parts[1], ramps=parts[2], stores=parts[3])
+        new_place = np.argsort(by)[getattr(part, of)]
+        segments = np.argsort(new_place, kind="stable")
+        own = {name: a for name, a in part._asdict().items() if not name.startswith("seg_")}
+        fields = {name: a[:, by] if name in hourly else a[by] for name, a in own.items()}
+        for name in (name for name in part._fields if name.startswith("seg_")):
+            value = new_place if name == of else getattr(part, name)
+            fields[name] = value[:, segments] if name in hourly else value[segments]
+        return type(part)(**fields)
+
+    boxes, stores = problem.boxes, problem.stores
+    hourly = {name for name, a in stores._asdict().items() if a.ndim == 2}
+    return problem._replace(
+        units=with_segments(problem.units, "seg_unit", {"avail"}),
+        boxes=Boxes(**moved(boxes, order.permutation(boxes.bus.size), {"lo", "hi", "cost"})),
+        ramps=with_segments(problem.ramps, "seg_ramp", {"base", "up", "down", "seg_width", "seg_cost"}),
+        stores=Stores(**moved(stores, order.permutation(stores.bus.size), hourly)),
+    )
 
 
 @pytest.mark.compiled
@@ -159,7 +170,8 @@ def test_a_group_of_two_is_two_groups_of_one():
             "on0": np.append(np.minimum(on0, 1.0), np.maximum(on0 - 1.0, 0.0)),
             "seg_unit": np.append(units.seg_unit, units.seg_unit + nu),
         }
-        twice = {name: np.tile(value, 2) for name, value in units._asdict().items() if name not in parts}
+        rest = {name: value for name, value in units._asdict().items() if name not in parts}
+        twice = {name: np.concatenate([value, value]) for name, value in rest.items()}
         here, there = solved(group, rows), solved(problem._replace(units=Units(**twice, **parts)), rows)
         assert there.objective == pytest.approx(
             here.objective, abs=1e-5 * scale_of(here.objective)
@@ -176,7 +188,7 @@ def test_a_solution_is_the_same_to_the_byte():
 
 def test_the_window_is_only_read():
     problem, rows = drawn(5, T=6, rows=4)
-    arrays = [problem.demand, problem.reserve_up, problem.reserve_down, *rows]
+    arrays = [problem.need, *rows]
     arrays += [*problem.units, *problem.boxes, *problem.ramps, *problem.stores]
     free = solved(problem, rows)
     for array in arrays:
