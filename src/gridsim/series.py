@@ -215,7 +215,7 @@ def units_available(elements: Elements, reader: SeriesReader) -> NDArray[np.int6
 def check_initial_on(elements: Elements, reader: SeriesReader, available: NDArray[np.int64]) -> None:
     """Units on before the first hour must be available in it: an outage that begins then is in the state already."""
     for j, (row, spec) in enumerate(zip(elements.units, elements.unit_specs, strict=True)):
-        if spec.initial_on is not None and spec.initial_on > available[0, j]:
+        if spec.initial_on is not None and available[0, j] < spec.initial_on <= row["units"]:
             text = f"must be at most the units available in the first hour: {_who(row)} has {spec.initial_on} of "
             reader.problems.append(Problem(f"{row['element']}.initial_on", f"{text}{available[0, j]}"))
 
