@@ -37,7 +37,7 @@ TECHS = (
     "other",
 )
 CURTAILABLE_TECHS = ("wind_offshore", "wind_onshore", "pv")
-END_RULES = ("fixed", "value", "free")
+END_RULES = ("fixed", "value", "free", "cyclic")
 # pandapower's free column `type`, as its own networks and converters fill it, read as a technology
 TECH_OF_TYPE = {"pv": "pv", "wp": "wind_onshore", "wind": "wind_onshore", "chp": "biomass", "biomass": "biomass"}
 
@@ -50,7 +50,7 @@ class Column:
     name: str
     dtype: str  # "str", "int", "float", "bool"
     unit: str
-    default: Any  # taken where the column or the value is absent
+    default: Any  # taken where the column or the value is absent; NaN: absence means something of its own
     meaning: str
     low: float = -np.inf  # allowed range, ends included
     high: float = np.inf
@@ -85,12 +85,21 @@ COLUMNS: tuple[Column, ...] = (
     *_machines("units", "int", "1", 1, "identical units in the row; p_mw and its limits are of the row", low=1),
     *_machines("min_up_h", "int", "h", 1, "a started unit stays on at least so long", low=1),
     *_machines("min_down_h", "int", "h", 1, "a stopped unit stays off at least so long", low=1),
-    *_machines("start_cost", "float", "currency", 0.0, "one start of one unit (a representative warm start)", low=0),
+    *_machines("start_cost", "float", "currency", 0.0, "one start of one unit, however long it was off", low=0),
+    *_machines("start_cost_by_hours_off", "str", "", "", "instead: '2:390 8:460', the cost from so many hours off on"),
     *_machines("no_load_cost", "float", "currency/h", 0.0, "one unit on for one hour, beside its energy", low=0),
-    *_machines("ramp_mw_per_h", "float", "MW/h", NAN, "largest change of the row in one hour; NaN: none", low=0),
+    *_machines("ramp_up_mw_per_h", "float", "MW/h", NAN, "largest rise of the row in one hour; NaN: none", low=0),
+    *_machines("ramp_down_mw_per_h", "float", "MW/h", NAN, "largest fall of the row in one hour; NaN: none", low=0),
+    *_machines("start_ramp_mw", "float", "MW", NAN, "most output of one unit in its first hour on; NaN: any", low=0),
+    *_machines("stop_ramp_mw", "float", "MW", NAN, "most output of one unit in its last hour on; NaN: any", low=0),
     *_machines("must_run", "bool", "", False, "every available unit is on"),
     *_machines("reserve_up", "bool", "", (True, False), "headroom counts as spinning reserve"),
     *_machines("reserve_down", "bool", "", (True, False), "output above the minimum counts as down reserve"),
+    *_machines("reserve_mw_per_min", "float", "MW/min", NAN, "response of one unit that is on; NaN: no limit", low=0),
+    *_machines("quick_start", "bool", "", False, "while off it counts for products that need not spin, with its p_max"),
+    *_machines("initial_on", "int", "1", NAN, "units on before the first hour; NaN: chosen to cover the load", low=0),
+    *_machines("initial_hours", "int", "h", NAN, "hours they have been on, the others off; NaN: long", low=1),
+    *_machines("initial_p_mw", "float", "MW", NAN, "output of the row before the first hour; NaN: not known", low=0),
     *_machines("co2_t_per_mwh", "float", "t/MWh", 0.0, "emissions of each MWh", low=0),
     *_machines("co2_no_load_t_per_h", "float", "t/h", 0.0, "emissions of one unit on, beside its energy", low=0),
     *_machines("curtailable", "bool", "", False, "output below what is available counts as curtailment"),
@@ -106,10 +115,17 @@ COLUMNS: tuple[Column, ...] = (
     Column("storage", "loss_per_h", "float", "1/h", 0.0, "share of the stored energy lost in an hour", low=0, high=1),
     Column("storage", "charge_cost", "float", "currency/MWh", 0.0, "wear, at the terminals", low=0),
     Column("storage", "discharge_cost", "float", "currency/MWh", 0.0, "wear, at the terminals", low=0),
+    Column("storage", "min_charge_mw", "float", "MW", 0.0, "least power of one unit that charges", low=0),
+    Column("storage", "min_discharge_mw", "float", "MW", 0.0, "least power of one unit that discharges", low=0),
+    Column("storage", "inflow_profile", "str", "", "", "series of the natural inflow into the store, in MW"),
+    Column("storage", "profile_share", "float", "1", 1.0, "share of that series this row takes", low=0, high=1),
     Column("storage", "end_rule", "str", "", "fixed", "what is asked at the end of a window", choices=END_RULES),
     Column("storage", "e_end_mwh", "float", "MWh", NAN, "end_rule fixed: at least this; NaN: as at the start", low=0),
     Column("storage", "end_value", "float", "currency/MWh", 0.0, "end_rule value: worth of what is left"),
     *_each(("line", "trafo"), "emergency_rating_mva", "float", "MVA", NAN, "short-time rating of the row", low=0),
+    Column("trafo", "shift_controllable", "bool", "", False, "a phase shifter: its shift is dispatched"),
+    Column("trafo", "shift_min_deg", "float", "deg", NAN, "least shift, as shift_degree counts it", low=-360, high=360),
+    Column("trafo", "shift_max_deg", "float", "deg", NAN, "largest shift, likewise", low=-360, high=360),
     Column("dcline", "min_p_mw", "float", "MW", 0.0, "least transfer; negative: both ways"),
     Column("dcline", "controllable", "bool", "", True, "dispatched within its limits; else fixed at p_mw"),
 )
@@ -159,10 +175,15 @@ def fill_defaults(net: pp.pandapowerNet) -> None:
         elif column.name == "curtailable":
             default = table["tech"].isin(CURTAILABLE_TECHS)
         values = table[column.name].astype(object) if column.name in table else default
-        table[column.name] = values.where(values.notna(), default).astype(_NUMPY_TYPE[column.dtype])
+        table[column.name] = values.where(values.notna(), default).astype(_numpy_type(column))
 
 
 _NUMPY_TYPE: dict[str, Any] = {"str": object, "int": np.int64, "float": np.float64, "bool": np.bool_}
+
+
+def _numpy_type(column: Column) -> Any:
+    """How pandas holds the column; whole numbers that may be absent are floats."""
+    return np.float64 if column.default is NAN else _NUMPY_TYPE[column.dtype]
 
 
 def _check_values(column: Column, values: pd.Series) -> list[Problem]:

@@ -134,7 +134,8 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
                 "min_down_h": int(kind["min_down_h"]),
                 "start_cost": float(kind["start_cost_cny"]),
                 "no_load_cost": cost.no_load,
-                "ramp_mw_per_h": row_mw * kind["ramp_pu_per_h"],
+                "ramp_up_mw_per_h": row_mw * kind["ramp_pu_per_h"],
+                "ramp_down_mw_per_h": row_mw * kind["ramp_pu_per_h"],
                 "must_run": bool(kind["must_run"]),
                 "reserve_up": bool(kind["reserve"]),
                 "reserve_down": bool(kind["reserve"]),
@@ -153,7 +154,8 @@ def _sgen(grid: Grid, bus: str, name: str, tech: str, p_mw: tuple[float, float, 
     now, low, high = p_mw
     limits = {"min_p_mw": low, "max_p_mw": high, "sn_mva": high}
     row = {"name": name, "bus": grid.bus[bus], "p_mw": now, "q_mvar": 0.0, "tech": tech, "cost": 0.0, "profile": ""}
-    return row | limits | {"curtailable": False, "band_down": np.nan, "ramp_mw_per_h": np.nan} | more
+    row |= limits | {"curtailable": False, "band_down": np.nan}
+    return row | {"ramp_up_mw_per_h": np.nan, "ramp_down_mw_per_h": np.nan} | more
 
 
 def wind_farms(grid: Grid) -> list[Row]:
@@ -225,7 +227,8 @@ def external(grid: Grid) -> list[Row]:
             "cost": line["cost_cny"],
             "profile": f"{kind}/{end['id']}",
             "band_down": line["band_down"],
-            "ramp_mw_per_h": capacity * line["ramp_pu_per_h"],
+            "ramp_up_mw_per_h": capacity * line["ramp_pu_per_h"],
+            "ramp_down_mw_per_h": capacity * line["ramp_pu_per_h"],
         }
         rows.append(_sgen(grid, end["bus"], name, kind, (share * line["peak_mw"], low, capacity), **more))
     return rows

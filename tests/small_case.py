@@ -15,7 +15,7 @@ from gridsim.scenario import Horizon, Scenario
 from gridsim.schema import DATASETS
 
 TEXT = {"zone", "tech", "fuel", "element", "end_rule"}
-FLAGS = {"must_run", "curtailable", "reserve_up", "reserve_down"}
+FLAGS = {"must_run", "curtailable", "reserve_up", "reserve_down", "quick_start"}
 FROM_CASE = (  # what the writer takes from the case when the block leaves it out
     "dispatch/source_min_mw",
     "dispatch/source_available_mw",
@@ -49,6 +49,7 @@ def table(columns: Sequence[str], names: list[str], tech: Sequence[str] = ()) ->
 def small_case(hours: int = 60, seed: int = 0) -> c.Case:
     """Two units, three sources, one store, two loads, two buses called the same, one branch, no link, no interface."""
     r = np.random.default_rng(seed)
+    need = r.random((hours, 2))
     return c.Case(
         name="small",
         currency="EUR",
@@ -65,16 +66,27 @@ def small_case(hours: int = 60, seed: int = 0) -> c.Case:
         branches=table(c.BRANCH_COLUMNS, ["l"]),
         links=table(c.LINK_COLUMNS, []),
         interfaces=table(c.INTERFACE_COLUMNS, []),
+        shifters=table(c.SHIFTER_COLUMNS, []),
+        products=pd.DataFrame(
+            [("up", "up", np.inf, True), ("down", "down", np.inf, True)], columns=list(c.PRODUCT_COLUMNS)
+        ),
         load_mw=r.random((hours, 2)) * 1000,
         unit_available=np.full((hours, 2), 2),
         unit_seg_mw=np.ones((2, 3)),
         unit_seg_cost=np.ones((2, 3)),
         unit_min_cost=np.ones(2),
+        unit_start_lag_h=np.zeros((2, 1), dtype=np.int64),
+        unit_start_cost=np.ones((2, 1)),
         source_min_mw=np.zeros((hours, 3)),
         source_max_mw=r.random((hours, 3)) * 1000,
+        store_inflow_mw=np.zeros((hours, 1)),
         interface_weight=np.zeros((0, 1)),
-        reserve_up_mw=r.random(hours),
-        reserve_down_mw=r.random(hours),
+        reserve_up_mw=need[:, 0],
+        reserve_down_mw=need[:, 1],
+        product_need_mw=need,
+        unit_response_mw=np.ones((2, 2)),
+        unit_offline_mw=np.zeros((2, 2)),
+        source_responds=np.zeros((3, 2), dtype=bool),
         notes=(c.ElementNote("shunt", 3, "s3", "ignored", "no reactive power here"),),
         net_json='{"a": 1}',
     )

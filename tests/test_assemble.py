@@ -60,7 +60,7 @@ def tiny():
     net.sgen["tech"] = ["wind_onshore", "import", "exchange"]
     net.sgen["profile"] = ["wind_onshore/A", "import/X", "exchange/Y"]
     net.sgen["band_down"] = [np.nan, 0.1, 0.2]
-    net.sgen["ramp_mw_per_h"] = [np.nan, 10.0, np.nan]
+    net.sgen["ramp_up_mw_per_h"] = net.sgen["ramp_down_mw_per_h"] = [np.nan, 10.0, np.nan]
     net.sgen["curtailable"] = [True, False, False]
     pp.create_poly_cost(net, 1, "sgen", 280.0)
 
@@ -411,7 +411,7 @@ def test_describe_says_what_there_is(series_file):
         ("gen", "min_up_hours", 8, "gen.min_up_hours", "did you mean 'min_up_h'"),
         ("gen", "bus", 55, "gen.bus", "a bus of the network"),
         ("sgen", "band_down", 1.5, "sgen.band_down", "from 0 to 1"),
-        ("sgen", "ramp_mw_per_h", 0.0, "sgen.ramp_mw_per_h", "greater than 0 MW/h"),
+        ("sgen", "ramp_up_mw_per_h", 0.0, "sgen.ramp_up_mw_per_h", "greater than 0 MW/h"),
         ("sgen", "max_p_mw", -1.0, "sgen.max_p_mw", "3 of 3 are not"),
         ("load", "p_mw", np.nan, "load.p_mw", "load 0 'D1' has nan"),
         ("load", "profile_share", 0.7, "load.profile_share", "'load/A' has 1.4"),
@@ -423,7 +423,7 @@ def test_describe_says_what_there_is(series_file):
         ("storage", "soc_percent", 120.0, "storage.soc_percent", "120 % = 240 MWh"),
         ("storage", "eta_charge", 0.0, "storage.eta_charge", "0.01 to 1"),
         ("storage", "eta_discharge", 1.2, "storage.eta_discharge", "0.01 to 1"),
-        ("storage", "end_rule", "cyclic", "storage.end_rule", "fixed, value, free"),
+        ("storage", "end_rule", "cycle", "storage.end_rule", "fixed, value, free, cyclic"),
         ("storage", "e_end_mwh", 999.0, "storage.e_end_mwh", "storage 0 'S' has 999"),
         ("line", "max_i_ka", 0.0, "line.max_i_ka", "absent for no limit"),
         ("dcline", "min_p_mw", 90.0, "dcline.min_p_mw", "90 MW with max_p_mw 80"),

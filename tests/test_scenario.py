@@ -130,6 +130,12 @@ def test_set(text, key, value):
             "solver.engine=hihgs",
             'solver.engine must be "kernel" or "highs" or "highs-milp" (did you mean highs?): got "hihgs"',
         ),
+        ("solver.effort=fats", 'solver.effort must be "fast" or "standard" or "best" (did you mean fast?): got "fats"'),
+        ("solver.target_gap=0.2", "solver.target_gap must be at most 0.1: got 0.2"),
+        ("solver.target_gap=-1e-3", "solver.target_gap must be at least 0"),
+        ("grid.n1=true", 'grid.n1 must be "off" or "report" or "enforce": got true'),
+        ("grid.losses=linear", 'grid.losses must be "none" or "quadratic": got "linear"'),
+        ("reserve.product=3", "reserve.product must be a list: got 3"),
         ("reserve.up_load_share=1.5", "reserve.up_load_share must be at most 1"),
         ("penalties.shed=-1", "penalties.shed must be greater than 0"),
         ("penalties.shed=inf", "penalties.shed must be a finite number"),
@@ -169,6 +175,88 @@ def test_a_problem_of_a_base_names_the_base(tmp_path):
     write(tmp_path / "below.toml", "\n[solver]\ntolerance = 1.0\n")
     text = problems_of(write(tmp_path / "top.toml", 'base = "below.toml"\n'))
     assert "below.toml: line 3: solver.tolerance must be at most 0.001: got 1.0" in text
+
+
+PRODUCTS = """
+[reserve]
+up_min_mw = 0.0
+
+[[reserve.product]]
+name = "reg_up"
+direction = "up"
+within_min = 5
+load_share = 0.01
+zones = ["A", "B"]
+
+[[reserve.product]]
+name = "standing"
+direction = "up"
+within_min = 30.0
+spinning = false
+series = "reserve/standing"
+techs = ["gas"]
+"""
+
+
+def test_reserve_products(tmp_path):
+    scenario = load(write(tmp_path / "x.toml", PRODUCTS))
+    first, second = scenario.reserve.product
+    assert (first.name, first.direction, first.within_min, first.spinning, first.series) == (
+        "reg_up",
+        "up",
+        5,
+        True,
+        "",
+    )
+    assert (first.min_mw, first.load_share, first.renewable_share) == (0.0, 0.01, 0.0)
+    assert (first.techs, first.zones) == ([], ["A", "B"])
+    assert (second.spinning, second.series, second.techs) == (False, "reserve/standing", ["gas"])
+    again = load(write(tmp_path / "again.toml", scenario.text))
+    assert again.reserve == scenario.reserve
+    assert again.digest == scenario.digest
+    assert load(write(tmp_path / "over.toml", 'base = "x.toml"\nreserve.product = []\n')).reserve.product == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        (
+            '"standing"',
+            '"reg_up"',
+            "line 13: reserve.product.2.name must be there once: product 1 is called reg_up, too",
+        ),
+        ('"reg_up"', '"up"', "line 6: reserve.product.1.name must not be up or down, the products of [reserve]"),
+        ('"standing"', '"down"', "reserve.product.2.name must not be up or down"),
+        ('"reg_up"', '""', "line 6: reserve.product.1.name must not be empty"),
+        (
+            "within_min = 30.0",
+            "within_min = 0",
+            "line 15: reserve.product.2.within_min must be greater than 0.0: got 0",
+        ),
+        ("within_min = 30.0", "", "line 12: reserve.product.2.within_min is missing"),
+        ('direction = "up"', 'direction = "upp"', 'product.1.direction must be "up" or "down" (did you mean up?)'),
+        ("spinning = false", "spinning = 0", "line 16: reserve.product.2.spinning must be true or false: got 0"),
+        ("within_min = 30.0\nspinning", "within_min = 30.0\nspining", "product.2.spining is not a key of"),
+        ("within_min = 30.0\nspinning", "within_min = 30.0\nspining", "(did you mean spinning?)"),
+        ('techs = ["gas"]', 'techs = "gas"', 'line 18: reserve.product.2.techs must be a list: got "gas"'),
+        ("load_share = 0.01", "load_share = 1.2", "line 9: reserve.product.1.load_share must be at most 1.0: got 1.2"),
+        (
+            'direction = "up"\nwithin_min = 30.0',
+            'direction = "down"\nwithin_min = 30.0',
+            "line 16: reserve.product.2.spinning must be true where direction is down",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_product_is_said(tmp_path, right, wrong, words):
+    assert right in PRODUCTS
+    text = problems_of(write(tmp_path / "x.toml", PRODUCTS.replace(right, wrong)))
+    assert words in text
+
+
+def test_all_problems_of_the_products_are_listed(tmp_path):
+    text = PRODUCTS.replace('"reg_up"', '"up"').replace('"standing"', '"up"').replace('"up"\nwithin', '"down"\nwithin')
+    found = problems_of(write(tmp_path / "x.toml", text))
+    assert "3 problems" in found.splitlines()[0]
 
 
 def test_unknown_scenario_names_the_builtin_ones():
@@ -248,3 +336,8 @@ def test_lines_are_found():
     text = '# c\na = 1\n[t]\nb.c = 2 # x\n"q.r" = { x = 1 }\n[t."u v"]\nd=3\n'
     want = {("a",): 2, ("t",): 3, ("t", "b", "c"): 4, ("t", "q.r"): 5, ("t", "u v"): 6, ("t", "u v", "d"): 7}
     assert find_lines(text) == want
+    text = "[[t.l]]\na=1\n\n[[t.l]]\na = 2\n[u]\na = 3\n"
+    one, two = ("t", "l", "1"), ("t", "l", "2")
+    assert find_lines(text) == {
+        ("t", "l"): 1, one: 1, (*one, "a"): 2, two: 4, (*two, "a"): 5, ("u",): 6, ("u", "a"): 7,
+    }  # fmt: skip

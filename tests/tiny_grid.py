@@ -90,7 +90,8 @@ def _sources(net: Any, at: list[int]) -> None:
     for name, bus, most in (("W", at[1], 120.0), ("PV", at[2], 100.0), ("X", at[3], 80.0)):
         pp.create_sgen(net, bus, 0, name=name, max_p_mw=most, min_p_mw=0)
     net.sgen["tech"], net.sgen["profile"] = ["wind_onshore", "pv", "import"], ["wind_onshore/A", "pv/A", "import/X"]
-    net.sgen["band_down"], net.sgen["ramp_mw_per_h"] = [np.nan, np.nan, 0.3], [np.nan, np.nan, 12.0]
+    net.sgen["band_down"] = [np.nan, np.nan, 0.3]
+    net.sgen["ramp_up_mw_per_h"] = net.sgen["ramp_down_mw_per_h"] = [np.nan, np.nan, 12.0]
     net.sgen["curtailable"] = [True, True, False]
     pp.create_poly_cost(net, 2, "sgen", 280.0)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from gridsim.case import (
     BRANCH_COLUMNS,
@@ -35,15 +36,18 @@ from gridsim.kernels.jit import FloatArray
 from gridsim.net_checks import check_tables
 from gridsim.nettable import NetTable, unique_names
 from gridsim.networks.columns import check_columns
-from gridsim.scenario import Scenario, check_names
+from gridsim.products import check_products, make_products, own_requirements
+from gridsim.scenario import RESERVE_NAMES, Scenario, check_names
 from gridsim.series import (
     SeriesReader,
+    check_initial_on,
     initial_on,
-    reserve_requirements,
     source_bounds,
+    store_inflow,
     units_available,
 )
 from gridsim.series import load_series as load_mw_of
+from gridsim.shifters import read_shifters, say_shifters
 from gridsim.topology import Topology, build_topology
 
 # Tables that the modules above give a note for every row of; the rest is reported by `fixed.left_out`.
@@ -72,9 +76,9 @@ _HANDLED = {
 _BALANCE_OVER_SHED = 2.0
 
 _DTYPES: dict[str, str] = {
-    **dict.fromkeys(("element_index", "bus_row", "units", "min_up_h", "min_down_h", "initial_on"), "int64"),
-    **dict.fromkeys(("from_row", "to_row"), "int64"),
-    **dict.fromkeys(("must_run", "reserve_up", "reserve_down", "curtailable"), "bool"),
+    **dict.fromkeys(("element_index", "bus_row", "units", "min_up_h", "min_down_h"), "int64"),
+    **dict.fromkeys(("initial_on", "initial_hours", "from_row", "to_row"), "int64"),
+    **dict.fromkeys(("must_run", "reserve_up", "reserve_down", "curtailable", "quick_start"), "bool"),
 }
 _TEXTS = frozenset({"name", "element", "zone", "tech", "fuel", "end_rule"})
 
@@ -113,11 +117,17 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     load_mw = load_mw_of(elements, reader, scenario.factor("load"))
     low, high = source_bounds(elements, reader, float(load_mw.sum(axis=1).max(initial=0.0)))
     available = units_available(elements, reader)
+    check_initial_on(elements, reader, available)
+    inflow = store_inflow(elements, reader)
+    own_mw = own_requirements(scenario.reserve, load_mw, high, [row["tech"] for row in elements.sources], reader)
     problems += reader.problems
 
     branches = topology.branches if topology else pd.DataFrame(columns=[*BRANCH_COLUMNS])
     links = _frame(elements.links, LINK_COLUMNS)
+    shifters, found = read_shifters(net, branches)
+    problems += found
     if topology:
+        problems += check_products(scenario.reserve, elements.techs, topology.buses["zone"])
         interfaces, weight, interface_notes, found = read_interfaces(net, branches, links, penalties.overload)
         problems += found
         allowed = list(interfaces["name"])
@@ -137,22 +147,24 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         rating_mw=branches["rating_mw"] * factor, emergency_rating_mw=branches["emergency_rating_mw"] * factor
     )
     seg_mw, seg_cost, min_cost = _segments(elements)
-    units = _frame(elements.units, (*UNIT_COLUMNS, "ramp_mw_per_h"))
-    sources = _frame(elements.sources, SOURCE_COLUMNS)
+    start_lag_h, start_cost = _start_categories(elements)
+    units, sources = _frame(elements.units, UNIT_COLUMNS), _frame(elements.sources, SOURCE_COLUMNS)
     units["initial_on"] = initial_on(
-        units, available, _full_load_cost(units, seg_mw, seg_cost, min_cost), load_mw, low, high, sources
-    )
-    reserve = scenario.reserve
-    up_mw, down_mw = reserve_requirements(
+        units,
+        available,
+        _full_load_cost(units, seg_mw, seg_cost, min_cost),
         load_mw,
+        low,
         high,
-        list(sources["tech"]),
-        (reserve.up_load_share, reserve.up_renewable_share, reserve.up_min_mw),
-        (reserve.down_load_share, reserve.down_renewable_share),
+        sources,
+        [spec.initial_on for spec in elements.unit_specs],
     )
+    response = np.array([spec.response_mw_per_min for spec in elements.unit_specs], dtype=np.float64)
+    products = make_products(scenario.reserve, own_mw, units, response, sources)
     import pandapower as pp
 
-    notes = (*topology.notes, *elements.notes, *interface_notes, *left_out(net, _HANDLED))
+    of_branches = say_shifters(topology.notes, shifters, branches)
+    notes = (*of_branches, *elements.notes, *interface_notes, *left_out(net, _HANDLED))
     return Case(
         name=scenario.name,
         currency=str(net["currency"]) if "currency" in net else "CNY",
@@ -163,20 +175,29 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         loads=_frame(elements.loads, LOAD_COLUMNS),
         units=units,
         sources=sources,
-        stores=_frame(elements.stores, (*STORE_COLUMNS, "units")),
+        stores=_frame(elements.stores, STORE_COLUMNS),
         branches=branches,
         links=links,
         interfaces=interfaces,
+        shifters=shifters,
+        products=products.table,
         load_mw=load_mw,
         unit_available=available,
         unit_seg_mw=seg_mw,
         unit_seg_cost=seg_cost,
         unit_min_cost=min_cost,
+        unit_start_lag_h=start_lag_h,
+        unit_start_cost=start_cost,
         source_min_mw=low,
         source_max_mw=high,
+        store_inflow_mw=inflow,
         interface_weight=weight,
-        reserve_up_mw=up_mw,
-        reserve_down_mw=down_mw,
+        reserve_up_mw=np.ascontiguousarray(products.own_mw[:, 0]),
+        reserve_down_mw=np.ascontiguousarray(products.own_mw[:, 1]),
+        product_need_mw=products.need_mw,
+        unit_response_mw=products.unit_response_mw,
+        unit_offline_mw=products.unit_offline_mw,
+        source_responds=products.source_responds,
         penalties=penalties,
         notes=notes,
         net_json=pp.to_json(net),
@@ -225,6 +246,18 @@ def _segments(elements: Elements) -> tuple[FloatArray, FloatArray, FloatArray]:
     return seg_mw, seg_cost, min_cost
 
 
+def _start_categories(elements: Elements) -> tuple[NDArray[np.int64], FloatArray]:
+    """Hours off and costs of the start categories of all units, padded by repeating the last."""
+    specs = elements.unit_specs
+    depth = max((len(spec.start_cost) for spec in specs), default=1)
+    lag_h, cost = np.zeros((len(specs), depth), dtype=np.int64), np.zeros((len(specs), depth))
+    for i, spec in enumerate(specs):
+        more = depth - len(spec.start_cost)
+        lag_h[i] = (*spec.start_lag_h, *spec.start_lag_h[-1:] * more)
+        cost[i] = (*spec.start_cost, *spec.start_cost[-1:] * more)
+    return lag_h, cost
+
+
 def _full_load_cost(units: pd.DataFrame, seg_mw: FloatArray, seg_cost: FloatArray, min_cost: FloatArray) -> FloatArray:
     """Mean cost of one unit at full load. [currency/MWh]"""
     p_min, p_max = (units[c].to_numpy(dtype=np.float64) for c in ("p_min_mw", "p_max_mw"))
@@ -263,6 +296,7 @@ def describe(case: Case) -> str:
         f"{load.sum() / 1e6:,.2f} TWh",
         f"reserve   up {case.reserve_up_mw.min():,.0f} to {case.reserve_up_mw.max():,.0f} MW, "
         f"down {case.reserve_down_mw.min():,.0f} to {case.reserve_down_mw.max():,.0f} MW",
+        *_products_in_words(case),
         "capacity  (MW)",
     ]
     units, sources, stores = case.units, case.sources, case.stores
@@ -282,6 +316,17 @@ def describe(case: Case) -> str:
             )
         lines.append(f"  {tech:<14} {', '.join(parts)}")
     return "\n".join([*lines, *_notes_in_words(case.notes)])
+
+
+def _products_in_words(case: Case) -> list[str]:
+    """The reserve products beside up and down."""
+    lines = []
+    for k, (name, direction, within_min, spinning) in enumerate(case.products.itertuples(index=False)):
+        if k >= len(RESERVE_NAMES):
+            need, kind = case.product_need_mw[:, k], "spinning" if spinning else "spinning or quick to start"
+            span = f"{need.min():,.0f} to {need.max():,.0f} MW with the faster ones"
+            lines.append(f"          {name}: {direction} within {within_min:g} min, {kind}, {span}")
+    return lines
 
 
 def _notes_in_words(notes: Sequence[ElementNote]) -> list[str]:

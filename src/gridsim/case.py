@@ -28,7 +28,7 @@ UNIT_COLUMNS = (
     "p_max_mw",  # of ONE unit
     "min_up_h",  # int
     "min_down_h",  # int
-    "start_cost",  # of one unit's start, currency
+    "start_cost",  # of one unit's start, currency; the cheapest category, see Case.unit_start_cost
     "no_load_cost",  # of one unit on for one hour, currency/h
     "co2_t_per_mwh",
     "co2_no_load_t_per_h",  # of one unit on, t/h (part of the part-load fuel curve); 0 if unknown
@@ -36,7 +36,14 @@ UNIT_COLUMNS = (
     "reserve_up",  # bool: headroom counts as spinning reserve up
     "reserve_down",  # bool: output above the minimum counts as spinning reserve down
     "initial_on",  # units on before the first hour
-)  # further: ramp_mw_per_h (of ONE unit, inf: none; kept for later use, not enforced)
+    "initial_hours",  # int, hours they have been on and the others off; LONG_H where not known
+    "initial_p_mw",  # of the ROW before the first hour; NaN: not known
+    "ramp_up_mw_per_h",  # of ONE unit, as the three below; inf: none
+    "ramp_down_mw_per_h",
+    "start_ramp_mw",  # most output in the first hour on, at least p_min_mw
+    "stop_ramp_mw",  # most output in the last hour on
+    "quick_start",  # bool: while off it counts for reserve products that need not spin
+)
 SOURCE_COLUMNS = (
     "name",
     "element",
@@ -46,7 +53,9 @@ SOURCE_COLUMNS = (
     "tech",  # wind_offshore, wind_onshore, pv, import, exchange, biomass, ...
     "p_nom_mw",
     "cost",  # currency/MWh
-    "ramp_mw_per_h",  # inf: none
+    "ramp_mw_per_h",  # both ways: the smaller of the two below; inf: none
+    "ramp_up_mw_per_h",
+    "ramp_down_mw_per_h",
     "curtailable",  # bool: output below what is available counts as curtailment
     "reserve_up",
     "reserve_down",
@@ -61,6 +70,9 @@ STORE_COLUMNS = (
     "tech",  # pumped_hydro, battery, caes, ...
     "p_charge_max_mw",
     "p_discharge_max_mw",
+    "p_charge_min_mw",  # of ONE unit while it charges; 0: none
+    "p_discharge_min_mw",  # of ONE unit while it discharges
+    "units",  # identical units in the row
     "e_min_mwh",
     "e_max_mwh",
     "e_start_mwh",
@@ -69,10 +81,12 @@ STORE_COLUMNS = (
     "loss_per_h",  # share of the stored energy lost in one hour
     "charge_cost",  # currency/MWh at the terminals
     "discharge_cost",
-    "end_rule",  # fixed: end of each window >= e_end_mwh | value: what is left is worth end_value | free
+    # fixed: end of each window >= e_end_mwh | value: what is left is worth end_value | free
+    # cyclic: as fixed, with e_end_mwh the start, and at the end of the horizon no more than that
+    "end_rule",
     "e_end_mwh",
     "end_value",  # currency/MWh stored
-)  # further: units (identical units in the row)
+)
 LOAD_COLUMNS = ("name", "element", "element_index", "bus_row", "zone")
 # bus_id -1: a bus that is not in the net (star point of a three-winding transformer, reference of a further island).
 # Further: island (int, from 0), reference (bool, one per island; its column of the PTDF is 0).
@@ -91,6 +105,21 @@ BRANCH_COLUMNS = (
 )  # further: overload_cost (currency/MWh over the rating: penalties.overload, more for island_balance)
 LINK_COLUMNS = ("name", "element", "element_index", "from_row", "to_row", "p_min_mw", "p_max_mw")  # embedded DC
 INTERFACE_COLUMNS = ("name", "limit_mw", "reverse_limit_mw")  # further: overload_cost
+
+# Reserve products; "up" and "down" of the scenario's [reserve] are always the first two.
+PRODUCT_COLUMNS = (
+    "name",
+    "direction",  # up | down
+    "within_min",  # minutes to respond; inf: no limit
+    "spinning",  # bool: only what is on counts
+)
+SHIFTER_COLUMNS = (
+    "name",  # of the branch
+    "branch_row",
+    "min_deg",  # of the control, which adds to the branch's shift_deg; at most 0
+    "max_deg",  # at least 0
+)
+LONG_H = 10_000  # hours in a state that nobody has counted
 
 
 @dataclass(frozen=True)
@@ -116,7 +145,10 @@ class ElementNote:
 
 @dataclass(frozen=True)
 class Case:
-    """A validated grid and year. n hours; nu units (rows), ns sources, nst stores, nl loads, nb buses, nbr branches."""
+    """A validated grid and year.
+
+    n hours; nu units (rows), ns sources, nst stores, nl loads, nb buses, nbr branches, np reserve products.
+    """
 
     name: str
     currency: str
@@ -132,17 +164,30 @@ class Case:
     branches: pd.DataFrame
     links: pd.DataFrame
     interfaces: pd.DataFrame
+    shifters: pd.DataFrame  # phase shifters that are controls
+    products: pd.DataFrame
 
     load_mw: FloatArray  # (n, nl)
     unit_available: NDArray[np.int64]  # (n, nu) units of each row that are not on planned outage
     unit_seg_mw: FloatArray  # (nu, K) width of each cost segment above p_min_mw, of ONE unit; 0 pads
     unit_seg_cost: FloatArray  # (nu, K) currency/MWh, not falling along a row
     unit_min_cost: FloatArray  # (nu,) currency/MWh of the output up to p_min_mw
+    # One start of ONE unit that was off for at least so many hours; the first category holds from any shorter time.
+    # Neither falls along a row; a row with fewer categories repeats its last.
+    unit_start_lag_h: NDArray[np.int64]  # (nu, C)
+    unit_start_cost: FloatArray  # (nu, C) currency
     source_min_mw: FloatArray  # (n, ns)
     source_max_mw: FloatArray  # (n, ns); what is available
+    store_inflow_mw: FloatArray  # (n, nst) natural inflow into each row, >= 0
     interface_weight: FloatArray  # (nif, nbr + nlink) weights of branch and link flows
     reserve_up_mw: FloatArray  # (n,)
     reserve_down_mw: FloatArray  # (n,)
+    # What a row asks of the responses of its product: for a product without zones also the requirements of the faster
+    # ones of its direction, since a MW serves one of them; 0 in hours without a requirement of its own.
+    product_need_mw: FloatArray  # (n, np)
+    unit_response_mw: FloatArray  # (nu, np) most that ONE unit on gives; 0: not eligible
+    unit_offline_mw: FloatArray  # (nu, np) what ONE unit off gives
+    source_responds: NDArray[np.bool_]  # (ns, np)
 
     penalties: Penalties = field(default_factory=Penalties)
     notes: tuple[ElementNote, ...] = ()

@@ -40,12 +40,25 @@ class LoadSpec:
 
 @dataclass
 class UnitSpec:
-    """What a unit row needs beyond its table row: availability and cost of one unit."""
+    """What a unit row needs beyond its table row: availability, costs and response of one unit."""
 
     profile: str
     min_cost: float
     seg_mw: tuple[float, ...]
     seg_cost: tuple[float, ...]
+    start_lag_h: tuple[int, ...]
+    start_cost: tuple[float, ...]
+    response_mw_per_min: float  # inf: no limit
+    initial_on: int | None  # None: not given
+
+
+@dataclass
+class StoreSpec:
+    """How the natural inflow of one store comes about."""
+
+    inflow_profile: str  # "": none
+    share: float
+    factor: float  # scenario scale
 
 
 @dataclass
@@ -57,6 +70,7 @@ class Elements:
     sources: list[dict[str, Any]] = field(default_factory=list)
     source_specs: list[SourceSpec] = field(default_factory=list)
     stores: list[dict[str, Any]] = field(default_factory=list)
+    store_specs: list[StoreSpec] = field(default_factory=list)
     loads: list[dict[str, Any]] = field(default_factory=list)
     load_specs: list[LoadSpec] = field(default_factory=list)
     links: list[dict[str, Any]] = field(default_factory=list)
@@ -149,6 +163,8 @@ class RowWriter:
             "p_nom_mw": p_nom_mw,
             "cost": cost,
             "ramp_mw_per_h": np.inf,
+            "ramp_up_mw_per_h": np.inf,
+            "ramp_down_mw_per_h": np.inf,
             "curtailable": False,
             "reserve_up": False,
             "reserve_down": False,

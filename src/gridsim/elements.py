@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from gridsim.costs import RawCost
-from gridsim.element_rows import Elements, LoadSpec, RowWriter, tech_of_type
+from gridsim.element_rows import Elements, LoadSpec, RowWriter, StoreSpec, tech_of_type
 from gridsim.fixed import FIXED_ELEMENTS, fixed_power_mw
 from gridsim.generators import GeneratorReader
-from gridsim.nettable import NetTable
+from gridsim.kernels.jit import FloatArray
+from gridsim.nettable import BoolArray, NetTable
 from gridsim.networks.columns import END_RULES, columns_of
 from gridsim.topology import Topology
 
@@ -128,7 +129,10 @@ class _Reader(RowWriter):
             )
         table.complain(problems, "loss_per_h", active & ~((loss >= 0) & (loss < 1)), "at least 0 and less than 1")
         bad = active & np.array([r not in END_RULES for r in rule], dtype=bool)
-        table.complain(problems, "end_rule", bad, "'fixed', 'value' or 'free'")
+        table.complain(problems, "end_rule", bad, f"one of {', '.join(END_RULES)}")
+        bad = active & np.array([r == "cyclic" for r in rule], dtype=bool) & (np.abs(e_end - e_start) > 1e-6)
+        said = [f"{a:.6g} MWh with a start of {b:.6g} MWh" for a, b in zip(e_end, e_start, strict=True)]
+        table.complain(problems, "e_end_mwh", bad, "empty, or the start, where end_rule is cyclic", said)
         bad = active & ~((e_end >= e_min - 1e-9) & (e_end <= e_max + 1e-9)) & (e_min <= e_max)
         table.complain(problems, "e_end_mwh", bad, "between min_e_mwh and max_e_mwh", list(e_end))
         for column in ("charge_cost", "discharge_cost", "end_value"):
@@ -136,7 +140,11 @@ class _Reader(RowWriter):
             table.complain(problems, column, bad, "finite")
         tech, kinds = table.text("tech"), table.text("type")
         charge_cost, discharge_cost = table.number("charge_cost", 0.0), table.number("discharge_cost", 0.0)
-        units = table.whole("units", 1)
+        units = np.maximum(table.whole("units", 1), 1)
+        least_charge = self._least_power(table, "min_charge_mw", active, charge / units)
+        least_discharge = self._least_power(table, "min_discharge_mw", active, discharge / units)
+        inflow, share = table.text("inflow_profile"), table.number("profile_share", 1.0)
+        table.complain(problems, "profile_share", active & ~((share >= 0) & (share <= 1)), "between 0 and 1")
         for i, bus_row in enumerate(placed):
             if bus_row is None:
                 continue
@@ -155,11 +163,21 @@ class _Reader(RowWriter):
                 said.append(f"efficiencies not given: {eta_c[i]:g} in, {eta_d[i]:g} out")
             if ("storage", table.index[i]) in self.costs:
                 said.append("its cost entry has no effect: use charge_cost and discharge_cost")
+            for power, does in ((least_charge[i], "charges"), (least_discharge[i], "discharges")):
+                if power > 0:
+                    said.append(f"a unit that {does} does so with at least {power * factor:.6g} MW")
+            if inflow[i]:
+                said.append(f"inflow by profile '{inflow[i]}'")
+            if rule[i] == "cyclic":
+                said.append("at the end of the horizon as at its start")
             row = self.row(table, i, bus_row)
             row |= {
                 "tech": kind,
                 "p_charge_max_mw": float(charge[i]) * factor,
                 "p_discharge_max_mw": float(discharge[i]) * factor,
+                "p_charge_min_mw": float(least_charge[i]) * factor,
+                "p_discharge_min_mw": float(least_discharge[i]) * factor,
+                "units": int(units[i]),
                 "e_min_mwh": float(e_min[i]) * factor,
                 "e_max_mwh": float(e_max[i]) * factor,
                 "e_start_mwh": float(e_start[i]) * factor,
@@ -171,10 +189,18 @@ class _Reader(RowWriter):
                 "end_rule": rule[i],
                 "e_end_mwh": float(e_end[i]) * factor,
                 "end_value": float(end_value[i]),
-                "units": int(units[i]),
             }
             self.out.stores.append(row)
+            self.out.store_specs.append(StoreSpec(inflow[i], float(share[i]), factor))
             self.note(table, i, "used", "; ".join(said))
+
+    def _least_power(self, table: NetTable, column: str, active: BoolArray, most_mw: FloatArray) -> FloatArray:
+        """Least power of one unit in one direction, checked against the most. [MW]"""
+        least = table.number(column, 0.0)
+        said = [f"{a:.6g} MW with at most {b:.6g} MW a unit" for a, b in zip(least, most_mw, strict=True)]
+        bad = active & ~((least >= 0) & (least <= most_mw * (1 + 1e-9)))
+        table.complain(self.out.problems, column, bad, "from 0 to the power limit of one unit", said)
+        return least
 
     # --- DC lines
 

@@ -9,6 +9,7 @@ from gridsim.element_rows import RowWriter, SourceSpec, UnitSpec, tech_of_type
 from gridsim.errors import Problem
 from gridsim.nettable import BoolArray, NetTable
 from gridsim.networks.columns import CURTAILABLE_TECHS
+from gridsim.unit_limits import UnitLimits, say_limits
 
 COMMITTED_TECHS = frozenset({"coal", "gas", "nuclear"})
 # currency/MWh where a net gives no cost. Assumed: they only order the techs (cheap to dear) in a sensible way.
@@ -104,11 +105,9 @@ class GeneratorReader(RowWriter):
             said.append("no commitment data: always on")
         if data.tech[i] in COMMITTED_TECHS and not data.commitment[i]:
             said.append("no commitment data: min_up_h = min_down_h = 1, start_cost = no_load_cost = 0")
+        limits = data.limits
         if not np.isfinite(data.co2[i]):
             said.append("co2_t_per_mwh unknown: 0")
-        ramp = data.ramp_mw_per_h[i] * factor
-        if ramp < (data.p_max_mw[i] - data.p_min_mw[i]) * factor:
-            said.append(f"ramp limit of {ramp:.6g} MW/h is not enforced on committed units")
         row = self.row(table, i, bus_row)
         row |= {
             "tech": data.tech[i],
@@ -118,19 +117,29 @@ class GeneratorReader(RowWriter):
             "p_max_mw": float(data.p_max_mw[i]) * factor / n,
             "min_up_h": int(data.min_up_h[i]),
             "min_down_h": int(data.min_down_h[i]),
-            "start_cost": float(data.start_cost[i]) * factor,
+            "start_cost": limits.start_costs[i][0] * factor,
             "no_load_cost": (float(data.no_load_cost[i]) + cost.no_load / n) * factor,
             "co2_t_per_mwh": float(np.nan_to_num(data.co2[i])),
             "co2_no_load_t_per_h": float(data.co2_no_load[i]) * factor,
             "must_run": must_run,
             "reserve_up": bool(data.reserve_up_unit[i]),
             "reserve_down": bool(data.reserve_down_unit[i]),
-            "initial_on": 0,
-            "ramp_mw_per_h": ramp / n,
+            "initial_on": 0,  # set by `assemble`
+            **limits.columns(i, factor),
         }
         self.out.units.append(row)
-        widths = tuple(w * factor / n for w in cost.seg_mw)
-        self.out.unit_specs.append(UnitSpec(data.profile[i], cost.min_cost, widths, cost.seg_cost))
+        spec = UnitSpec(
+            profile=data.profile[i],
+            min_cost=cost.min_cost,
+            seg_mw=tuple(w * factor / n for w in cost.seg_mw),
+            seg_cost=cost.seg_cost,
+            start_lag_h=limits.start_lags[i],
+            start_cost=tuple(c * factor for c in limits.start_costs[i]),
+            response_mw_per_min=float(limits.response[i]) * factor,
+            initial_on=int(limits.initial_on[i]) if np.isfinite(limits.initial_on[i]) else None,
+        )
+        self.out.unit_specs.append(spec)
+        said += say_limits(row, spec)
         what = f"committed row of {n} unit{'s' if n > 1 else ''} ({data.tech[i]})"
         if data.profile[i]:
             what += f", available by profile '{data.profile[i]}'"
@@ -148,7 +157,8 @@ class GeneratorReader(RowWriter):
     ) -> None:
         curtailable = bool(data.curtailable[i])
         low, high = float(data.p_min_mw[i]) * factor, float(data.p_max_mw[i]) * factor
-        ramp = float(data.ramp_mw_per_h[i]) * factor
+        up, down = (float(ramp[i]) * factor for ramp in (data.limits.ramp_up, data.limits.ramp_down))
+        ramp = min(up, down)
         price = cost.mean_cost
         if len(set(cost.seg_cost)) > 1:
             said.append(f"cost curve replaced by its mean {price:.6g} per MWh: a source has one price")
@@ -169,7 +179,13 @@ class GeneratorReader(RowWriter):
             what = f"source of constant {p_mw:.6g} MW" + (" at most" if curtailable else "")
         if curtailable and np.isfinite(ramp):
             said.append("ramp limit not enforced: what is available may change faster")
-            ramp = np.inf
+            ramp = up = down = np.inf
+        elif np.isfinite(ramp):
+            why = "" if up == down else f", the smaller of {up:.6g} up and {down:.6g} down"
+            said.append(f"moves at most {ramp:.6g} MW/h{why}")
+        idle = data.limits.of_units_only(i)
+        if idle:
+            said.append(f"{', '.join(idle)} without effect: it is no committed unit")
         row = self.row(table, i, bus_row)
         self.append_source(
             row,
@@ -178,6 +194,8 @@ class GeneratorReader(RowWriter):
             price,
             spec,
             ramp_mw_per_h=ramp,
+            ramp_up_mw_per_h=up,
+            ramp_down_mw_per_h=down,
             curtailable=curtailable,
             reserve_up=bool(data.reserve_up_source[i]),
             reserve_down=bool(data.reserve_down_source[i]),
@@ -210,10 +228,10 @@ class GeneratorData:
         self.consumes = (self.p_mw < 0) & ~bounded & np.array([not p for p in self.profile], dtype=bool)
         self.units = table.whole("units", 1)
         self.min_up_h, self.min_down_h = table.whole("min_up_h", 1), table.whole("min_down_h", 1)
-        self.start_cost, self.no_load_cost = table.number("start_cost", 0.0), table.number("no_load_cost", 0.0)
+        self.no_load_cost = table.number("no_load_cost", 0.0)
+        self.limits = UnitLimits(table, np.maximum(self.units, 1), self.p_min_mw, self.p_max_mw)
         self.must_run = table.flag("must_run", False)
         self.co2, self.co2_no_load = table.number("co2_t_per_mwh"), table.number("co2_no_load_t_per_h", 0.0)
-        self.ramp_mw_per_h = table.number("ramp_mw_per_h", np.inf)
         renewable = np.array([t in CURTAILABLE_TECHS for t in self.tech], dtype=bool)
         self.curtailable = table.flag("curtailable", renewable)
         self.band = table.number("band_down")
@@ -224,7 +242,7 @@ class GeneratorData:
         self.commitment = ~boxes & (
             (self.min_up_h > 1)
             | (self.min_down_h > 1)
-            | (self.start_cost > 0)
+            | self.limits.commit
             | (self.no_load_cost != 0)
             | self.must_run
             | (self.units > 1)
@@ -244,9 +262,8 @@ class GeneratorData:
         table.complain(problems, "units", on & (table.number("units", 1.0) < 1), "at least 1")
         for column in ("min_up_h", "min_down_h"):
             table.complain(problems, column, on & (table.number(column, 1.0) < 1), "at least 1 h")
-        table.complain(problems, "start_cost", on & ~(self.start_cost >= 0), "at least 0")
         table.complain(problems, "no_load_cost", on & ~np.isfinite(self.no_load_cost), "finite")
-        table.complain(problems, "ramp_mw_per_h", on & ~(self.ramp_mw_per_h > 0), "greater than 0 MW/h, or empty")
+        self.limits.check(table, problems)
         bad = on & ~(np.isnan(self.band) | ((self.band >= 0) & (self.band <= 1)))
         table.complain(problems, "band_down", bad, "between 0 and 1, or empty")
         table.complain(problems, "profile_share", on & ~((self.share >= 0) & (self.share <= 1)), "between 0 and 1")

@@ -15,7 +15,7 @@ from gridsim.series import Series
 if TYPE_CHECKING:  # pvlib and pandapower load when a run needs them
     from gridsim.profiles import Event, Profiles
 
-_WITH_PROFILES = ("load", "gen", "sgen")
+_WITH_PROFILES = (("load", "profile"), ("gen", "profile"), ("sgen", "profile"), ("storage", "inflow_profile"))
 _DEFAULT_UTC_OFFSET_H = 8.0  # of a run without any hourly series: where Jiangsu is
 
 
@@ -60,9 +60,9 @@ def read_net(path: Path) -> Any:
 def profile_names(net: Any) -> list[str]:
     """Series that elements of the net name, in the order of the tables."""
     names: dict[str, None] = {}
-    for element in _WITH_PROFILES:
+    for element, column in _WITH_PROFILES:
         table = NetTable(net, element)
-        names |= {name: None for name, on in zip(table.text("profile"), table.in_service(), strict=True) if name and on}
+        names |= {name: None for name, on in zip(table.text(column), table.in_service(), strict=True) if name and on}
     return list(names)
 
 
@@ -74,9 +74,9 @@ def load_series(scenario: Scenario, net: Any) -> tuple[Inputs, list[Problem]]:
     offsets: dict[float, str] = {}
     events: tuple[Event, ...] = ()
     complete = True
-    problems += check_names(
-        "scenario: profiles.files", scenario.profiles.files, needed, "a series that an element names"
-    )
+    known = [*needed, *(product.series for product in scenario.reserve.product if product.series)]
+    what = "a series that an element or a reserve product names"
+    problems += check_names("scenario: profiles.files", scenario.profiles.files, known, what)
     for name, path in scenario.profiles.files.items():
         read = _read(scenario.resolve(path), scenario, problems)
         if read is None:

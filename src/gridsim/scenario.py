@@ -17,12 +17,13 @@ profiles   assemble                       source, files
 horizon    assemble: start, hours         start, hours, window_h, step_h
            simulate: window_h, step_h
 reserve    assemble (Case.reserve_*_mw)   up_load_share, up_renewable_share, up_min_mw, down_load_share,
-                                          down_renewable_share
+           assemble (Case.products)       down_renewable_share; product: name, direction, within_min, spinning,
+                                          series, min_mw, load_share, renewable_share, techs, zones
 penalties  assemble (Case.penalties)      shed, spill, reserve_short, overload
-grid       assemble: ratings, limits      enforce, line_rating_factor, interface_limit_mw
-           simulate: enforce
+grid       assemble: ratings, limits      enforce, n1, losses, line_rating_factor, interface_limit_mw
+           simulate: enforce, n1, losses
 scale      assemble                       load, and any tech of the network
-solver     simulate                       engine, tolerance, max_rounds
+solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
 ========== ============================== =======================================================================
 """
 
@@ -46,6 +47,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 
 NETWORK_NAMES = ("jiangsu",)
+RESERVE_NAMES = ("up", "down")  # the products that the keys of [reserve] make
 NETWORK_SUFFIXES = (".json", ".xlsx", ".sqlite")
 PROFILE_SUFFIXES = (".csv", ".h5", ".hdf5", ".nc")
 
@@ -112,14 +114,57 @@ class Horizon(_Section):
         return self
 
 
+class Product(_Section):
+    """One reserve product beside "up" and "down". assemble.
+
+    Its requirement in an hour is max(min_mw, load_share x load + renewable_share x available wind and PV), plus the
+    series. Without zones it is system-wide, and its row asks for the faster products of its direction too: a MW of
+    response serves one of them. With zones it asks for its own requirement, of what stands there.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    direction: Literal["up", "down"]
+    within_min: Positive  # minutes to respond
+    spinning: bool = True  # false: units with quick_start count while they are off; up only
+    series: str = ""  # hourly requirement in MW, from the profiles
+    min_mw: NotNegative = 0.0
+    load_share: Share = 0.0
+    renewable_share: Share = 0.0
+    techs: list[str] = Field(default_factory=list)  # that respond; empty: all rows with reserve_up / reserve_down
+    zones: list[str] = Field(default_factory=list)  # where what responds stands; empty: everywhere
+
+
 class Reserve(_Section):
-    """Spinning reserve of each hour: max(min, share of load + share of available wind and PV). assemble."""
+    """Spinning reserve of each hour: max(min, share of load + share of available wind and PV). assemble.
+
+    These keys make the products "up" and "down": spinning, system-wide, without a time limit.
+    """
 
     up_load_share: Share = 0.03
     up_renewable_share: Share = 0.05
     up_min_mw: NotNegative = 2500.0
     down_load_share: Share = 0.02
     down_renewable_share: Share = 0.05
+    product: list[Product] = Field(default_factory=list)  # further ones, as [[reserve.product]]
+
+    @model_validator(mode="after")
+    def _products_fit(self) -> "Reserve":
+        found: list[tuple[Key, str]] = []
+        seen: dict[str, int] = {}
+        for number, product in enumerate(self.product, start=1):
+            at = ("product", str(number))
+            if product.name in RESERVE_NAMES:
+                text = f"must not be {' or '.join(RESERVE_NAMES)}, the products of [reserve]: got {product.name}"
+                found.append(((*at, "name"), text))
+            elif product.name in seen:
+                text = f"must be there once: product {seen[product.name]} is called {product.name}, too"
+                found.append(((*at, "name"), text))
+            seen.setdefault(product.name, number)
+            if not product.spinning and product.direction == "down":
+                found.append(((*at, "spinning"), "must be true where direction is down: what is off cannot give less"))
+        if found:
+            raise _found(found)
+        return self
 
 
 class Penalties(_Section):
@@ -135,6 +180,8 @@ class Grid(_Section):
     """Limits of the network."""
 
     enforce: Literal["dc", "copper"] = "dc"  # "copper": no line or interface limit is enforced.  simulate
+    n1: Literal["off", "report", "enforce"] = "off"  # the loss of any one branch.  simulate
+    losses: Literal["none", "quadratic"] = "none"  # of branches, in the balance.  simulate
     line_rating_factor: Positive = 1.0  # on rating_mw and emergency_rating_mw of every branch.  assemble
     # limit_mw of the interface of that name, MW; its reverse limit stays as it is.  assemble
     interface_limit_mw: dict[str, Positive] = Field(default_factory=dict)
@@ -145,6 +192,8 @@ class Solver(_Section):
 
     # "highs": the linear programs by HiGHS, the same rounding; "highs-milp": the commitment by branch and bound too
     engine: Literal["kernel", "highs", "highs-milp"] = "kernel"
+    effort: Literal["fast", "standard", "best"] = "standard"  # time spent on a better commitment
+    target_gap: Annotated[float, Field(ge=0, le=0.1)] = 2e-3  # relative; a window at or below it is good enough
     tolerance: Annotated[float, Field(ge=1e-12, le=1e-3)] = 1e-8  # relative, on primal, dual and gap residuals
     max_rounds: Annotated[int, Field(ge=1, le=200)] = 20  # rounds of adding violated line rows to one window
 

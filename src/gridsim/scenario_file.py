@@ -30,6 +30,7 @@ _WORDS = {
     "dict_type": ("", "must be a table"),
     "model_type": ("", "must be a table"),
     "datetime_type": ("", "must be a date or a date-time such as 2024-07-01T00:00"),
+    "bool_type": ("", "must be true or false"),
     "missing": ("", "is missing"),
 }
 
@@ -198,9 +199,7 @@ def _parse_value(text: str) -> Any:
 
 def _section_fields(key: Key) -> list[str]:
     """Keys allowed in the table at `key`."""
-    model: Any = Scenario
-    for part in key:
-        model = model.model_fields[part].annotation
+    model = _annotation(key)
     return [*model.model_fields, *(["base"] if model is Scenario else [])]
 
 
@@ -232,11 +231,11 @@ def _problems(error: ErrorDetails, tree: _Tree, root: str) -> list[Problem]:
 
 
 def _key_of(loc: tuple[int | str, ...]) -> Key:
-    """pydantic's location without the names of union members and positions in lists."""
+    """pydantic's location without the names of union members; tables of a list are counted from 1."""
     model: Any = Scenario
     key: list[str] = []
     for part in loc:
-        if isinstance(model, type) and issubclass(model, BaseModel):
+        if _is_section(model):
             key.append(str(part))
             info = model.model_fields.get(str(part))
             model = info.annotation if info else None
@@ -244,16 +243,28 @@ def _key_of(loc: tuple[int | str, ...]) -> Key:
             if part != "[key]":
                 key.append(str(part))
             model = None
+        elif get_origin(model) is list and _is_section(get_args(model)[0]):
+            key.append(str(int(part) + 1))
+            model = get_args(model)[0]
         else:
             break
     return tuple(key)
 
 
+def _is_section(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel)
+
+
 def _choices(key: Key) -> list[str]:
+    return list(get_args(_annotation(key)))
+
+
+def _annotation(key: Key) -> Any:
+    """The type of the value at `key`; a number in it picks an entry of a list."""
     model: Any = Scenario
     for part in key:
-        model = model.model_fields[part].annotation
-    return list(get_args(model))
+        model = get_args(model)[0] if get_origin(model) is list else model.model_fields[part].annotation
+    return model
 
 
 def _brief(value: Any, limit: int = 60) -> str:

@@ -1,6 +1,6 @@
-"""The hourly series of a case: loads, bounds of sources, available units, reserve, and the units on at the start."""
+"""The hourly series of a case: loads, bounds of sources, available units, inflows, and the units on at the start."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -12,7 +12,6 @@ from gridsim.element_rows import Elements, SourceSpec
 from gridsim.errors import Problem
 from gridsim.kernels.jit import FloatArray
 from gridsim.nettable import say
-from gridsim.networks.columns import CURTAILABLE_TECHS
 
 _SHARE_TOLERANCE = 1e-4  # shares written with four digits still add up
 _PU_LIMIT = 1.5  # a p.u. series above this is in percent, kW or MW
@@ -184,7 +183,7 @@ def _check_ramp(
         if bad.any():
             t = int(np.flatnonzero(bad)[0])
             rule = (
-                f"must not step faster than ramp_mw_per_h = {limit:.6g} MW/h of {_who(row)}: "
+                f"must not step faster than the ramp limit of {limit:.6g} MW/h of {_who(row)}: "
                 f"{int(bad.sum())} hours do (first at {reader.hour(t + 1)}: {bound[t]:.6g} to {bound[t + 1]:.6g} MW)"
             )
             reader.once(spec.profile, rule)
@@ -213,20 +212,35 @@ def units_available(elements: Elements, reader: SeriesReader) -> NDArray[np.int6
     return out
 
 
-def reserve_requirements(
-    load_mw: FloatArray,
-    source_max_mw: FloatArray,
-    source_tech: list[str],
-    up: tuple[float, float, float],
-    down: tuple[float, float],
-) -> tuple[FloatArray, FloatArray]:
-    """Spinning reserve of every hour, two (n,): max(minimum, share of load + share of available wind and PV). [MW]
+def check_initial_on(elements: Elements, reader: SeriesReader, available: NDArray[np.int64]) -> None:
+    """Units on before the first hour must be available in it: an outage that begins then is in the state already."""
+    for j, (row, spec) in enumerate(zip(elements.units, elements.unit_specs, strict=True)):
+        if spec.initial_on is not None and available[0, j] < spec.initial_on <= row["units"]:
+            text = f"must be at most the units available in the first hour: {_who(row)} has {spec.initial_on} of "
+            reader.problems.append(Problem(f"{row['element']}.initial_on", f"{text}{available[0, j]}"))
 
-    `up` is (load share, renewable share, minimum MW), `down` (load share, renewable share).
-    """
-    renewable = np.array([t in CURTAILABLE_TECHS for t in source_tech], dtype=bool)
-    load, green = load_mw.sum(axis=1), source_max_mw[:, renewable].sum(axis=1)
-    return np.maximum(up[2], up[0] * load + up[1] * green), down[0] * load + down[1] * green
+
+def store_inflow(elements: Elements, reader: SeriesReader) -> FloatArray:
+    """Natural inflow into every store, (n, nst), >= 0. [MW]"""
+    out = np.zeros((reader.hours, len(elements.stores)))
+    shares: dict[str, float] = {}
+    for j, (row, spec) in enumerate(zip(elements.stores, elements.store_specs, strict=True)):
+        if not spec.inflow_profile:
+            continue
+        series = reader.get(spec.inflow_profile, _who(row))
+        if series is None:
+            continue
+        if series.unit != "MW":
+            reader.once(spec.inflow_profile, f"must be in MW as the inflow of {_who(row)}: it is in p.u.")
+            continue
+        if (series.values < 0).any():
+            reader.complain(spec.inflow_profile, series.values < 0, "must not be negative as an inflow", series.values)
+        shares[spec.inflow_profile] = shares.get(spec.inflow_profile, 0.0) + spec.share
+        out[:, j] = series.values * (spec.share * spec.factor)
+    for name, total in shares.items():
+        if total > 1.0 + _SHARE_TOLERANCE:
+            reader.once(name, f"must not be shared out more than once: its shares on stores add up to {total:.6g}")
+    return out
 
 
 def initial_on(
@@ -237,22 +251,26 @@ def initial_on(
     low: FloatArray,
     high: FloatArray,
     sources: pd.DataFrame,
+    given: Sequence[int | None] = (),
 ) -> NDArray[np.int64]:
-    """Units on before the first hour, (nu,): a plausible start, not an optimum.
+    """Units on before the first hour, (nu,): as `given`, and where that is None (or empty) a plausible start.
 
     All available must-run units are on. Then, cheapest first (mean cost at full load), as many units as it takes until
     the capacity that is on covers 1.05 times the first hour's load less the sources: what is available of curtailable
     sources and schedules, the least output of dispatched ones.
     """
+    given = given or [None] * len(units)
+    known = np.array([count is not None for count in given], dtype=bool)
     on = np.where(units["must_run"].to_numpy(dtype=bool), available[0], 0)
-    given = sources["curtailable"].to_numpy(dtype=bool) | (low[0] > 0)
-    needed = _INITIAL_MARGIN * (load_mw[0].sum() - np.where(given, high[0], low[0]).sum())
+    on[known] = [count for count in given if count is not None]
+    taken = sources["curtailable"].to_numpy(dtype=bool) | (low[0] > 0)
+    needed = _INITIAL_MARGIN * (load_mw[0].sum() - np.where(taken, high[0], low[0]).sum())
     p_max_mw = units["p_max_mw"].to_numpy(dtype=np.float64)
     missing = needed - float(on @ p_max_mw)
     for i in np.argsort(full_load_cost, kind="stable"):
         if missing <= 0:
             break
-        if on[i] < available[0, i] and p_max_mw[i] > 0:
+        if not known[i] and on[i] < available[0, i] and p_max_mw[i] > 0:
             more = min(int(available[0, i] - on[i]), int(np.ceil(missing / p_max_mw[i])))
             on[i] += more
             missing -= more * p_max_mw[i]

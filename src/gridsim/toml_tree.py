@@ -16,7 +16,7 @@ Key = tuple[str, ...]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PART = re.compile(r"""\s*("(?:[^"\\]|\\.)*"|'[^']*'|[^.'"=\s\[\]]+)\s*""")
-_HEADER = re.compile(r"\s*\[\[?(?P<key>[^\]]+)\]\]?\s*(#.*)?$")
+_HEADER = re.compile(r"\s*\[(?P<listed>\[)?(?P<key>[^\]]+)\]\]?\s*(#.*)?$")
 _ASSIGN = re.compile(r"""\s*(?P<key>(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^='"#\[\]])+?)\s*=""")
 
 
@@ -43,8 +43,12 @@ def join_key(key: Key) -> str:
 
 
 def find_lines(text: str) -> dict[Key, int]:
-    """The line (from 1) of every table header and key that the scan can see."""
+    """The line (from 1) of every table header and key that the scan can see.
+
+    The tables of a list, ``[[a.b]]``, are counted from 1: the second one's key ``c`` is ``("a", "b", "2", "c")``.
+    """
     lines: dict[Key, int] = {}
+    counts: dict[Key, int] = {}
     table: Key = ()
     for number, line in enumerate(text.splitlines(), start=1):
         header = _HEADER.match(line)
@@ -57,6 +61,10 @@ def find_lines(text: str) -> dict[Key, int]:
         except (ValueError, tomllib.TOMLDecodeError):
             continue  # inside a multi-line string or array: no key of ours
         if header:
+            if header.group("listed"):
+                lines.setdefault(key, number)
+                counts[key] = counts.get(key, 0) + 1
+                key = (*key, str(counts[key]))
             table = key
         else:
             key = table + key
@@ -65,10 +73,12 @@ def find_lines(text: str) -> dict[Key, int]:
 
 
 def leaves(tree: Mapping[str, Any], at: Key = ()) -> Iterator[tuple[Key, Any]]:
-    """Every (key, value) whose value is not a table, and every empty table."""
+    """Every (key, value) whose value is not a table, and every empty table; tables of a list are counted from 1."""
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, (*at, name))
+        elif isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
+            yield from leaves({str(k): entry for k, entry in enumerate(value, start=1)}, (*at, name))
         else:
             yield (*at, name), value
 

@@ -42,7 +42,7 @@ def test_nets_of_pandapower_have_no_problem(make):
         ("gen", "min_up_hours", "min_up_h"),
         ("gen", "min_up", "min_up_h"),
         ("gen", "Tech", "tech"),
-        ("gen", "ramp_up_mw_per_h", "ramp_mw_per_h"),
+        ("gen", "ramp_mw_per_h", "ramp_up_mw_per_h"),
         ("gen", "start_costs", "start_cost"),
         ("gen", "unit", "units"),
         ("sgen", "profil", "profile"),
@@ -81,13 +81,13 @@ def test_wrong_type(small):
 def test_out_of_range(small):
     small.gen.loc[9, "start_cost"] = -0.4
     small.storage.loc[2, "eta_charge"] = 1.2
-    small.storage["end_rule"] = "cyclic"
+    small.storage["end_rule"] = "cycle"
     small.gen.loc[3, "units"] = 0
     small.line.loc[4, "emergency_rating_mva"] = -5.0
     found = "\n".join(texts(small))
     assert "gen.start_cost must be 0 currency or more: 1 of 121 is not (id 9 has -0.4)" in found
     assert "storage.eta_charge must be from 0.01 to 1: 1 of 18 is not (id 2 has 1.2)" in found
-    assert "storage.end_rule must be one of fixed, value, free: 18 of 18 are not" in found
+    assert "storage.end_rule must be one of fixed, value, free, cyclic: 18 of 18 are not" in found
     assert "gen.units must be 1 or more: 1 of 121 is not (id 3 has 0)" in found
     assert "line.emergency_rating_mva must be 0 MVA or more" in found
 

@@ -286,12 +286,13 @@ def test_schedules_keep_the_ramp_limit_of_the_imports(net):
     """Both ends of the band must be able to follow the schedule, at every hour."""
     profiles = pytest.importorskip("gridsim.profiles")
     imports = net.sgen[net.sgen["tech"] == "import"]
-    assert imports["ramp_mw_per_h"].to_numpy() == pytest.approx(0.25 * imports["max_p_mw"].to_numpy())
-    assert net.sgen.loc[net.sgen["tech"] != "import", "ramp_mw_per_h"].isna().all()
+    for column in ("ramp_up_mw_per_h", "ramp_down_mw_per_h"):
+        assert imports[column].to_numpy() == pytest.approx(0.25 * imports["max_p_mw"].to_numpy())
+        assert net.sgen.loc[net.sgen["tech"] != "import", column].isna().all()
     sites = net["profile_site"]
     year = profiles.make_year(sites[sites["kind"] == "import"], 2024, 3)
     for row in imports.itertuples():
-        assert np.abs(np.diff(year.column(row.profile))).max() * row.max_p_mw < row.ramp_mw_per_h
+        assert np.abs(np.diff(year.column(row.profile))).max() * row.max_p_mw < row.ramp_up_mw_per_h
 
 
 # ---- the function
