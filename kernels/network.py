@@ -199,3 +199,56 @@ def branch_sensitivities(case: "Case", branches: IntArray) -> tuple[FloatArray, 
     begins, ends = (case.links[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row"))
     out[:, nb:] = out[:, ends] - out[:, begins]
     return out, _offset_mw(angles, x_pu, case.branches["shift_deg"].to_numpy(dtype=np.float64), nb)[branches]
+
+
+def loop_factors(
+    H: FloatArray, own: IntArray, sections: FloatArray, begin: IntArray, end: IntArray, branch: IntArray
+) -> FloatArray:
+    """What a source of 1 MW in series with a branch would do to every flow, less the MW itself: ``phi - w``.
+
+    A MW is sent from the branch's first to its second bus (``phi``), and does not count on the branch itself (``w``).
+    The loss of a branch and a phase shift are both multiples of it.
+
+    Parameters
+    ----------
+    H : (nm, columns) float64, read only
+        Buses first. Rows: branches, then interfaces. [MW/MW]
+    own : (nm - interfaces,) int64, read only
+        Branch of each row before the interfaces.
+    sections : (interfaces, nbr) float64, read only
+        Weights of branch flows in each interface.
+    begin, end, branch : (n,) int64, read only
+        Buses and numbers of the branches.
+
+    Returns
+    -------
+    (nm, n) float64. [MW/MW]
+    """
+    out = H[:, begin] - H[:, end]
+    out[: own.size][own[:, None] == branch] -= 1.0
+    out[own.size :] -= sections[:, branch]
+    return out
+
+
+def phase_shifter_columns(
+    H: FloatArray,
+    own: IntArray,
+    sections: FloatArray,
+    begin: IntArray,
+    end: IntArray,
+    branch: IntArray,
+    x_pu: FloatArray,
+    base_mva: float = BASE_MVA,
+) -> FloatArray:
+    """Change of every flow per degree added to the shift of some branches, equation (4): columns to go with H.
+
+    Parameters
+    ----------
+    x_pu : (n,) float64, read only
+        Reactances of the branches. The rest as for `loop_factors`. [p.u.]
+
+    Returns
+    -------
+    (nm, n) float64. [MW/degree]
+    """
+    return loop_factors(H, own, sections, begin, end, branch) * (np.deg2rad(1.0) * base_mva / x_pu)

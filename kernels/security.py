@@ -23,7 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.kernels.jit import FloatArray, IntArray, kernel
-from gridsim.kernels.network import branch_sensitivities, monitored_branches, sensitivities
+from gridsim.kernels.network import (
+    branch_sensitivities,
+    loop_factors,
+    monitored_branches,
+    phase_shifter_columns,
+    sensitivities,
+)
 
 if TYPE_CHECKING:  # only its columns are read: kernels import nothing of the house
     from gridsim.case import Case
@@ -189,17 +195,18 @@ def outages_of(case: "Case", bridges: Bridges, elements: tuple[str, ...] = OUTAG
     circuits = case.branches["circuits"].to_numpy(dtype=np.int64)
     kept[bridges.branch[circuits[bridges.branch] == 1]] = False
     branch, link = np.flatnonzero(kept), np.arange(len(case.links))
-    ends = [
+    begin, end = (
         np.concatenate(
             (case.branches[name].to_numpy(dtype=np.int64)[branch], case.links[name].to_numpy(dtype=np.int64))
         )
         for name in ("from_row", "to_row")
-    ]
+    )
     return Outages(
-        np.concatenate((branch, np.full(link.size, -1))),
-        np.concatenate((np.full(branch.size, -1), link)),
-        *ends,
-        np.concatenate((1.0 / circuits[branch], np.ones(link.size))),
+        branch=np.concatenate((branch, np.full(link.size, -1))),
+        link=np.concatenate((np.full(branch.size, -1), link)),
+        begin=begin,
+        end=end,
+        share=np.concatenate((1.0 / circuits[branch], np.ones(link.size))),
     )
 
 
@@ -263,19 +270,9 @@ def lodf(
     by_link = outages.branch[which] < 0
     out[by_link] = -H[:, nb + outages.link[which[by_link]]].T
     k = which[~by_link]
-    phi = H[:, outages.begin[k]] - H[:, outages.end[k]]
-    phi[own.size :] -= sections[:, outages.branch[k]]
-    row, column = own_rows(own, outages.branch[k])
-    phi[row, column] -= 1.0
-    out[~by_link] = (phi * (outages.share[k] / left[k])).T
+    loop = loop_factors(H, own, sections, outages.begin[k], outages.end[k], outages.branch[k])
+    out[~by_link] = (loop * (outages.share[k] / left[k])).T
     return out
-
-
-def own_rows(own: IntArray, branch: IntArray) -> tuple[IntArray, IntArray]:
-    """Where the branches (n,) have a row of their own: rows, and their places in `branch`. `own` rises."""
-    row = np.searchsorted(own, branch)
-    has = np.flatnonzero((row < own.size) & (own[np.minimum(row, own.size - 1)] == branch)) if own.size else own[:0]
-    return row[has], has
 
 
 def list_factors(
@@ -307,7 +304,7 @@ def list_factors(
     for begin in range(0, outages.branch.size, _BLOCK):
         which = np.arange(begin, min(begin + _BLOCK, outages.branch.size))
         block = lodf(H, own, sections, outages, left, nb, which)
-        row, i = own_rows(own, outages.branch[which])
+        row, i = np.nonzero(own[:, None] == outages.branch[which])
         stays = 1.0 - outages.share[which[i]]
         some = stays > 0.0
         block[i, row] = np.where(some, (1.0 + block[i, row]) / np.where(some, stays, 1.0), 0.0) - 1.0
@@ -362,6 +359,21 @@ def build(
     return Security(H, offset, limit, own, sections, nb, outages, lost_H, lost_offset, factors, bridges)
 
 
+def shifter_columns(case: "Case", security: Security, branch: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Columns for H (nm, n) and lost_H (no, n) that make the shifts of the branches `branch` (n,) controls. [MW/degree]
+
+    Rows of N-1 are then right in these columns too, also after the loss of a circuit of the shifter.
+    """
+    begin, end = (case.branches[name].to_numpy(dtype=np.int64)[branch] for name in ("from_row", "to_row"))
+    x_pu = case.branches["x_pu"].to_numpy(dtype=np.float64)[branch]
+    none, by_branch = np.zeros((0, len(case.branches))), security.outages.branch >= 0
+    lost = np.zeros((by_branch.size, branch.size))
+    lost[by_branch] = phase_shifter_columns(
+        security.lost_H[by_branch], security.outages.branch[by_branch], none, begin, end, branch, x_pu
+    )
+    return phase_shifter_columns(security.H, security.own, security.sections, begin, end, branch, x_pu), lost
+
+
 # -- the screen --------------------------------------------------------------------------------------------------------
 
 
@@ -372,10 +384,14 @@ def no_keys() -> Keys:
 
 def new_report(rows: int, outages: int, hours: int) -> Report:
     """A report on nothing yet."""
-    parts = []
-    for size in (rows, outages, hours):
-        parts += [np.zeros(size), np.full(size, -1, dtype=np.int64), np.full(size, -1, dtype=np.int64)]
-    return Report(*parts)
+
+    def unset(size: int) -> IntArray:
+        return np.full(size, -1, dtype=np.int64)
+
+    return Report(
+        np.zeros(rows), unset(rows), unset(rows), np.zeros(outages), unset(outages), unset(outages), np.zeros(hours),
+        unset(hours), unset(hours),
+    )  # fmt: skip
 
 
 def screen_n1(
