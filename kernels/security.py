@@ -341,15 +341,18 @@ def build(
     outages = outages_of(case, bridges) if outages is None else outages
     H, offset = sensitivities(case)
     nb, nlink, nbr = len(case.buses), len(case.links), len(case.branches)
-    of_branch = outages.branch >= 0
+    own, sections = monitored_branches(case), np.ascontiguousarray(case.interface_weight[:, :nbr])
     lost_H, lost_offset = np.zeros((outages.branch.size, nb + nlink)), np.zeros(outages.branch.size)
-    lost_H[of_branch], lost_offset[of_branch] = branch_sensitivities(case, outages.branch[of_branch])
-    lost_H[np.flatnonzero(~of_branch), nb + outages.link[~of_branch]] = 1.0
+    link, watched = np.flatnonzero(outages.branch < 0), np.flatnonzero(np.isin(outages.branch, own))
+    others = np.flatnonzero((outages.branch >= 0) & ~np.isin(outages.branch, own))
+    row = np.searchsorted(own, outages.branch[watched])
+    lost_H[watched], lost_offset[watched] = H[row], offset[row]
+    lost_H[others], lost_offset[others] = branch_sensitivities(case, outages.branch[others])
+    lost_H[link, nb + outages.link[link]] = 1.0
     left = remaining(outages, lost_H)
     if np.any(np.abs(left) < SINGULAR):
         k = outages.branch[int(np.argmin(np.abs(left)))]
         raise ValueError(f"the loss of branch {k} '{case.branches['name'].iloc[k]}' splits the grid")
-    own, sections = monitored_branches(case), np.ascontiguousarray(case.interface_weight[:, :nbr])
     emergency = case.branches["emergency_rating_mw"].to_numpy(dtype=np.float64)[own]
     emergency = np.where(case.branches["element"].iloc[own] == "island_balance", np.inf, emergency)
     after = [interface_factor * case.interfaces[c].to_numpy(dtype=np.float64) for c in ("limit_mw", "reverse_limit_mw")]
