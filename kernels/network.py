@@ -173,6 +173,19 @@ def sensitivities(case: "Case") -> tuple[FloatArray, FloatArray]:
     monitored = monitored_branches(case)
     weight = case.interface_weight
     needed = np.union1d(monitored, np.flatnonzero(weight[:, :nbr].any(axis=0)))
+    h_needed, offset_needed = branch_sensitivities(case, needed)
+
+    position = np.searchsorted(needed, monitored)
+    out = np.zeros((monitored.size + weight.shape[0], nb + nlink))
+    out[: monitored.size] = h_needed[position]
+    out[monitored.size :] = weight[:, needed] @ h_needed
+    out[monitored.size :, nb:] += weight[:, nbr:]
+    return out, np.concatenate([offset_needed[position], weight[:, needed] @ offset_needed])
+
+
+def branch_sensitivities(case: "Case", branches: IntArray) -> tuple[FloatArray, FloatArray]:
+    """What buses and DC links do to the flows on `branches` (n,): H (n, nb + nlink), offset (n,) as `sensitivities`."""
+    nb, nlink = len(case.buses), len(case.links)
     x_pu = case.branches["x_pu"].to_numpy(dtype=np.float64)
     angles = _Angles(
         case.branches["from_row"].to_numpy(dtype=np.int64),
@@ -181,18 +194,61 @@ def sensitivities(case: "Case") -> tuple[FloatArray, FloatArray]:
         nb,
         np.flatnonzero(case.buses["reference"].to_numpy(dtype=bool)),
     )
-    shift_deg = case.branches["shift_deg"].to_numpy(dtype=np.float64)
-    h_needed = _ptdf(angles, nb, needed)
-    offset_needed = _offset_mw(angles, x_pu, shift_deg, nb)[needed]
+    out = np.empty((branches.size, nb + nlink))
+    out[:, :nb] = _ptdf(angles, nb, branches)
+    begins, ends = (case.links[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row"))
+    out[:, nb:] = out[:, ends] - out[:, begins]
+    return out, _offset_mw(angles, x_pu, case.branches["shift_deg"].to_numpy(dtype=np.float64), nb)[branches]
 
-    position = np.searchsorted(needed, monitored)
-    out = np.zeros((monitored.size + weight.shape[0], nb + nlink))
-    out[: monitored.size, :nb] = h_needed[position]
-    out[monitored.size :, :nb] = weight[:, needed] @ h_needed
-    offset = np.concatenate([offset_needed[position], weight[:, needed] @ offset_needed])
-    if nlink:
-        begins = case.links["from_row"].to_numpy(dtype=np.int64)
-        ends = case.links["to_row"].to_numpy(dtype=np.int64)
-        out[:, nb:] = out[:, ends] - out[:, begins]
-        out[monitored.size :, nb:] += weight[:, nbr:]
-    return out, offset
+
+def loop_factors(
+    H: FloatArray, own: IntArray, sections: FloatArray, begin: IntArray, end: IntArray, branch: IntArray
+) -> FloatArray:
+    """What a source of 1 MW in series with a branch would do to every flow, less the MW itself: ``phi - w``.
+
+    A MW is sent from the branch's first to its second bus (``phi``), and does not count on the branch itself (``w``).
+    The loss of a branch and a phase shift are both multiples of it.
+
+    Parameters
+    ----------
+    H : (nm, columns) float64, read only
+        Buses first. Rows: branches, then interfaces. [MW/MW]
+    own : (nm - interfaces,) int64, read only
+        Branch of each row before the interfaces.
+    sections : (interfaces, nbr) float64, read only
+        Weights of branch flows in each interface.
+    begin, end, branch : (n,) int64, read only
+        Buses and numbers of the branches.
+
+    Returns
+    -------
+    (nm, n) float64. [MW/MW]
+    """
+    out = H[:, begin] - H[:, end]
+    out[: own.size][own[:, None] == branch] -= 1.0
+    out[own.size :] -= sections[:, branch]
+    return out
+
+
+def phase_shifter_columns(
+    H: FloatArray,
+    own: IntArray,
+    sections: FloatArray,
+    begin: IntArray,
+    end: IntArray,
+    branch: IntArray,
+    x_pu: FloatArray,
+    base_mva: float = BASE_MVA,
+) -> FloatArray:
+    """Change of every flow per degree added to the shift of some branches, equation (4): columns to go with H.
+
+    Parameters
+    ----------
+    x_pu : (n,) float64, read only
+        Reactances of the branches. The rest as for `loop_factors`. [p.u.]
+
+    Returns
+    -------
+    (nm, n) float64. [MW/degree]
+    """
+    return loop_factors(H, own, sections, begin, end, branch) * (np.deg2rad(1.0) * base_mva / x_pu)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridsim.kernels import commit, step, window
+from gridsim.kernels import commit, security, step, window
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
 
@@ -19,6 +19,9 @@ def warm_up() -> None:
     commit.round_up(solution.u, np.ones((2, 1), np.int64), first, on, hours, out, one, one, 0.3, count, begun)
     commit.age(count[0], begun[0], one, first, on, hours, out)
     step.walk(_fleet(), _hours(), np.array([0.5]))
+    factors = security.Factors(_whole(0, 1), np.zeros(1, dtype=np.int32), _real(0.5))
+    row = np.ones((1, 1))
+    security.screen_n1(factors, row, row, np.ones((2, 1)), security.new_report(1, 1, 1))
 
 
 def _real(*values: float) -> FloatArray:

@@ -39,6 +39,7 @@ def test_line_as_rows():
     np.testing.assert_allclose(t.buses[["lat_deg", "lon_deg"]], [[32, 119.5], [32, 120.5]])
     branch = t.branches.iloc[0]
     assert branch["x_pu"] == pytest.approx(0.4 * 10 / 2 / (110**2 / 100))
+    assert branch["r_pu"] == pytest.approx(0.06 * 10 / 2 / (110**2 / 100))
     assert branch["rating_mw"] == pytest.approx(np.sqrt(3) * 110 * 0.5 * 2)
     assert branch["emergency_rating_mw"] == branch["rating_mw"]
     assert (branch["circuits"], branch["overload_cost"]) == (2, 5.0)

@@ -97,7 +97,8 @@ BRANCH_COLUMNS = (
     "element_index",
     "from_row",
     "to_row",
-    "x_pu",  # series reactance on s_base_mva = 100
+    "x_pu",  # series reactance on s_base_mva = 100, a transformer's times its tap ratio
+    "r_pu",  # series resistance, likewise
     "shift_deg",  # phase shift, 0 for lines
     "rating_mw",  # inf: not limited
     "emergency_rating_mw",

@@ -30,7 +30,7 @@ from gridsim.net_checks import references
 from gridsim.nettable import NetTable, unique_names
 
 # pypower's columns of the branch and bus arrays (pandapower.pypower.idx_brch, idx_bus)
-_F_BUS, _T_BUS, _BR_X, _TAP, _SHIFT, _BR_STATUS = 0, 1, 3, 8, 9, 10
+_F_BUS, _T_BUS, _BR_R, _BR_X, _TAP, _SHIFT, _BR_STATUS = 0, 1, 2, 3, 8, 9, 10
 _BUS_TYPE, _OUT = 1, 4
 
 # pandapower's converters from MATPOWER write such currents and powers for "no limit"
@@ -136,7 +136,9 @@ class _Reader:
         # columns by hand: a net of one bus has no branch
         branches = pd.DataFrame(self.branches, columns=[*BRANCH_COLUMNS, "overload_cost"])
         kinds = {"from_row": "int64", "to_row": "int64", "element_index": "int64", "circuits": "int64"}
-        kinds |= dict.fromkeys(("x_pu", "shift_deg", "rating_mw", "emergency_rating_mw", "overload_cost"), "float64")
+        kinds |= dict.fromkeys(
+            ("x_pu", "r_pu", "shift_deg", "rating_mw", "emergency_rating_mw", "overload_cost"), "float64"
+        )
         branches = branches.astype(kinds)
         for frame, key in ((buses, "bus_id"), (branches, "element_index")):
             kind = ["bus"] * len(frame) if key == "bus_id" else list(frame["element"])
@@ -211,7 +213,7 @@ class _Reader:
         if begin not in self.row_of_ppc or end not in self.row_of_ppc:
             return "open at one end (switch, or bus out of service): carries no active power"
         tap = values[_TAP] if values[_TAP] != 0 else 1.0
-        x_pu = values[_BR_X] * tap * BASE_MVA / self.sn_mva
+        r_pu, x_pu = (float(values[part] * tap * BASE_MVA / self.sn_mva) for part in (_BR_R, _BR_X))
         if not np.isfinite(x_pu) or x_pu == 0:
             self.problems.append(
                 Problem(
@@ -219,6 +221,11 @@ class _Reader:
                 )
             )
             return "no reactance"
+        if not np.isfinite(r_pu):
+            self.problems.append(
+                Problem(element, f"must have a resistance that is finite: {element} {index} '{name}' has {r_pu}")
+            )
+            return "no resistance"
         self.branches.append(
             {
                 "name": name,
@@ -227,6 +234,7 @@ class _Reader:
                 "from_row": self.row_of_ppc[begin],
                 "to_row": self.row_of_ppc[end],
                 "x_pu": x_pu,
+                "r_pu": r_pu,
                 "shift_deg": values[_SHIFT],
                 "rating_mw": rating,
                 "emergency_rating_mw": emergency,
@@ -359,6 +367,7 @@ class _Reader:
                     "from_row": row,
                     "to_row": len(self.buses) - 1,
                     "x_pu": _BALANCE_X_PU,
+                    "r_pu": 0.0,
                     "shift_deg": 0.0,
                     "rating_mw": 0.0,
                     "emergency_rating_mw": 0.0,

@@ -10,11 +10,20 @@ import pytest
 from reference import INTERPRETED
 
 HERE = Path(__file__).parent
-MODULES = ("test_window.py", "test_window_same.py", "test_bound.py", "test_commit.py", "test_step.py", "test_start.py")
+MODULES = (
+    "test_window.py",
+    "test_window_same.py",
+    "test_bound.py",
+    "test_commit.py",
+    "test_step.py",
+    "test_start.py",
+    "test_security.py",
+)
 CHOSEN = " or ".join(
     (
         "short_window", "same_to_the_byte", "only_read", "lives_as_the_twin_does", "tight", "one_unit_has_the_best",
-        "ageing", "inside_wherever", "schedule_costs", "no_inside", "best_prices", "across_windows",
+        "ageing", "inside_wherever", "schedule_costs", "no_inside", "best_prices", "across_windows", "plain_loops",
+        "known_rows", "goes_on_over_windows",
     )
 )  # fmt: skip
 

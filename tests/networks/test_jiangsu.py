@@ -9,9 +9,11 @@ import pandapower.topology
 import pytest
 
 from gridsim.errors import InputError
+from gridsim.kernels.security import find_bridges
 from gridsim.networks import jiangsu
 from gridsim.networks.columns import check_columns
 from gridsim.networks.jiangsu_net import PROFILE_COLUMNS
+from gridsim.topology import build_topology
 
 NORTH = ("Xuzhou", "Lianyungang", "Huai'an", "Yancheng", "Suqian")
 CENTRE = ("Nantong", "Yangzhou", "Taizhou")
@@ -180,6 +182,36 @@ def test_size(net):
         lon, lat = json.loads(text)["coordinates"]
         assert 112 < lon < 123
         assert 30 < lat < 36
+
+
+def test_emergency_ratings_lie_between_the_continuous_and_the_hot_conductor(net):
+    rating = np.sqrt(3) * net.line["max_i_ka"] * net.line["parallel"]
+    rating *= net.bus["vn_kv"].reindex(net.line["from_bus"]).to_numpy()
+    for factor in (
+        net.line["emergency_rating_mva"] / rating,
+        net.trafo["emergency_rating_mva"] / net.trafo["sn_mva"] / 2,
+    ):
+        assert factor.between(1.0, 2700 / 2100).all()
+
+
+def test_what_feeds_in_behind_a_double_circuit_survives_the_loss_of_one():
+    """Every part of the grid with one corridor only: all its plants at once on the circuits that stay."""
+    net = jiangsu(pv_fleet="year_end")
+    topology, _ = build_topology(net, 1.0, 2.0)
+    b = topology.branches
+    bridges = find_bridges(b["from_row"].to_numpy(), b["to_row"].to_numpy(), len(topology.buses))
+    fed_mw = np.zeros(len(topology.buses))
+    for table in ("gen", "sgen", "storage"):
+        for bus, p_mw in zip(net[table]["bus"], net[table]["max_p_mw"], strict=True):
+            fed_mw[topology.row_of_bus_id[bus]] += max(p_mw, 0.0)
+    corridor = b.iloc[bridges.branch]
+    stay_mw = corridor["emergency_rating_mw"] * (1.0 - 1.0 / corridor["circuits"])
+    several = (corridor["circuits"] > 1).to_numpy()
+    assert several.sum() == 28
+    assert corridor["name"][~several].tolist() == ["Wunan - Pingyao (Zhejiang)", "Wunan - Zhi (Zhejiang)"]
+    fed = bridges.islanded(fed_mw)
+    assert fed.max() > 3_900
+    assert np.all(fed[several] <= stay_mw.to_numpy()[several])
 
 
 def test_no_bus_is_isolated(net):
