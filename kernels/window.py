@@ -88,7 +88,7 @@ def solve(
     while True:
         inside = np.flatnonzero(wanted)
         solution, outcome = _Solve(problem, rows, inside, start, reg, mu0).run(
-            tolerance, loose, max_iterations, correctors
+            tolerance, loose, max_iterations - iterations, correctors
         )
         iterations += outcome.iterations
         missed = np.zeros(count, dtype=bool) if loose is not None else _missed(problem, solution)
@@ -235,7 +235,11 @@ class _Solve:
 
         start = self._dual(lay.c, T, nu)
         push = rise_of(self._dual(lay.pu, T, nr) - self._dual(lay.pd, T, nr))
-        charge, net, later = self.theta, steady[:, nu + nk + ng :], np.vstack((self.theta[1:] * win.keep, win.end_value))
+        charge, net, later = (
+            self.theta,
+            steady[:, nu + nk + ng :],
+            np.vstack((self.theta[1:] * win.keep, win.end_value)),
+        )
         residuals = (
             win.seg_cost - steady[:, nu : nu + nk] - self._dual(lay.q, T, nk) + z_w,
             win.unit_cost - steady[:, :nu] - by_device(win.unit_level, win.seg_width * z_w, nu)
@@ -313,5 +317,3 @@ def _cost_vector(lay: Layout, win: Window) -> FloatArray:
     cost[lay.eu - lay.ns : lay.eu] = -win.end_value
     cost[lay.over : lay.res] = win.row_cost
     return cost
-
-
