@@ -184,9 +184,15 @@ def _merge(problem: Problem, coef: FloatArray, has_rows: Any) -> _Boxes:
     by_kind = _same(cost, coef.T, boxes.line)
     by_bus = _same(by_kind.astype(float), boxes.bus.astype(float)) if has_rows.any() else by_kind
     group = np.where(has_rows[:, None], by_bus[None, :], by_kind[None, :])
-    key = np.arange(T)[:, None] * (nx + 1) + group
-    found, first, inverse = np.unique(key[live], return_index=True, return_inverse=True)
-    inverse = inverse.reshape(-1)
+    groups = int(group.max(initial=-1)) + 1
+    key = (np.arange(T)[:, None] * groups + group)[live]
+    present = np.zeros(T * groups, dtype=bool)
+    present[key] = True
+    found = np.flatnonzero(present)
+    place = np.cumsum(present) - 1
+    inverse = place[key]
+    which = np.empty(found.size, dtype=np.int64)
+    which[inverse] = np.nonzero(live)[1]
     of = np.full((T, nx), -1, dtype=np.int64)
     of[live] = inverse
 
@@ -194,7 +200,7 @@ def _merge(problem: Problem, coef: FloatArray, has_rows: Any) -> _Boxes:
         return np.bincount(inverse, weights=values[live], minlength=found.size).astype(np.float64)
 
     fixed = np.where(live, 0.0, boxes.lo)
-    return _Boxes(found // (nx + 1), np.nonzero(live)[1][first], summed(boxes.lo), summed(width), of, fixed)
+    return _Boxes(found // max(groups, 1), which, summed(boxes.lo), summed(width), of, fixed)
 
 
 def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, Window, Maps]:
@@ -228,11 +234,10 @@ def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, W
     hourly[:, 0] -= ramps.base.sum(axis=1) + (stores.discharge_min - stores.charge_min).sum(axis=1)
     need[row_at[:-1, None] + np.arange(R)] = hourly
     if nm:
-        injected = np.zeros((T, rows.coef.shape[1]))
-        np.add.at(injected.T, boxes.bus, (total * boxes.line).T)
-        np.add.at(injected.T, ramps.bus, ramps.base.T)
-        np.add.at(injected.T, stores.bus, (stores.discharge_min - stores.charge_min).T)
-        need[row_place] = np.einsum("mc,mc->m", rows.coef, injected[rows.hour]) - rows.limit
+        net = stores.discharge_min - stores.charge_min
+        there = np.hstack((total * boxes.line, ramps.base, net))[rows.hour]
+        bus = np.concatenate((boxes.bus, ramps.bus, stores.bus))
+        need[row_place] = np.einsum("mc,mc->m", rows.coef[:, bus], there) - rows.limit
 
     seg_unit = units.seg_unit[seg]
     item_bus = np.concatenate((units.bus[unit], units.bus[seg_unit], ramps.bus[ramps.seg_ramp[ramp_seg]], stores.bus))

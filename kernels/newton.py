@@ -331,14 +331,24 @@ def _assemble(lay, win, a, w):
             for d in range(nd):
                 out[d] = mine[d] * gain[d]
         for before in range(t - 1, -1, -1):
-            for r in range(begin, end):
-                marched, mine = buffer[r - begin], matrix[r]
-                for c in range(win.row_at[before], win.row_at[before + 1]):
-                    other, total = w.reach[c], 0.0
+            first, last = win.row_at[before], win.row_at[before + 1]
+            for r in range(begin, end, 2):  # two by two: each value loaded serves twice
+                s_row = min(r + 1, end - 1)
+                r0, r1 = buffer[r - begin], buffer[s_row - begin]
+                for c in range(first, last, 2):
+                    d_row = min(c + 1, last - 1)
+                    c0, c1 = w.reach[c], w.reach[d_row]
+                    t00 = t01 = t10 = t11 = 0.0
                     for d in range(nd):
-                        total += marched[d] * other[d]
-                    mine[c] = total
-                decay = w.decay[before]
+                        t00 += r0[d] * c0[d]
+                        t01 += r0[d] * c1[d]
+                        t10 += r1[d] * c0[d]
+                        t11 += r1[d] * c1[d]
+                    matrix[r, c], matrix[r, d_row] = t00, t01
+                    matrix[s_row, c], matrix[s_row, d_row] = t10, t11
+            decay = w.decay[before]
+            for r in range(begin, end):
+                marched = buffer[r - begin]
                 for d in range(nd):
                     marched[d] *= decay[d]
 
@@ -347,23 +357,34 @@ def _assemble(lay, win, a, w):
 def _cholesky(matrix, factor):
     """Lower Cholesky factor; a pivot that has vanished freezes its price for the step. Returns frozen pivots."""
     n, frozen = matrix.shape[0], 0
-    for j in range(n):
-        row = factor[j]
-        for i in range(j):
-            other = factor[i]
-            total = matrix[j, i]
+    for j in range(0, n, 2):  # two rows against two rows: each value loaded serves twice
+        other = min(j + 1, n - 1)
+        r0, r1 = factor[j], factor[other]
+        for i in range(0, j, 2):
+            c0, c1 = factor[i], factor[i + 1]
+            t00, t01, t10, t11 = matrix[j, i], matrix[j, i + 1], matrix[other, i], matrix[other, i + 1]
             for k in range(i):
-                total -= row[k] * other[k]
-            row[i] = total * other[i]  # the diagonal holds reciprocals
-        total = matrix[j, j] * (1.0 + 1e-12)
-        floor = 1e-13 * matrix[j, j]
-        for k in range(j):
-            total -= row[k] * row[k]
-        if total > floor:
-            row[j] = 1.0 / np.sqrt(total)
-        else:
-            row[j] = 0.0
-            frozen += 1
+                t00 -= r0[k] * c0[k]
+                t01 -= r0[k] * c1[k]
+                t10 -= r1[k] * c0[k]
+                t11 -= r1[k] * c1[k]
+            r0[i], r1[i] = t00 * c0[i], t10 * c0[i]  # the diagonal holds reciprocals
+            r0[i + 1], r1[i + 1] = (t01 - r0[i] * c1[i]) * c1[i + 1], (t11 - r1[i] * c1[i]) * c1[i + 1]
+        for place in range(j, other + 1):
+            row = factor[place]
+            for i in range(j, place):
+                total = matrix[place, i]
+                for k in range(i):
+                    total -= row[k] * r0[k]
+                row[i] = total * r0[i]
+            total = matrix[place, place] * (1.0 + 1e-12)
+            for k in range(place):
+                total -= row[k] * row[k]
+            if total > 1e-13 * matrix[place, place]:
+                row[place] = 1.0 / np.sqrt(total)
+            else:
+                row[place] = 0.0
+                frozen += 1
     return frozen
 
 

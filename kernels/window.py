@@ -5,6 +5,7 @@ smoothed merit order or from kindred prices, and honest stopping: relative gap, 
 the structure, `flat` the loops, `start` the start, `bound` the certificate.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +19,7 @@ from gridsim.kernels.start import Prices, box_places, by_device, fill, full_load
 
 SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
 SNAPSHOT_GAP = 1e-2
-PRICED = 1e-5  # price of a reserve product, scaled, from which its rows are in from the start
-MU_COLD, MU_WARM = 0.2, 2e-2  # complementarity products at the start
+MU_COLD, MU_WARM = 0.2, 1e-2  # complementarity products at the start
 LONG_ENOUGH = 0.95  # steps that no centrality corrector is worth lengthening
 
 
@@ -57,6 +57,7 @@ def solve(
     reg: float = newton.REG,
     mu0: float | None = None,
     correctors: int = 1,
+    products: Iterable[int] = (1,),
 ) -> tuple[Solution, Outcome]:
     """Solve one window.
 
@@ -71,19 +72,18 @@ def solve(
     loose : float, optional
         Stop as soon as the relative gap and residuals are below it (to look at line flows early).
 
+    products : ints
+        Reserve products (columns of the needs) whose rows are in from the start. Few are scarce in a window: the rows
+        of the others are left out until a solution misses them, and then the window is solved again.
+
     Returns
     -------
     Solution, Outcome
         The solution is the last iterate in any case; `Outcome.status` says what it is worth.
-
-    Few reserve products are scarce in a window: but for the first, their rows are left out until `start` has a price
-    for them or a solution misses them, and then the window is solved again.
     """
     count = problem.need.shape[1]
     wanted = np.zeros(count, dtype=bool)
-    wanted[1:2] = True
-    if start is not None:
-        wanted[1:] |= (start.hourly[:, 1:] > PRICED).any(axis=0)
+    wanted[[r for r in products if 0 < r < count]] = True
     iterations = 0
     while True:
         inside = np.flatnonzero(wanted)

@@ -25,6 +25,7 @@ OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
 RELAXED = 100.0  # times the tolerance: what a relaxation is solved to that only serves for a bound and for rounding
 ROUGH = 1e-2  # relative gap at which flows are first looked at
+PRICED = 1e-5  # scaled price of a reserve product that is scarce
 THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit that starts it; the second rounds up
 SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
@@ -59,6 +60,8 @@ class Plan(NamedTuple):
     rows: int
     retries: int
     next_rows: RowKeys
+    next_prices: Prices | None  # of the relaxed window, moved on
+    next_products: tuple[int, ...]
 
 
 class Settled(NamedTuple):
@@ -83,6 +86,11 @@ class Fixed(NamedTuple):
     problem: Problem
 
 
+def priced(solution: Solution) -> tuple[int, ...]:
+    """Reserve products that have a price in some hour."""
+    return tuple((np.flatnonzero((solution.price[:, 1:] > PRICED).any(axis=0)) + 1).tolist())
+
+
 class Planner(Windows):
     """Plans windows of one case."""
 
@@ -95,12 +103,19 @@ class Planner(Windows):
         step_h: int = 24,
         engine: str = "kernel",
         max_rounds: int = 20,
+        n1: bool = False,
     ):
-        super().__init__(case, network=network)
+        super().__init__(case, network=network, n1=n1)
         self.tolerance, self.step_h, self.engine, self.max_rounds = tolerance, step_h, engine, max_rounds
 
     def _solve(
-        self, problem: Problem, rows: Rows, start: Prices | None, tolerance: float, loose: float | None
+        self,
+        problem: Problem,
+        rows: Rows,
+        start: Prices | None,
+        products: tuple[int, ...],
+        tolerance: float,
+        loose: float | None,
     ) -> tuple[Solution, window.Outcome, int]:
         """One solve with its retries: another start, then more regularisation. Counts the retries."""
         if self.engine != "kernel":
@@ -117,7 +132,9 @@ class Planner(Windows):
         for retry, options in enumerate(ladder):
             if retry == 1 and start is None:
                 continue
-            solution, outcome = window.solve(problem, rows, tolerance=tolerance, loose=loose, **options)
+            solution, outcome = window.solve(
+                problem, rows, tolerance=tolerance, loose=loose, products=products, **options
+            )
             if outcome.status == window.SOLVED:
                 return solution, outcome, retry
         assert outcome is not None
@@ -127,7 +144,14 @@ class Planner(Windows):
         )
 
     def settle(
-        self, problem: Problem, fixed: FloatArray, known: RowKeys, start: Prices | None, *, whole: bool = True
+        self,
+        problem: Problem,
+        fixed: FloatArray,
+        known: RowKeys,
+        start: Prices | None,
+        products: tuple[int, ...],
+        *,
+        whole: bool = True,
     ) -> "Settled":
         """Solve with every line row that matters: solve, screen all flows, add what is overloaded, solve again.
 
@@ -140,8 +164,9 @@ class Planner(Windows):
         while True:
             tolerance = self.tolerance if whole else RELAXED * self.tolerance
             loose = ROUGH if rough else None
-            solution, outcome, retries = self._solve(problem, self.rows(keys, fixed), start, tolerance, loose)
+            solution, outcome, retries = self._solve(problem, self.rows(keys, fixed), start, products, tolerance, loose)
             counts += (outcome.iterations, 1, retries)
+            products = tuple(sorted({*products, *priced(solution)}))
             if not self.network:
                 return Settled(solution, outcome.snapshot, keys, keys, keys, counts, open=False)
             found, worst = self.screen(self.injections(problem, fixed, solution), SCREEN_AT if rough else BINDING, keys)
@@ -171,14 +196,15 @@ class Planner(Windows):
 
         The first relaxation may lack line rows that it should have; if the gap asks for it, a second one has them all.
         """
-        keys = RowKeys(*(part[state.rows.hour < hours] for part in state.rows))
+        keys = state.rows.take(state.rows.hour < hours)
         problem, injected, constant = self.problem(t0, hours, state, None)
         # must-run units that return from an outage start whatever is decided
         constant += self._start_cost(
             self._round(np.zeros((hours, self.free.size)), t0, state, 1.0)[1][:, self.must], self.must
         )
         best: Fixed | None = None
-        bound, counts, prices, tried = -np.inf, np.zeros(3, dtype=np.int64), None, set[bytes]()
+        bound, counts, tried = -np.inf, np.zeros(3, dtype=np.int64), set[bytes]()
+        prices, products = self._known_prices(state, hours), (1,)
 
         def attempt(wanted: FloatArray, threshold: float) -> None:
             """Round, fix, and keep it if it is the cheapest so far."""
@@ -191,7 +217,8 @@ class Planner(Windows):
                 best = found if best is None or found.cost < best.cost else best
 
         for whole in (False, True):
-            relaxed = self.settle(problem, injected, keys, prices, whole=whole)
+            relaxed = self.settle(problem, injected, keys, prices, products, whole=whole)
+            products = tuple({*products, *priced(relaxed.solution)})
             counts = counts + relaxed.tally
             keys, prices = relaxed.near, relaxed.snapshot
             bound = max(bound, relaxed.solution.bound * self.money + constant)
@@ -213,7 +240,27 @@ class Planner(Windows):
             if not relaxed.open or best.cost - bound <= TARGET_GAP * abs(best.cost):
                 break
         assert best is not None
-        return self._unpack(best, relaxed_cost, bound, counts)
+        plan = self._unpack(best, relaxed_cost, bound, counts)
+        return plan._replace(next_prices=self._moved_on(relaxed, plan.next_rows))
+
+    @staticmethod
+    def _known_prices(state: State, hours: int) -> Prices | None:
+        """What the day before left to start from, for the rows of its hours."""
+        if state.prices is None or len(state.prices.hourly) < hours:
+            return None
+        return Prices(state.prices.hourly[:hours], state.prices.row[state.rows.hour < hours])
+
+    def _moved_on(self, relaxed: "Settled", rows: RowKeys) -> Prices | None:
+        """Prices of a relaxed window for the next one: hour by hour one step on, the last hours as the day before."""
+        prices, step = relaxed.snapshot, self.step_h
+        if prices is None or len(prices.hourly) <= step:
+            return None
+        hourly = np.vstack((prices.hourly[step:], prices.hourly[-step:]))
+        known = {key: float(price) for key, price in zip(zip(*relaxed.near, strict=True), prices.row, strict=True)}
+        row = np.zeros(rows.hour.size)
+        for i, (hour, *what) in enumerate(zip(*rows, strict=True)):
+            row[i] = known.get((hour + step, *what), known.get((hour, *what), 0.0))
+        return Prices(hourly, row)
 
     def _short(self, fixed: "Fixed") -> BoolArray:
         """Hours (T,) in which the dispatch lacks reserve or sheds load."""
@@ -227,7 +274,7 @@ class Planner(Windows):
     ) -> "Fixed":
         """The dispatch with whole units given."""
         problem, injected, constant = self.problem(t0, hours, state, on)
-        settled = self.settle(problem, injected, keys, prices)
+        settled = self.settle(problem, injected, keys, prices, state.products)
         cost = settled.solution.objective * self.money + constant + self._start_cost(start, slice(None))
         return Fixed(cost, settled, on, start, problem)
 
@@ -283,8 +330,8 @@ class Planner(Windows):
                 s.price_row[:, None] * (self.rows(keys, np.zeros((hours, self.columns))).coef[:, : self.nb]),
             )
         active, found = s.price_row > 1e-6, settled.found
-        last_day = RowKeys(*(part[found.hour >= self.step_h] for part in found))
-        shifted = RowKeys(last_day.hour - self.step_h, last_day.element, last_day.sign)
+        last_day = found.take(found.hour >= self.step_h)
+        shifted = last_day._replace(hour=last_day.hour - self.step_h)
         return Plan(
             on=on,
             start=start,
@@ -311,4 +358,6 @@ class Planner(Windows):
             rows=keys.hour.size,
             retries=int(counts[2]),
             next_rows=self.join(shifted, last_day),
+            next_prices=None,
+            next_products=priced(s),
         )

@@ -7,17 +7,19 @@ spilling, shortfalls of reserve - stands among the boxes.
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gridsim.case import Case
-from gridsim.kernels import window
+from gridsim.kernels import security, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import sensitivities
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
+from gridsim.kernels.start import Prices
 
 NEAR = 0.96  # of a binding loading: hours of the element whose rows are added with it
+KEEP = 2  # outages whose rows are added for an element, hour and direction at once
 LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
 
 
@@ -31,14 +33,21 @@ class State:
     ramp_p_mw: FloatArray  # (ramped sources,) output of the hour before
     e_mwh: FloatArray  # (stores,)
     rows: "RowKeys"
+    prices: Prices | None = None  # of the relaxed window, moved on to the next, with those of `rows`
+    products: tuple[int, ...] = (1,)  # reserve products that had a price in the last dispatch
 
 
 class RowKeys(NamedTuple):
-    """Line rows by what they watch: monitored element, hour of the window, direction."""
+    """Line rows by what they watch: monitored element, after which outage, hour of the window, direction."""
 
     hour: IntArray
     element: IntArray
+    outage: IntArray  # number of the outage, -1: the network is whole
     sign: IntArray
+
+    def take(self, which: Any) -> "RowKeys":
+        """Some of the rows."""
+        return RowKeys(*(part[which] for part in self))
 
 
 class Zoned(NamedTuple):
@@ -72,13 +81,13 @@ class Zoned(NamedTuple):
 
 def no_keys() -> RowKeys:
     none = np.zeros(0, dtype=np.int64)
-    return RowKeys(none, none, none)
+    return RowKeys(none, none, none, none)
 
 
 class Windows:
     """Windows of one case as arrays. Everything that does not change from window to window is made once."""
 
-    def __init__(self, case: Case, *, network: bool = True):
+    def __init__(self, case: Case, *, network: bool = True, n1: bool = False):
         self.case = case
         units, sources = case.units, case.sources
         self.power_mw = max(1e-3, float(case.load_mw.sum(axis=1).max(initial=1.0)) / 100.0)  # scale of power
@@ -111,6 +120,7 @@ class Windows:
         self.nb, self.nlink = len(case.buses), len(case.links)
         self.network = network and len(case.branches) > 0
         if self.network:
+            self.security = security.build(case) if n1 else None
             self.H, self.offset = sensitivities(case)
             rating = case.branches.rating_mw.to_numpy(float)
             watched = rating[np.isfinite(rating)]
@@ -128,7 +138,15 @@ class Windows:
         self.spill = self._by_zone(self.fed, self.fed_mw, self.nb + self.nlink + self.shed.groups)
         self.columns = self.nb + self.nlink + self.shed.groups + self.spill.groups
         if self.network:
-            self.H = np.hstack((self.H, self.shed.columns(self.H), self.spill.columns(self.H)))
+            self.H = self._widen(self.H)
+            if self.security is not None:
+                wide = self.security._replace(H=self.H, lost_H=self._widen(self.security.lost_H))
+                self.security = wide
+                self.seen = security.new_report(len(self.H), wide.outages.branch.size, case.hours)
+
+    def _widen(self, H: FloatArray) -> FloatArray:
+        """Rows of H with the columns of shedding and spilling zones."""
+        return np.hstack((H, self.shed.columns(H), self.spill.columns(H)))
 
     def first_state(self) -> State:
         """The state before the first hour: units as the case says and long so, stores at their start, no rows."""
@@ -331,7 +349,15 @@ class Windows:
         sp, sign = self.power_mw, keys.sign.astype(float)
         coef = self.H[keys.element] * sign[:, None]
         limit = self.limit[(keys.sign < 0).astype(np.int64), keys.element] / sp
-        flow = np.einsum("mc,mc->m", coef, fixed[keys.hour]) + sign * self.offset[keys.element] / sp
+        offset = sign * self.offset[keys.element] / sp
+        after = np.flatnonzero(keys.outage >= 0)
+        if after.size:
+            assert self.security is not None
+            lost = keys.take(after)
+            places = security.Keys(lost.hour, lost.element, lost.outage, lost.sign)
+            coef[after], offset_mw, limit_mw = security.n1_coefficients(self.security, places)
+            offset[after], limit[after] = offset_mw / sp, limit_mw / sp
+        flow = np.einsum("mc,mc->m", coef, fixed[keys.hour]) + offset
         return Rows(keys.hour, coef, limit - flow, self.overload_cost[keys.element] / self.price_scale)
 
     def injections(self, problem: Problem, fixed: FloatArray, s: Solution) -> FloatArray:
@@ -356,15 +382,30 @@ class Windows:
         are taken in at once.
         """
         flow = injected @ self.H.T + self.offset / self.power_mw  # (T, monitored)
+        whole = known.take(known.outage < 0)
         keys, worst = [], 0.0
         for sign, limit in ((1, self.limit[0]), (-1, self.limit[1])):
             loading = sign * flow / (np.maximum(limit, LIMIT_MIN_MW) / self.power_mw)
             hour, element = np.nonzero((loading > NEAR * at) & (loading > at).any(axis=0))
-            loading[known.hour[known.sign == sign], known.element[known.sign == sign]] = 0.0
+            loading[whole.hour[whole.sign == sign], whole.element[whole.sign == sign]] = 0.0
             worst = max(worst, float(loading.max(initial=0.0)))
-            keys.append((hour, element, np.full(hour.size, sign)))
-        hour, element, sign_of = (np.concatenate(part).astype(np.int64) for part in zip(*keys, strict=True))
-        return RowKeys(hour, element, sign_of), worst
+            keys.append((hour, element, np.full(hour.size, -1), np.full(hour.size, sign)))
+        if self.security is not None:
+            found = self._after_outages(flow, injected, at, known.take(known.outage >= 0))
+            keys.append((found.keys.hour, found.keys.row, found.keys.outage, found.keys.sign))
+            worst = max(worst, found.worst)
+        return RowKeys(*(np.concatenate(part).astype(np.int64) for part in zip(*keys, strict=True))), worst
+
+    def _after_outages(self, flow: FloatArray, injected: FloatArray, at: float, known: RowKeys) -> security.Found:
+        """Rows beyond `at` of their limit after some outage."""
+        s = self.security
+        assert s is not None
+        lost_mw = injected @ s.lost_H.T * self.power_mw + s.lost_offset
+        places = security.Keys(known.hour, known.element, known.outage, known.sign)
+        scratch = security.new_report(len(self.H), lost_mw.shape[1], len(flow))
+        return security.screen_n1(
+            s.factors, flow * self.power_mw, lost_mw, s.limit, scratch, at=at, near=NEAR * at, keep=KEEP, known=places
+        )
 
     @staticmethod
     def join(a: RowKeys, b: RowKeys) -> RowKeys:

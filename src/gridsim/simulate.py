@@ -257,6 +257,7 @@ def simulate(
         step_h=scenario.horizon.step_h,
         engine=scenario.solver.engine,
         max_rounds=scenario.solver.max_rounds,
+        n1=scenario.grid.n1 == "enforce",
     )
     f = fleet(case, planner)
     state, accountant, windows = planner.first_state(), Accountant(case, f), scenario.windows()
@@ -320,7 +321,7 @@ def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept:
             state.unit_on, state.unit_hours, state.unit_out,
         )  # fmt: skip
     state.ramp_p_mw = h.source[-1, planner.ramped].copy()
-    state.rows = plan.next_rows
+    state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
     return h
 
 

@@ -65,7 +65,7 @@ def compare(
         kernel's in the others and of further reserve products.
     """
     case, hours = kernel.case, plan.on.shape[0]
-    none = RowKeys(*(part[:0] for part in state.rows))
+    none = state.rows.take(slice(0))
     found: dict[str, Deviation] = {}
 
     problem, injected, constant = kernel.problem(t0, hours, state, None)
@@ -102,7 +102,7 @@ def _both_ways(planner: Planner, keys: RowKeys) -> RowKeys:
     if not keys.hour.size:
         return keys
     closed = planner.limit[:, keys.element].sum(axis=0) <= 0.0
-    return planner.join(keys, RowKeys(keys.hour[closed], keys.element[closed], -keys.sign[closed]))
+    return planner.join(keys, keys.take(closed)._replace(sign=-keys.sign[closed]))
 
 
 def _prices(
