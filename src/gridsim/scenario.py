@@ -22,7 +22,7 @@ penalties  assemble (Case.penalties)      shed, spill, reserve_short, overload
 grid       assemble: ratings, limits      enforce, line_rating_factor, interface_limit_mw
            simulate: enforce
 scale      assemble                       load, and any tech of the network
-solver     simulate                       engine, tolerance, max_rounds
+solver     simulate; assemble: the last   engine, tolerance, max_rounds, quadratic_segments
 ========== ============================== =======================================================================
 """
 
@@ -147,6 +147,8 @@ class Solver(_Section):
     engine: Literal["kernel", "highs", "highs-milp"] = "kernel"
     tolerance: Annotated[float, Field(ge=1e-12, le=1e-3)] = 1e-8  # relative, on primal, dual and gap residuals
     max_rounds: Annotated[int, Field(ge=1, le=200)] = 20  # rounds of adding violated line rows to one window
+    # equal segments that a quadratic cost (poly_cost) is run as; see `gridsim.costs`.  assemble
+    quadratic_segments: Annotated[int, Field(ge=1, le=1000)] = 3
 
 
 class Window(NamedTuple):
