@@ -140,7 +140,9 @@ def _parse(source: Path, problems: list[Problem]) -> Case | None:
     others = [key for key in fields if key not in known]
     title = name.group(1) if name else source.stem
     cells = {key: re.findall(r"'([^']*)'", fields.get(key, "")) for key in ("genfuel", "bus_name")}
-    return Case(title, float(base or 0.0), **matrices, fuel=cells["genfuel"], bus_names=cells["bus_name"], others=others)
+    return Case(
+        title, float(base or 0.0), **matrices, fuel=cells["genfuel"], bus_names=cells["bus_name"], others=others
+    )
 
 
 def _without_comment(line: str) -> str:
@@ -380,7 +382,9 @@ class _Writer:
         curved = sum(not c.points and c.c[2] > 0 for c in of)
         self.out.say("cost curves of degree 0 and 1", sum(not c.points and c.c[2] == 0 for c in of), "used", "exact")
         self.out.say("piecewise-linear cost curves", sum(bool(c.points) for c in of), "used", "exact")
-        how = f"quadratics in the net; run as {SEGMENTS} segments, at most c2 ((Pmax - Pmin) / {SEGMENTS})^2 / 4 too high"
+        how = (
+            f"quadratics in the net; run as {SEGMENTS} segments, at most c2 ((Pmax - Pmin) / {SEGMENTS})^2 / 4 too high"
+        )
         self.out.say("quadratic cost curves", curved, "approximated", how)
         rows = self.case.gencost
         self.out.say("start and stop costs", int((rows[:, 1:3] != 0).any(axis=1).sum()), "ignored", "all are always on")
