@@ -12,6 +12,7 @@ Limits on the angle difference become limits on the flow, where they are tighter
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -237,7 +238,7 @@ def _costs(case: Case, problems: list[Problem]) -> list[_Cost]:
             cost = _Cost((float(c[0]), float(c[1]), float(c[2])), ())
         else:
             points = [(float(p), float(f)) for p, f in values[:size].reshape(-1, 2)]
-            if n < 2 or any(b[0] <= a[0] for a, b in zip(points, points[1:], strict=False)):
+            if n < 2 or any(b[0] <= a[0] for a, b in pairwise(points)):
                 problems.append(Problem(where, "must have two or more points, of rising MW"))
             elif not _is_convex(points):
                 problems.append(Problem(where, "must be convex: a later segment is cheaper than the one before"))
@@ -248,8 +249,8 @@ def _costs(case: Case, problems: list[Problem]) -> list[_Cost]:
 
 def _is_convex(points: list[tuple[float, float]]) -> bool:
     hull, _ = convex(points)
-    at = np.interp([x for x, _ in points], *zip(*hull, strict=True))
-    y = np.array([y for _, y in points])
+    given, below = np.array(points), np.array(hull)
+    at, y = np.interp(given[:, 0], below[:, 0], below[:, 1]), given[:, 1]
     return bool(np.all(np.abs(at - y) <= 1e-6 * np.maximum(1.0, np.abs(y))))
 
 
@@ -328,7 +329,8 @@ class _Writer:
                 self.net.load.loc[index, "profile"] = "day"
         for row in bus[bus[:, PD] < 0]:
             at = int(row[BUS_I])
-            pp.create_sgen(self.net, at, -float(row[PD]), name=f"injection {at}", controllable=False)
+            index = pp.create_sgen(self.net, at, -float(row[PD]), name=f"injection {at}", controllable=False)
+            pp.create_poly_cost(self.net, index, "sgen", 0.0)
         for row in bus[bus[:, GS] != 0]:
             at = int(row[BUS_I])
             pp.create_shunt(self.net, at, q_mvar=0.0, p_mw=float(row[GS]), name=f"shunt {at}")
@@ -509,7 +511,7 @@ class _Writer:
             ("interface", {"name": name, "limit_mw": limit, "reverse_limit_mw": reverse}),
             ("interface_member", {"interface": name, "element": element, "element_index": index, "weight": 1.0}),
         ):
-            before = self.net[key] if key in self.net else None
+            before = self.net.get(key)
             self.net[key] = pd.concat([before, pd.DataFrame([row])], ignore_index=True)
 
     def _references(self) -> None:

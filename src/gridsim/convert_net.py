@@ -1,8 +1,8 @@
 """What every conversion writes into a pandapower net in the same way: references, branches, cost curves.
 
-A branch becomes a line, or a transformer where it changes the voltage or has a tap or a shift. Only what a DC power flow
-sees is exact by construction: reactance, tap, shift, rating. Magnetising currents are left out, because pandapower's
-T model would move the reactance with them.
+A branch becomes a line, or a transformer where it changes the voltage or has a tap or a shift. What a DC power flow
+sees is exact by construction: reactance, tap, shift, rating. (pandapower's own converter from pypower's arrays makes
+impedances without a rating of branches between two voltages, and magnetising currents that move the reactance.)
 """
 
 import logging
@@ -88,7 +88,7 @@ def price_points(
     """Price a row by points (MW, currency/h), convex and rising in MW; exact between p_min_mw and p_max_mw.
 
     pandapower integrates slopes from 0 MW, so what is left at the minimum is either a cost per hour (returned, the
-    row's no_load_cost) or a cheaper first slope up to the minimum. With p_min_mw = 0 it may be a negative cost per hour.
+    row's no_load_cost) or a cheaper first slope up to the minimum. A minimum of 0 MW may leave a negative cost.
     """
     mw, cost = (np.array(v, dtype=np.float64) for v in zip(*points, strict=True))
     slope = np.diff(cost) / np.diff(mw) if len(mw) > 1 else np.zeros(1)

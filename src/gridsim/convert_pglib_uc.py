@@ -6,6 +6,7 @@ The instance's hours become one window; its date is read from the file name wher
 import datetime as dt
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def _check_unit(where: str, unit: dict[str, Any], problems: list[Problem]) -> No
             not isinstance(points, list)
             or not points
             or not all(isinstance(p, dict) and all(_is_number(p.get(a)) for a in parts) for p in points)
-            or any(b[axis] <= a[axis] for a, b in zip(points, points[1:], strict=False))
+            or any(b[axis] <= a[axis] for a, b in pairwise(points))
         ):
             problems.append(Problem(f"{where}: {key}", f"must be a list of points with {parts}, of rising {axis}"))
 
@@ -257,7 +258,7 @@ def _write_renewables(out: Conversion, bus: int, units: dict[str, Any]) -> None:
         for suffix, (values, curtailable) in parts.items():
             series = f"renewable/{name}{suffix}"
             out.series[series] = values
-            pp.create_sgen(
+            index = pp.create_sgen(
                 out.net,
                 bus,
                 0.0,
@@ -269,6 +270,7 @@ def _write_renewables(out: Conversion, bus: int, units: dict[str, Any]) -> None:
                 profile_share=1.0,
                 curtailable=curtailable,
             )
+            pp.create_poly_cost(out.net, index, "sgen", 0.0)
     out.say("renewables with minimum = maximum", counts["fixed"], "used", "schedules that must be taken")
     out.say("renewables with a minimum of 0", counts["free"], "used", "available power, may be curtailed")
     out.say("renewables with a minimum between", counts["both"], "used", "two rows: the minimum, and what is above it")

@@ -8,7 +8,7 @@ import csv
 import json
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandapower as pp
@@ -410,7 +410,7 @@ class _Reader:
                     rule = f"must give {uid} a PMin MW equal to its PMax MW, or none"
                     self.problems.append(Problem("SourceData/timeseries_pointers.csv", rule))
             reserve = row["Category"] in ("Solar PV", "Wind")
-            pp.create_sgen(
+            index = pp.create_sgen(
                 self.net,
                 int(row["Bus ID"]),
                 0.0,
@@ -424,6 +424,7 @@ class _Reader:
                 reserve_up=reserve,
                 reserve_down=reserve,
             )
+            pp.create_poly_cost(self.net, index, "sgen", 0.0)
         how = "available power by the hour, may be curtailed, free of cost"
         self.out.say("PV and wind", len(rows) - fixed, "used", how)
         how = "schedules that must be taken: the source gives the same series as least and as most output"
