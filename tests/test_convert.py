@@ -419,3 +419,147 @@ def test_force_replaces_a_conversion_and_nothing_else(case, tmp_path):
     assert refused.exit_code == 3
     assert "not an earlier conversion" in refused.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["made_up.m", "other", "out"]  # no leftovers
+
+
+# --- RTS-GMLC
+
+THERMAL = {
+    **{"GEN UID": "1_CT_1", "Bus ID": "1", "Unit Type": "CT", "Category": "Gas CT", "Fuel": "NG"},
+    **{"PMax MW": "100", "PMin MW": "40", "Min Down Time Hr": "2.2", "Min Up Time Hr": "4", "Ramp Rate MW/Min": "1.5"},
+    **{"Start Time Cold Hr": "12", "Start Time Warm Hr": "6", "Start Time Hot Hr": "2"},
+    **{"Start Heat Cold MBTU": "300", "Start Heat Warm MBTU": "200", "Start Heat Hot MBTU": "100"},
+    **{"Non Fuel Start Cost $": "7", "Fuel Price $/MMBTU": "2", "VOM": "0.5", "Emissions CO2 Lbs/MMBTU": "200"},
+    **{"Output_pct_0": "0.4", "Output_pct_1": "0.7", "Output_pct_2": "1", "Output_pct_3": "NA"},
+    **{"HR_avg_0": "12000", "HR_incr_1": "8000", "HR_incr_2": "9000", "HR_incr_3": "NA"},
+    **{"Pump Load MW": "0", "Storage Roundtrip Efficiency": "0"},
+}
+OTHERS = dict.fromkeys(THERMAL, "0")
+GENERATORS = [
+    THERMAL,
+    THERMAL | {"GEN UID": "2_CT_1", "Bus ID": "2", "HR_incr_1": "9500", "Start Time Hot Hr": "0"},
+    OTHERS | {"GEN UID": "2_WIND_1", "Bus ID": "2", "Unit Type": "WIND", "Category": "Wind", "PMax MW": "50"},
+    OTHERS | {"GEN UID": "2_HYDRO_1", "Bus ID": "2", "Unit Type": "HYDRO", "Category": "Hydro", "PMax MW": "30"},
+    OTHERS
+    | {"GEN UID": "3_CSP_1", "Bus ID": "3", "Unit Type": "CSP", "Category": "CSP", "PMax MW": "20", "PMin MW": "5"},
+    OTHERS | {"GEN UID": "3_SYNC_COND_1", "Bus ID": "3", "Unit Type": "SYNC_COND", "Category": "Sync_Cond"},
+]
+BUSES = [
+    {"Bus ID": str(k), "Bus Name": f"B{k}", "BaseKV": kv, "Bus Type": kind, "MW Load": mw, "MW Shunt G": "0"}
+    | {"Area": area, "lat": "33", "lng": "-115"}
+    for k, kv, kind, mw, area in (
+        *((1, "138", "Ref", "30", "1"), (2, "138", "PV", "10", "1")),
+        *((3, "230", "PQ", "50", "2"),),
+    )
+]
+BRANCH = {"R": "0.01", "X": "0.1", "B": "0", "Cont Rating": "100", "LTE Rating": "110", "STE Rating": "120"}
+POINTERS = [
+    *(("Area", "1", "MW Load", "Load"), ("Area", "2", "MW Load", "Load")),
+    *(("Generator", "2_WIND_1", "PMax MW", "wind"), ("Generator", "2_HYDRO_1", "PMax MW", "hydro")),
+    *(("Generator", "2_HYDRO_1", "PMin MW", "hydro"), ("Generator", "3_CSP_HEAD", "Natural_Inflow", "csp")),
+    ("Reserve", "Reg_Up", "Requirement", "reg"),
+]
+TABLES: dict[str, list[dict[str, str]]] = {
+    "bus": BUSES,
+    "gen": GENERATORS,
+    "branch": [
+        {"UID": "A1", "From Bus": "1", "To Bus": "2", "Tr Ratio": "0"} | BRANCH,
+        {"UID": "A2", "From Bus": "2", "To Bus": "3", "Tr Ratio": "1.05"} | BRANCH,
+    ],
+    "dc_branch": [{"UID": "DC1", "From Bus": "1", "To Bus": "3", "MW Load": "25"}],
+    "storage": [
+        {"GEN UID": "3_CSP_1", "Storage": "3_CSP_HEAD", "Max Volume GWh": "0.2", "Initial Volume GWh": "0.05"}
+        | {"position": "head"}
+    ],
+    "reserves": [
+        {"Reserve Product": "Reg_Up", "Timeframe (sec)": "300", "Eligible Regions": "(1,2)", "Direction": "Up"}
+        | {"Eligible Device SubCategories": "(Gas CT,Wind)"}
+    ],
+    "timeseries_pointers": [
+        {"Simulation": "DAY_AHEAD", "Category": a, "Object": b, "Parameter": c, "Data File": f"../timeseries/{d}.csv"}
+        for a, b, c, d in POINTERS
+    ],
+}
+HOURLY = {
+    "load": {"1": [40.0] * 48, "2": [60.0] * 48},  # the pointers say Load: folders and files differ in case
+    "wind": {"2_WIND_1": [float(t % 24) for t in range(48)]},
+    "hydro": {"2_HYDRO_1": [5.0] * 48},
+    "csp": {"3_CSP_1": [1.0] * 48},
+}
+
+
+def rts(folder: Path, **changes: list[dict[str, str]]) -> Path:
+    source = folder / "rts"
+    (source / "SourceData").mkdir(parents=True)
+    (source / "timeseries").mkdir()
+    for name, rows in (TABLES | changes).items():
+        with (source / "SourceData" / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    for name, columns in HOURLY.items():
+        lines = [",".join(("Year", "Month", "Day", "Period", *columns))]
+        for t in range(48):
+            lines.append(",".join(map(str, (2020, 2, 28 + t // 24, t % 24 + 1, *(c[t] for c in columns.values())))))
+        (source / "timeseries" / f"{name}.csv").write_text("\n".join(lines))
+    wide = ["Year,Month,Day," + ",".join(map(str, range(1, 25)))]
+    wide += [f"2020,2,{d}," + ",".join(str(d + h) for h in range(24)) for d in (28, 29)]
+    (source / "timeseries" / "reg.csv").write_text("\n".join(wide))
+    return source
+
+
+def test_rts_units_stores_series(tmp_path):
+    out = tmp_path / "out"
+    convert("rts-gmlc", rts(tmp_path), out)
+    net = pp.from_json(str(out / "net.json"))
+    one, two = net.gen.iloc[0], net.gen.iloc[1]
+    assert (one.min_up_h, one.min_down_h, one.ramp_up_mw_per_h, one.reserve_mw_per_min) == (4, 3, 90, 1.5)
+    assert one.start_cost_by_hours_off == "3:207 6:407 12:607"  # hot is reached before the 3 hours are over
+    problems: list[Any] = []
+    costs = read_costs(net, problems)
+    for k, incr in enumerate((8.0, (9.5 + 9.0) / 2)):  # of the second unit 9.5 is followed by 9: the hull
+        made = curve(costs["gen", k], 40.0, 100.0)
+        at_min = made.min_cost * 40 + net.gen.no_load_cost[k]
+        assert_allclose(at_min, 2 * 12 * 40 + 0.5 * 40)
+        assert_allclose(made.seg_cost[0], 2 * incr + 0.5)
+    assert not problems
+    heat = (12 * 40, 12 * 40 + 8 * 30 + 9 * 30)
+    assert_allclose(one.co2_no_load_t_per_h + 40 * one.co2_t_per_mwh, heat[0] * 200 * 0.45359237e-3)
+    assert_allclose(one.co2_no_load_t_per_h + 100 * one.co2_t_per_mwh, heat[1] * 200 * 0.45359237e-3)
+    assert two.start_cost_by_hours_off == one.start_cost_by_hours_off
+    assert list(net.load["profile_share"]) == [0.75, 0.25, 1.0]
+    assert list(net.sgen["curtailable"]) == [True, False]
+    store = net.storage.iloc[0]
+    assert (store.max_p_mw, store.min_p_mw, store.min_discharge_mw, store.soc_percent) == (0, -20, 5, 25)
+    assert (len(net.line), len(net.trafo), len(net.dcline)) == (1, 1, 1)
+    series = {k.split(" [")[0]: v for k, v in columns_of(out / "series.csv").items()}
+    assert series["time"][24] == "2020-02-29 00:00:00"
+    assert [float(v) for v in series["reserve/Reg_Up"]] == [d + h for d in (28, 29) for h in range(24)]
+    assert [float(v) for v in series["renewable/2_WIND_1"]] == HOURLY["wind"]["2_WIND_1"]
+    tree = tomllib.loads((out / "scenario.toml").read_text())
+    (product,) = tree["reserve"]["product"]
+    assert (product["techs"], product["zones"], product["within_min"]) == (["gas", "wind_onshore"], [], 5.0)
+    assert (tree["horizon"]["hours"], tree["horizon"]["window_h"], tree["horizon"]["step_h"]) == (48, 48, 24)
+    assert fates(out)["heat rate curves", "approximated"] == 1
+
+
+def test_every_problem_of_an_rts_folder_is_said(tmp_path):
+    branch = [TABLES["branch"][0] | {"To Bus": "9"}, TABLES["branch"][1] | {"X": "none"}]
+    source = rts(tmp_path, branch=branch)
+    (source / "SourceData" / "reserves.csv").unlink()
+    with pytest.raises(InputError) as caught:
+        convert("rts-gmlc", source, tmp_path / "out")
+    text = str(caught.value)
+    for said in ("reserves.csv is missing", "must name buses of bus.csv: 9 are none", "A2 must have numbers for ['X']"):
+        assert said in text
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["rts"]
+
+
+def test_a_series_of_an_rts_folder_that_does_not_fit(tmp_path):
+    source = rts(tmp_path)
+    (source / "timeseries" / "wind.csv").unlink()
+    text = (source / "timeseries" / "hydro.csv").read_text().splitlines()
+    (source / "timeseries" / "hydro.csv").write_text("\n".join([*text[:10], *text[11:]]))
+    with pytest.raises(InputError) as caught:
+        convert("rts-gmlc", source, tmp_path / "out")
+    assert "wind.csv is missing" in str(caught.value)
+    assert "hydro.csv must have every hour of every day, in order" in str(caught.value)

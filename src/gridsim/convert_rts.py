@@ -357,6 +357,8 @@ class _Reader:
         hull, left = convex(heat)
         if left:
             said.append("convex")
+        if _number(row.get("HR_incr_1")) == 0:
+            said.append("flat")
         price, vom = float(row["Fuel Price $/MMBTU"]), float(row["VOM"])
         start = _start_cost(row)
         if start.raised:
@@ -564,7 +566,10 @@ def _whole_hours(text: str) -> int:
 
 
 def _heat_points(row: Row) -> list[tuple[float, float]]:
-    """Heat input at the points of the heat rate curve: (MW, MMBTU/h). BTU/kWh x MW is kBTU/h."""
+    """Heat input at the points of the heat rate curve: (MW, MMBTU/h). BTU/kWh x MW is kBTU/h.
+
+    An increment of 0 says that it is not known (nuclear units have it): the average rate holds, as in pglib-uc.
+    """
     high = float(row["PMax MW"])
     at = float(row["Output_pct_0"]) * high
     points = [(at, float(row["HR_avg_0"]) * at / 1000.0)]
@@ -572,6 +577,7 @@ def _heat_points(row: Row) -> list[tuple[float, float]]:
         share, rate = _number(row.get(f"Output_pct_{k}")), _number(row.get(f"HR_incr_{k}"))
         if share is None or rate is None or share * high <= points[-1][0] + 1e-9:
             break
+        rate = rate or float(row["HR_avg_0"])
         points.append((share * high, points[-1][1] + rate * (share * high - points[-1][0]) / 1000.0))
     return points
 

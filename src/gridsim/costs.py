@@ -43,9 +43,7 @@ class Curve(NamedTuple):
         return sum(w * c for w, c in zip(self.seg_mw, self.seg_cost, strict=True)) / width
 
 
-def read_costs(
-    net: Any, problems: list[Problem], segments: int = QUADRATIC_SEGMENTS
-) -> dict[tuple[str, int], RawCost]:
+def read_costs(net: Any, problems: list[Problem], segments: int = QUADRATIC_SEGMENTS) -> dict[tuple[str, int], RawCost]:
     """All active-power costs of the net by (element table, index)."""
     found: dict[tuple[str, int], RawCost] = {}
     poly = NetTable(net, "poly_cost")
