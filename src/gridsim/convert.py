@@ -10,9 +10,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,8 @@ REPORT, REPORT_JSON = "conversion.md", "conversion.json"
 FATES = ("used", "approximated", "ignored")
 
 
-class Fate(NamedTuple):
+@dataclass(frozen=True)
+class Fate:
     """What became of one kind of input."""
 
     what: str  # "quadratic cost curves"
@@ -129,7 +130,7 @@ def write_folder(conversion: Conversion, kind: str, source: Path, out: Path) -> 
         (made / SCENARIO).write_text(scenario_text(conversion, kind, source), encoding="utf-8")
         (made / REPORT).write_text(report_text(conversion, kind, source), encoding="utf-8")
         tree = {"gridsim": __version__, "kind": kind, "source": source.name, "title": conversion.title}
-        tree["inputs"] = [row._asdict() for row in conversion.report]  # type: ignore[assignment]
+        tree["inputs"] = [asdict(row) for row in conversion.report]  # type: ignore[assignment]
         (made / REPORT_JSON).write_text(json.dumps(tree, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         out.mkdir(exist_ok=True)
         for name in (SERIES,):

@@ -333,6 +333,8 @@ class _Reader:
         out.say(
             "heat rate curves", said.count("convex"), "approximated", "their lower convex hull: increments that fall"
         )
+        how = "increments of 0: the average rate holds"
+        out.say("heat rate curves", said.count("flat"), "approximated", how)
         out.say(
             "variable cost (VOM)", sum(float(r["VOM"]) != 0 for r in thermal), "used", "added to the cost of energy"
         )
