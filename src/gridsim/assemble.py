@@ -98,7 +98,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     """`assemble` for a net that is there already, whatever ``scenario.network.source`` says. `net` is not changed."""
     broken = check_tables(net)
     of_columns, problems = check_columns(net), [*broken]
-    costs = read_costs(net, problems)
+    costs = read_costs(net, problems, scenario.solver.quadratic_segments)
     penalties = Penalties(**scenario.penalties.model_dump())
     topology: Topology | None = None
     if not broken:

@@ -205,6 +205,41 @@ def verify(target: str, windows: int, as_json: bool, verbose: bool) -> None:
     _print_checks(make_verify(given, windows), as_json)
 
 
+@main.command()
+@click.argument("kind", metavar="KIND")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Scenario folder to make.")
+@click.option("-f", "--force", is_flag=True, help="Replace an earlier conversion.")
+@click.option("--profile", help="matpower: 'day', two days in which loads follow a made-up curve. [default: one hour]")
+@click.option("--hours", type=int, help="matpower: hours to simulate.")
+@click.option("--dc", help="matpower: branch model, matpower or powermodels. [default: powermodels for PGLib-OPF]")
+@verbose_option
+def convert(
+    kind: str,
+    source: Path,
+    output: Path,
+    force: bool,
+    profile: str | None,
+    hours: int | None,
+    dc: str | None,
+    verbose: bool,
+) -> None:
+    """Make a scenario folder from a public case.
+
+    KIND is matpower (SOURCE: an .m file), pglib-uc (a .json file) or rts-gmlc (the folder with SourceData).
+    The folder also gets a report: what of the source was used, approximated or ignored, and why.
+    """
+    from gridsim.convert import REPORT
+    from gridsim.convert import convert as make_folder
+
+    made = make_folder(kind, source, output, force=force, profile=profile, hours=hours, dc=dc)
+    for row in made.report:
+        if verbose or row.fate == "approximated":
+            click.echo(f"{row.fate}: {row.count} {row.what}: {row.how}")
+    click.echo(f"report: {output / REPORT}")
+    click.echo(f"scenario: {output}")
+
+
 @main.group()
 def profiles() -> None:
     """Hourly series of wind, sun, load and imports."""

@@ -2,8 +2,8 @@
 
 pandapower prices the power of the whole row: ``cp0 + cp1 P + cp2 P^2``, or slopes between break points (integrated
 from 0; below the first point, its slope holds). Both become: a cost per hour, a mean cost of the output up to the
-minimum, and segments above it. A quadratic is cut into three segments of equal width with the slope at their middle:
-exact at all four ends, and at most ``cp2 w^2 / 4`` too high between them (w: width of a segment).
+minimum, and segments above it. A quadratic is cut into segments of equal width (the scenario says how many) with the
+slope at their middle: exact at all ends, and at most ``cp2 w^2 / 4`` too high between them (w: width of a segment).
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ import numpy as np
 from gridsim.errors import Problem
 from gridsim.nettable import NetTable, say
 
-QUADRATIC_SEGMENTS = 3
+QUADRATIC_SEGMENTS = 3  # where nothing else is said
 
 
 class RawCost(NamedTuple):
@@ -23,6 +23,7 @@ class RawCost(NamedTuple):
     c1: float  # currency/MWh
     c2: float  # currency/MWh per MW
     points: tuple[tuple[float, float, float], ...]  # (from MW, to MW, currency/MWh); empty: polynomial
+    segments: int = QUADRATIC_SEGMENTS  # that a quadratic is cut into
 
 
 class Curve(NamedTuple):
@@ -42,7 +43,7 @@ class Curve(NamedTuple):
         return sum(w * c for w, c in zip(self.seg_mw, self.seg_cost, strict=True)) / width
 
 
-def read_costs(net: Any, problems: list[Problem]) -> dict[tuple[str, int], RawCost]:
+def read_costs(net: Any, problems: list[Problem], segments: int = QUADRATIC_SEGMENTS) -> dict[tuple[str, int], RawCost]:
     """All active-power costs of the net by (element table, index)."""
     found: dict[tuple[str, int], RawCost] = {}
     poly = NetTable(net, "poly_cost")
@@ -55,7 +56,8 @@ def read_costs(net: Any, problems: list[Problem]) -> dict[tuple[str, int], RawCo
     elements, kinds = poly.number("element", -1).astype(int), poly.text("et")
     for i in range(poly.n):
         c0, c1, c2 = (float(c[i]) for c in coefficients)
-        _keep(found, (kinds[i], int(elements[i])), RawCost(c0, c1, c2, ()), poly.label(i), "poly_cost", problems)
+        cost = RawCost(c0, c1, c2, (), segments)
+        _keep(found, (kinds[i], int(elements[i])), cost, poly.label(i), "poly_cost", problems)
     pwl = NetTable(net, "pwl_cost")
     elements, kinds, power = pwl.number("element", -1).astype(int), pwl.text("et"), pwl.text("power_type", "p")
     for i in range(pwl.n):
@@ -119,7 +121,7 @@ def curve(raw: RawCost, p_min_mw: float, p_max_mw: float) -> Curve:
     width = p_max_mw - p_min_mw
     if width <= 0:
         return Curve(raw.c0, min_cost, (), ())
-    n = QUADRATIC_SEGMENTS if raw.c2 > 0 else 1
+    n = raw.segments if raw.c2 > 0 else 1
     middles = [p_min_mw + width * (k + 0.5) / n for k in range(n)]
     return Curve(raw.c0, min_cost, (width / n,) * n, tuple(raw.c1 + 2 * raw.c2 * p for p in middles))
 

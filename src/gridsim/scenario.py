@@ -24,6 +24,7 @@ grid       assemble: ratings, limits      enforce, n1, losses, line_rating_facto
            simulate: enforce, n1, losses
 scale      assemble                       load, and any tech of the network
 solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
+           assemble                       quadratic_segments
 ========== ============================== =======================================================================
 """
 
@@ -196,6 +197,8 @@ class Solver(_Section):
     target_gap: Annotated[float, Field(ge=0, le=0.1)] = 2e-3  # relative; a window at or below it is good enough
     tolerance: Annotated[float, Field(ge=1e-12, le=1e-3)] = 1e-8  # relative, on primal, dual and gap residuals
     max_rounds: Annotated[int, Field(ge=1, le=200)] = 20  # rounds of adding violated line rows to one window
+    # equal segments that a quadratic cost (poly_cost) is run as; see `gridsim.costs`.  assemble
+    quadratic_segments: Annotated[int, Field(ge=1, le=1000)] = 3
 
 
 class Window(NamedTuple):
