@@ -27,11 +27,12 @@ _DIGEST = hashlib.sha256(b"".join(p.read_bytes() for p in _SOURCES)).hexdigest()
 CACHE_DIR = str(Path(os.environ.get("GRIDSIM_CACHE_DIR", Path.home() / ".cache" / "gridsim")) / _DIGEST)
 
 
-def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False) -> Any:
+def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False, inner: bool = False) -> Any:
     """Compile a function on its first call and keep the machine code on disk.
 
     ``part=True`` is for a function that one kernel calls in one place: its body is compiled into the caller. A call
-    that hands over tuples of some fifty arrays costs the compiler about a second; a part costs nothing.
+    that hands over tuples of some fifty arrays costs the compiler about a second; a part costs nothing. ``inner=True`` is for one that only kernels call: it gets no
+    entry from Python, whose unpacking of such tuples costs more than the function itself.
     """
 
     def compile_later(f: Any) -> Any:
@@ -40,7 +41,16 @@ def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False) 
         try:
             flags: Any = FASTMATH_KEEPS_NAN if fastmath else False
             inline: Any = "always" if part else "never"
-            return numba.njit(f, cache=True, nogil=True, error_model="numpy", fastmath=flags, inline=inline)
+            return numba.njit(
+                f,
+                cache=True,
+                nogil=True,
+                error_model="numpy",
+                fastmath=flags,
+                inline=inline,
+                no_cpython_wrapper=inner or part,
+                no_cfunc_wrapper=True,
+            )
         finally:
             config.CACHE_DIR = saved
 

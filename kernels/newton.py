@@ -453,7 +453,7 @@ def _sides(lay, win, a, e, theta, w):
             side[items + j] = price[items + j] - win.box_cost[at] - e[lay.bl + at] + e[lay.bu + at]
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, inner=True)
 def _solve_chains(w):
     """Solve K du = du in place, every chain."""
     T, nd = w.du.shape
@@ -517,7 +517,7 @@ def _right_side(lay, win, a, e, s, z, w):
             w.dy[at + r] = value
 
 
-@kernel(fastmath=True)
+@kernel(fastmath=True, inner=True)
 def _ramp_rho(lay, win, w, priced):
     """Multiplier rho of each ramped device's output for the chain step `w.du`, at its segments in `w.dprice`.
 
