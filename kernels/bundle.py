@@ -25,11 +25,8 @@ from gridsim.kernels.jit import BoolArray, FloatArray, IntArray, kernel
 
 Rest = Callable[[FloatArray, FloatArray], tuple[float, FloatArray, FloatArray]]
 
-_SERIOUS, _GROW, _SHRINK = (
-    0.1,
-    0.5,
-    0.6,
-)  # share of the predicted gain for a step, for a longer one; cut after null steps
+# shares of the predicted gain: for a step, for a longer one, for a much longer one; cut after null steps
+_SERIOUS, _GROW, _LEAP, _SHRINK = 0.1, 0.5, 0.9, 0.6
 
 
 class Demand(NamedTuple):
@@ -122,31 +119,27 @@ def _restart(ask, pi, step, m):
 
 @kernel
 def _sweep(pi, step, band_lo, band_hi, m):
-    """One round of exact steps over all blocks; answer how far the weights were from the best ones (money)."""
+    """One round of exact steps over all blocks."""
     T = m.band.size
     size = 2 * T
-    far = 0.0
     for t in range(T):  # the band: d falls by step per MW of y
         y = m.band[t]
         price = pi[t] + m.move[t]
-        far += price * ((band_hi[t] if price > 0.0 else band_lo[t]) - y)
         to = min(max(y + price / step, band_lo[t]), band_hi[t])
         m.band[t] = to
         m.slack[t] -= to - y
         m.move[t] = step * m.slack[t]
     for b in range(m.used.size):
-        best, worst, mean = 0, -1, 0.0
+        best, worst = 0, -1
         for j in range(m.used[b]):
             v = m.cost[b, j]
             for k in range(size):
                 v -= (pi[k] + m.move[k]) * m.supply[b, j, k]
             m.value[b, j] = v
-            mean += m.weight[b, j] * v
             if v < m.value[b, best]:
                 best = j
             if m.weight[b, j] > 0.0 and (worst < 0 or v > m.value[b, worst]):
                 worst = j
-        far += mean - m.value[b, best]
         gain = m.value[b, worst] - m.value[b, best]
         if gain <= 0.0:
             continue
@@ -165,12 +158,11 @@ def _sweep(pi, step, band_lo, band_hi, m):
             m.slack[k] -= by * (m.supply[b, best, k] - m.supply[b, worst, k])
             move = step * m.slack[k]
             m.move[k] = move if k < T else max(move, -pi[k])
-    return far
 
 
 @kernel
 def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
-    """Weights and the move d for a step length; answer the gain that the cuts predict over `bound`.
+    """Weights and the move d for a step length.
 
     Parameters
     ----------
@@ -181,30 +173,41 @@ def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
     least_gain : float
         Accuracy below which the weights need not be better.
     m : Master, updated
+
+    Returns
+    -------
+    float, float
+        Gain over `bound` that the cuts predict, and how far the weights are from the best ones: no prices within reach
+        of the step can gain more than the sum of the two.
     """
     T = m.band.size
     _restart(ask, pi, step, m)
-    gain = np.inf
+    gain, far = np.inf, np.inf
     for count in range(sweeps):
-        far = _sweep(pi, step, band_lo, band_hi, m)
-        if count % 5 == 4 or count == sweeps - 1:
-            gain = -bound
-            for k in range(2 * T):
-                gain += ask[k] * (pi[k] + m.move[k])
-            for t in range(T):
-                price = pi[t] + m.move[t]
-                gain -= price * (band_hi[t] if price > 0.0 else band_lo[t])
-            for b in range(m.used.size):
-                least = np.inf
-                for j in range(m.used[b]):
-                    v = m.cost[b, j]
-                    for k in range(2 * T):
-                        v -= (pi[k] + m.move[k]) * m.supply[b, j, k]
-                    least = min(least, v)
-                gain += least
-            if far < max(0.05 * gain, least_gain):
-                break
-    return gain
+        _sweep(pi, step, band_lo, band_hi, m)
+        if count % 8 != 7 and count < sweeps - 1:
+            continue
+        gain, far = -bound, 0.0
+        for k in range(2 * T):
+            gain += ask[k] * (pi[k] + m.move[k])
+        for t in range(T):
+            price = pi[t] + m.move[t]
+            best = max(price * band_hi[t], price * band_lo[t])
+            gain -= best
+            far += best - price * m.band[t]
+        for b in range(m.used.size):
+            least, mean = np.inf, 0.0
+            for j in range(m.used[b]):
+                v = m.cost[b, j]
+                for k in range(2 * T):
+                    v -= (pi[k] + m.move[k]) * m.supply[b, j, k]
+                least = min(least, v)
+                mean += m.weight[b, j] * v
+            gain += least
+            far += mean - least
+        if far < max(0.05 * gain, least_gain):
+            break
+    return gain, far
 
 
 @kernel(part=True)
@@ -326,13 +329,18 @@ def improve_prices(
     tolerance = 1e-9 * (1.0 + abs(bound))
     _insert(best, run.cost, run.supply, 0, tolerance / n, m)
     step = 0.005 * abs(bound) / max(float(slope @ slope), 1e-12)
-    nulls = 0
+    nulls, least_step = 0, 1e-3 * step
     while run.count < evaluations:
-        gain = solve_master(
+        gain, far = solve_master(
             run.ask, system.band_lo, system.band_hi, best, step, 0.1 * target * abs(bound), sweeps, bound, m
         )
-        if gain < target * abs(bound):
+        if gain + far < target * abs(bound):
             break
+        if gain < far:  # too long a step for weights of this accuracy
+            step *= _SHRINK
+            if step < least_step:
+                break
+            continue
         move = m.move.copy()
         trial = best + move
         trial[T:] = np.maximum(trial[T:], 0.0)
@@ -341,7 +349,7 @@ def improve_prices(
         _insert(trial, run.cost, run.supply, run.count - 1, tolerance / n, m)
         if fresh - bound >= _SERIOUS * gain:
             if fresh - bound > _GROW * gain and slope @ move > 0.0:
-                step *= 2.0
+                step *= 4.0 if fresh - bound > _LEAP * gain else 2.0
             best, bound, value, nulls = trial, fresh, run.value.copy(), 0
         else:
             nulls += 1
