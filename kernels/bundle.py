@@ -4,15 +4,15 @@
                  + sum_i V_i(lam, mu) + rest(lam, mu)
 
 is concave, and every value of it is a lower bound on the cost of the window. V_i are the unit values of `single`. Every
-evaluation gives one cut per block of units: its schedules' cost c and supply a, with V_b(pi) <= c - pi . a. From the best
-prices so far, pi, the next ones are pi + d with the d that maximises the least of the cuts, summed over blocks, less
-|d|^2 / (2 step). In terms of weights x >= 0 on the cuts, summing to one in each block,
+evaluation gives one cut per block of units: its schedules' cost c and supply a, with V_b(pi) <= c - pi . a. From the
+best prices so far, pi, the next ones are pi + d with the d that maximises the least of the cuts, summed over blocks,
+less |d|^2 / (2 step). In terms of weights x >= 0 on the cuts, summing to one in each block,
 
     d = step * s,   s = (demand, reserve) - (y, 0) - sum_b sum_j x_bj a_bj,   d_mu >= -mu                          (1)
 
 and the weights are improved two at a time, block by block, by exact steps. One block for all units is the classic
-aggregated bundle; one block per unit is as strong as column generation, with its prices held near the best. The weights are
-also a relaxed commitment: convex combinations of schedules that each unit can really do.
+aggregated bundle; one block per unit is as strong as column generation, with its prices held near the best. The weights
+are also a relaxed commitment: convex combinations of schedules that each unit can really do.
 """
 
 from collections.abc import Callable
@@ -210,7 +210,7 @@ def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
     return gain, far
 
 
-@kernel(part=True)
+@kernel
 def _block_sums(pi, block, value, p, up, cost, supply):
     """Sum of the units' cuts in each block: energy and reserve, and the cost that makes V = cost - pi . supply."""
     T, n = p.shape
@@ -226,20 +226,6 @@ def _block_sums(pi, block, value, p, up, cost, supply):
     for b in range(cost.size):
         for k in range(2 * T):
             cost[b] += pi[k] * supply[b, k]
-
-
-@kernel
-def cut(units, pi, line_price, price_down, block, work, lam, mu, value, on, p, up, down, cost, supply):
-    """Evaluate all units at prices pi (2 T,) and sum their cuts over blocks.
-
-    lam, mu : (T, n) float64, scratch; value .. down: as in `single.evaluate`; cost (nb,), supply (nb, 2 T): written.
-    """
-    T, n = p.shape
-    for t in range(T):
-        for i in range(n):
-            lam[t, i], mu[t, i] = pi[t] + line_price[t, i], pi[T + t]
-    single.evaluate(units, lam, mu, price_down, work, value, on, p, up, down)
-    _block_sums(pi, block, value, p, up, cost, supply)
 
 
 class _Search:
@@ -270,10 +256,12 @@ class _Search:
     def evaluate(self, pi: FloatArray) -> float:
         """L at pi; the cuts go into `cost` and `supply`."""
         T = self.system.demand.size
-        cut(
-            self.units, pi, self.system.line_price, self.system.price_down, self.block, self.work, *self.real,
-            self.value, self.on, *self.out, self.cost[: self.groups], self.supply[: self.groups],
-        )  # fmt: skip
+        lam, mu = self.real
+        np.add(pi[:T, None], self.system.line_price, out=lam)
+        mu[:] = pi[T:, None]
+        single.evaluate(self.units, lam, mu, self.system.price_down, self.work, self.value, self.on, *self.out)
+        cost, supply = self.cost[: self.groups], self.supply[: self.groups]
+        _block_sums(pi, self.block, self.value, self.out[0], self.out[1], cost, supply)
         self.schedules[self.count] = self.on
         self.count += 1
         total = float(pi @ self.ask + self.value.sum())

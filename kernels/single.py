@@ -6,18 +6,18 @@ With q = output above p_min and r = reserve up, a unit that is on in hours s .. 
     q_t + r_t <= cap;  <= start_ramp in hour s;  <= stop_ramp in hour e-1                        (2)
     q_t - q_(t-1) <= ramp_up  (with `in_ramp`: q_t + r_t - q_(t-1)),  q_(t-1) - q_t <= ramp_down (3)
 
-where q of an hour off is 0, so that (3) holds for starts and stops too, and q before the first hour is given (NaN: not
-known, no limit). Hour t costs cost + sum_k seg_cost_k q_tk - lam_t (p_min + q_t) - up_t r_t - down_t d_t. A planned outage
-forces a unit off: at that hour its minimum times, the stop limit and the ramp down do not hold, and it is rested after
-it. A unit that must run is on in every hour it can be on.
+where q of an hour off is 0, so that (3) holds for starts and stops too, and q before the first hour is given (NaN:
+not known, no limit). Hour t costs cost + sum_k seg_cost_k q_tk - lam_t (p_min + q_t) - up_t r_t - down_t d_t. A planned
+outage forces a unit off: at that hour its minimum times, the stop limit and the ramp down do not hold, and it is rested
+after it. A unit that must run is on in every hour it can be on.
 
 The least cost W[s, e] of each run comes first, then the best chain of runs by dynamic programming over its ends:
 
     fon[s]  = min over e of foff[e] + start_cost(s - e)        foff[e] = min over s of fon[s] + W[s, e]
 
-If no ramp can bind, W is a sum of hourly minima. Otherwise F_t(q), the least cost of a run up to hour t that ends at q, is
-convex and piecewise linear, and is carried forward exactly: with segments sorted by slope, the ramps of (3) insert a flat
-one, reserve in the ramp inserts one of slope up_t as well.
+If no ramp can bind, W is a sum of hourly minima. Otherwise F_t(q), the least cost of a run up to hour t that ends at q,
+is convex and piecewise linear, and is carried forward exactly: with segments sorted by slope, the ramps of (3) insert a
+flat one, reserve in the ramp inserts one of slope up_t as well.
 """
 
 from typing import NamedTuple
@@ -172,7 +172,7 @@ def one_unit(i, units):
 
 @kernel
 def calendar(i, one, avail, next_out, next_must, last_out):
-    """Fill next_out, next_must and last_out (T + 1,) of unit i; answer the first hour in which its ramp lets it stop."""
+    """Fill next_out, next_must and last_out (T + 1,) of unit i; answer the first hour in which ramps let it stop."""
     T = one.hours
     rest = 0 if one.on0 else max(0, one.min_down - one.hours0)
     next_out[T], next_must[T], last_out[0] = T, T, -1
@@ -291,7 +291,7 @@ def _runs_without_ramps(stop, one, price, seg_width, seg_cost, next_out, hour, w
     for t in range(T):
         inside = 0.0
         for kind in range(4):
-            cap = full if kind == 0 or kind == 2 else one.start_ramp
+            cap = full if kind in (0, 2) else one.start_ramp
             if kind >= 2:
                 cap = min(cap, one.stop_ramp)
             value = inside
@@ -325,13 +325,13 @@ def _runs_without_ramps(stop, one, price, seg_width, seg_cost, next_out, hour, w
 
 
 @kernel
-def _spread(m, x0, v0, ln, sl, kink, kink_slope, rd, flat, toll, toll_slope, lo, hi, out_ln, out_sl, at):
-    """Infimal convolution of a convex function with a ramp, cut to [lo, hi] and appended to (out_ln, out_sl).
+def _spread(m, x0, v0, ln, sl, source, kink, kink_slope, rd, flat, toll, toll_slope, lo, hi, at):
+    """Infimal convolution of a convex function with a ramp, cut to [lo, hi] and appended to row 3 of (ln, sl).
 
     Parameters
     ----------
-    m, x0, v0, ln, sl : int, float, float, (B,), (B,)
-        The function: m segments from x0 on, where its value is v0; slopes rise.
+    m, x0, v0, ln, sl, source : int, float, float, (4, B), (4, B), int
+        The function: m segments from x0 on, in row `source`; its value at x0 is v0; slopes rise.
     kink, kink_slope : float
         kink_slope * max(0, kink - x) is added to it first.
     rd, flat, toll, toll_slope : float
@@ -340,14 +340,14 @@ def _spread(m, x0, v0, ln, sl, kink, kink_slope, rd, flat, toll, toll_slope, lo,
     Returns
     -------
     int, float
-        Segments now in out, value at lo.
+        Segments now in row 3, value at lo.
     """
     x, v, pos = x0 - rd, v0 + kink_slope * max(0.0, kink - x0), x0
     j, used, value_lo, known = 0, 0.0, v, False
     while x < hi or not known:
         piece, slope = 0.0, np.inf
         if j < m:
-            piece, slope = ln[j] - used, sl[j]
+            piece, slope = ln[source, j] - used, sl[source, j]
             if kink_slope > 0.0 and pos < kink:
                 slope -= kink_slope
                 piece = min(piece, kink - pos)
@@ -358,7 +358,7 @@ def _spread(m, x0, v0, ln, sl, kink, kink_slope, rd, flat, toll, toll_slope, lo,
         elif j < m:
             used += piece
             pos += piece
-            if used >= ln[j]:
+            if used >= ln[source, j]:
                 j, used = j + 1, 0.0
         else:
             break
@@ -366,10 +366,10 @@ def _spread(m, x0, v0, ln, sl, kink, kink_slope, rd, flat, toll, toll_slope, lo,
         if not known and x + piece >= lo:
             value_lo, known = v + slope * (begin - x), True
         if end > begin:
-            if at > 0 and out_sl[at - 1] == slope:
-                out_ln[at - 1] += end - begin
+            if at > 0 and sl[3, at - 1] == slope:
+                ln[3, at - 1] += end - begin
             else:
-                out_ln[at], out_sl[at] = end - begin, slope
+                ln[3, at], sl[3, at] = end - begin, slope
                 at += 1
         v += slope * piece
         x += piece
@@ -379,8 +379,8 @@ def _spread(m, x0, v0, ln, sl, kink, kink_slope, rd, flat, toll, toll_slope, lo,
 
 
 @kernel(part=True)
-def _add_cost(one, price, up, down, cap, lo, v, m, ln, sl, seg_width, seg_cost, out_ln, out_sl):
-    """Add the cost of one hour with q + r <= cap to a function on [lo, ..]; segments into out, answer (m, value at lo)."""
+def _add_cost(one, price, up, down, cap, lo, v, m, target, seg_width, seg_cost, ln, sl):
+    """Add the cost of an hour with q + r <= cap to the function in row 3, from lo on; into row `target`: m, value at lo."""
     up_begin = max(0.0, cap - one.up_limit)
     v += one.cost - price * one.p_min - up * min(one.up_limit, cap)
     last = one.end - 1
@@ -402,8 +402,8 @@ def _add_cost(one, price, up, down, cap, lo, v, m, ln, sl, seg_width, seg_cost, 
             v += slope * (to - x)
             x = to
             continue
-        rest = ln[j] - used
-        slope += sl[j]
+        rest = ln[3, j] - used
+        slope += sl[3, j]
         piece = min(rest, to - x)
         x = x + piece if piece < to - x else to
         if piece >= rest:
@@ -411,10 +411,10 @@ def _add_cost(one, price, up, down, cap, lo, v, m, ln, sl, seg_width, seg_cost, 
         else:
             used += piece
         if piece > 0.0:
-            if at > 0 and out_sl[at - 1] == slope:
-                out_ln[at - 1] += piece
+            if at > 0 and sl[target, at - 1] == slope:
+                ln[target, at - 1] += piece
             else:
-                out_ln[at], out_sl[at] = piece, slope
+                ln[target, at], sl[target, at] = piece, slope
                 at += 1
     return at, v
 
@@ -457,28 +457,24 @@ def _hour_on(one, price, up, down, cap, most, m, x0, x1, v0, source, target, seg
                 kink, kink_slope, begin = cap - ru, up, max(lo, turn)
         else:
             continue
-        at, other = _spread(
-            m, x0, base, ln[source], sl[source], kink, kink_slope, rd, flat, toll, up, begin, end, ln[3], sl[3], at
-        )
+        at, other = _spread(m, x0, base, ln, sl, source, kink, kink_slope, rd, flat, toll, up, begin, end, at)
         if not known:
             value, known = other, True
-    at, value = _add_cost(
-        one, price, up, down, cap, lo, value, at, ln[3], sl[3], seg_width, seg_cost, ln[target], sl[target]
-    )
+    at, value = _add_cost(one, price, up, down, cap, lo, value, at, target, seg_width, seg_cost, ln, sl)
     return at, lo, hi, value
 
 
 @kernel
-def _minimum(m, x0, v0, ln, sl, slope):
+def _minimum(m, x0, v0, ln, sl, row, slope):
     """Least value of a convex function, where it is least, and where its slope passes `slope` >= 0."""
     v, x, j = v0, x0, 0
-    while j < m and sl[j] < 0.0:
-        v += ln[j] * sl[j]
-        x += ln[j]
+    while j < m and sl[row, j] < 0.0:
+        v += ln[row, j] * sl[row, j]
+        x += ln[row, j]
         j += 1
     later = x
-    while j < m and sl[j] < slope:
-        later += ln[j]
+    while j < m and sl[row, j] < slope:
+        later += ln[row, j]
         j += 1
     return v, x, later
 
@@ -519,7 +515,7 @@ def _run(s, until, stop, full, one, price, seg_width, seg_cost, next_out, w, ln,
                 m, x0, x1, v0 = state
             if state[0] >= 0 and (ends == 0 or not (full and goes_on)):
                 later = price[1, t + 1] if goes_on else 0.0
-                value, x, above = _minimum(state[0], state[1], state[3], ln[row], sl[row], later)
+                value, x, above = _minimum(state[0], state[1], state[3], ln, sl, row, later)
                 if full:
                     w[s + 1, t + 1] = value
                 else:

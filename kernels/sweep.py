@@ -5,8 +5,8 @@ The others' committed segments, sorted by slope, serve what an hour asks for. Wh
     hourcost = cost of filling Q along the merit order, Q = max(0, net_lo - sum p_min)
              + price * (Q not served + reserve up not covered by the room left + sum p_min above net_hi)             (1)
 
-with `price` the price of shortage. Unit i on in hour t is worth hourcost(with i) - hourcost(without i), for each of its limits
-in the first hours of a run and in the last ones (a ramp taken as a trapezoid):
+with `price` the price of shortage. Unit i on in hour t is worth hourcost(with i) - hourcost(without i), for each of its
+limits in the first hours of a run and in the last ones (a ramp taken as a trapezoid):
 
     q + r <= start_ramp + j ramp_up  in the j-th hour after the start     q <= stop_ramp + j ramp_down  before the stop   (2)
 
@@ -52,6 +52,7 @@ class State(NamedTuple):
     worth: FloatArray  # (n, T, (_STEPS + 1)^2) value of an hour on, by hours after the start and before the stop
     seen: IntArray  # (n,) count of changes when the unit was last looked at
     changed: IntArray  # (T,) count of changes when the hour last changed
+    clock: IntArray  # (1,) count of changes
     trial: BoolArray  # (T, n) scratch
     mid: FloatArray  # (3, T + 1) scratch: sums of worth inside a run, at its head, at its tail
 
@@ -79,7 +80,7 @@ def state(units: single.SingleUnits) -> State:
     return State(
         np.zeros((T, n), dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.zeros((T, nk + 1)), np.zeros((T, nk + 1)),
         np.zeros((T, 4)), np.zeros((T, n)), np.zeros((T, n)), np.zeros((n, T, (_STEPS + 1) ** 2)),
-        np.zeros(n, dtype=np.int64), np.zeros(T, dtype=np.int64), np.zeros((T, n), dtype=np.bool_),
+        np.zeros(n, dtype=np.int64), np.zeros(T, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros((T, n), dtype=np.bool_),
         np.zeros((3, T + 1)),
     )  # fmt: skip
 
@@ -88,42 +89,41 @@ def state(units: single.SingleUnits) -> State:
 
 
 @kernel
-def _put(mw, money, place, q, slope):
-    """Add q MW at a place of the merit order."""
-    k, size = place + 1, mw.size
+def _put(t, mw, money, place, q, slope):
+    """Add q MW at a place of the merit order of hour t."""
+    k, size = place + 1, mw.shape[1]
     while k < size:
-        mw[k] += q
-        money[k] += q * slope
+        mw[t, k] += q
+        money[t, k] += q * slope
         k += k & -k
 
 
 @kernel
-def _sum_before(mw, money, place):
-    """MW and money of all segments before a place."""
-    q, c, k = 0.0, 0.0, place
+def _sum_before(t, mw, place):
+    """MW of all segments before a place."""
+    q, k = 0.0, place
     while k > 0:
-        q += mw[k]
-        c += money[k]
+        q += mw[t, k]
         k -= k & -k
-    return q, c
+    return q
 
 
 @kernel
-def _fill_cost(mw, money, order, slope, need):
+def _fill_cost(t, mw, money, order, slope, need):
     """Money of the first `need` MW of the merit order."""
-    size = mw.size
+    size = mw.shape[1]
     step = 1
     while 2 * step < size:
         step *= 2
     k, q, c = 0, 0.0, 0.0
     while step > 0:
-        if k + step < size and q + mw[k + step] <= need:
+        if k + step < size and q + mw[t, k + step] <= need:
             k += step
-            q += mw[k]
-            c += money[k]
+            q += mw[t, k]
+            c += money[t, k]
         step //= 2
     if k + 1 < size and need > q:
-        c += (need - q) * slope[order[k]]
+        c += (need - q) * slope[t, order[t, k]]
     return c
 
 
@@ -163,56 +163,43 @@ def _limits(j, k, up, down, one):
     return min(head, cap), room
 
 
-@kernel
-def _commit(t, i, cap, room, sign, one, units, field, state):
-    """Put unit i with these caps into hour t (sign 1), or take it out (-1)."""
-    left = cap
-    for k in range(one.first, one.end):
-        q = min(left, units.seg_width[k])
-        if q > 0.0:
-            _put(state.mw[t], state.money[t], field.rank[t, k], sign * q, field.slope[t, k])
-        left -= q
-    state.total[t, 0] += sign * one.p_min
-    state.total[t, 1] += sign * cap
-    state.total[t, 2] += sign * room
-    state.total[t, 3] += sign * min(room, one.up_limit)
-
-
 @kernel(part=True)
-def _value_hour(t, i, price, up, down, one, units, field, state):
+def _value_hour(t, i, price, up, down, one, on_cost, seg_width, field, mw, money, total, worth):
     """Fill worth[i, t] for all limits; unit i is not in the merit order."""
-    mw, money, total = state.mw[t], state.money[t], state.total[t]
     lo, hi, reserve = field.net_lo[t], field.net_hi[t], field.reserve[t]
-    need, without = _penalty(price, lo, hi, reserve, total[0], total[1], total[2], total[3])
-    without += _fill_cost(mw, money, field.order[t], field.slope[t], min(need, total[1]))
-    for j in range(up + 1):
-        for k in range(down + 1):
-            cap, room = _limits(j, k, up, down, one)
+    without, had = 0.0, -1.0
+    for j in range(-1, up + 1):  # -1: without the unit
+        for k in range(down + 1 if j >= 0 else 1):
+            cap, room, p_min, response = 0.0, 0.0, 0.0, 0.0
+            if j >= 0:
+                cap, room = _limits(j, k, up, down, one)
+                p_min, response = one.p_min, min(room, one.up_limit)
             at = j * (_STEPS + 1) + k
-            if k > 0 and (cap, room) == _limits(j, k - 1, up, down, one):
-                state.worth[i, t, at] = state.worth[i, t, at - 1]
+            if k > 0 and cap == had and not (k == 1 and one.stop_ramp < one.cap):
+                worth[i, t, at] = worth[i, t, at - 1]
                 continue
+            had = cap
             need, cost = _penalty(
-                price, lo, hi, reserve, total[0] + one.p_min, total[1] + cap, total[2] + room,
-                total[3] + min(room, one.up_limit),
+                price, lo, hi, reserve, total[t, 0] + p_min, total[t, 1] + cap, total[t, 2] + room,
+                total[t, 3] + response,
             )  # fmt: skip
-            need = min(need, total[1] + cap)
-            own, left, done = 0.0, cap, False
-            for m in range(one.first, one.end):  # own segments, each after the others' cheaper ones
-                q = min(left, units.seg_width[m])
-                before, paid = _sum_before(mw, money, field.rank[t, m])
-                if need <= before + own:
-                    break
-                if need <= before + own + q:
-                    cost += paid + (need - before - own) * field.slope[t, m]
-                    done = True
+            need = min(need, total[t, 1] + cap)
+            own, left, m = 0.0, cap, one.first
+            while left > 0.0 and m < one.end:  # own segments, each after the others' cheaper ones
+                q, slope = min(left, seg_width[m]), field.slope[t, m]
+                before = _sum_before(t, mw, field.rank[t, m])
+                q = min(q, need - before - own)
+                if q <= 0.0:
                     break
                 own += q
                 left -= q
-                cost += q * field.slope[t, m]
-            if not done:
-                cost += _fill_cost(mw, money, field.order[t], field.slope[t], need - own)
-            state.worth[i, t, at] = cost + field.on_cost[t, i] - without
+                cost += q * slope
+                m += 1
+            cost += _fill_cost(t, mw, money, field.order, field.slope, need - own)
+            if j < 0:
+                without = cost
+            else:
+                worth[i, t, at] = cost + on_cost - without
 
 
 # -- one unit against the others --------------------------------------------------------------------------------------
@@ -278,37 +265,40 @@ def _chain_cost(i, one, on, w, start_cost, start_cost0):
     return total
 
 
-@kernel
-def _place(i, sign, next_out, one, units, field, state):
-    """Take unit i out of every hour (sign -1), or put its present schedule in (1) and mark the hours that differ."""
-    T = one.hours
-    if sign < 0.0:
-        for t in range(T):
-            if state.cap[t, i] >= 0.0:
-                _commit(t, i, state.cap[t, i], state.room[t, i], -1.0, one, units, field, state)
-        return
-    up, down, past = _steps(one)
-    now, age, end = state.seen[i], past, 0
+@kernel(part=True)
+def _total_cost(price, units, field, state):
+    """Cost of the schedule as the sweeps see it."""
+    T, n = state.on.shape
+    cost = 0.0
     for t in range(T):
-        if not state.on[t, i]:
-            age = 0
-            cap, room = -1.0, 0.0
-        else:
-            if t >= end:
-                end = t
-                while end < T and state.on[end, i]:
-                    end += 1
-            k = end - 1 - t if end < T and next_out[end] > end else down
-            cap, room = _limits(min(age, up), min(k, down), up, down, one)
-            age += 1
-            _commit(t, i, cap, room, 1.0, one, units, field, state)
-        if cap != state.cap[t, i] or room != state.room[t, i]:
-            state.cap[t, i], state.room[t, i] = cap, room
-            state.changed[t] = now
+        total = state.total
+        need, penalty = _penalty(
+            price,
+            field.net_lo[t],
+            field.net_hi[t],
+            field.reserve[t],
+            total[t, 0],
+            total[t, 1],
+            total[t, 2],
+            total[t, 3],
+        )
+        cost += penalty
+        cost += _fill_cost(t, state.mw, state.money, field.order, field.slope, min(need, total[t, 1]))
+    for i in range(n):
+        off, running = -1, units.on0[i]
+        for t in range(T):
+            if state.on[t, i]:
+                cost += field.on_cost[t, i]
+                if not running:
+                    cost += units.start_cost[i, t - off] if off >= 0 else units.start_cost0[i, t]
+            elif running:
+                off = t
+            running = state.on[t, i]
+    return cost
 
 
 @kernel
-def descend(units, field, price, rounds, work, state):
+def descend(units, field, price, fresh, rounds, work, state):
     """Sweep over all units until a round changes nothing, or for so many rounds.
 
     Parameters
@@ -317,6 +307,9 @@ def descend(units, field, price, rounds, work, state):
     field : Field, read only
     price : float
         Of shortage. [money/MWh]
+    fresh : bool
+        False: `state` was left by a call with the same field and price, and only `on` and `frozen` were changed since:
+        hours in which nothing moved keep their values.
     rounds : int
         0: only the cost of the schedule given.
     work : SingleWork, scratch
@@ -329,74 +322,88 @@ def descend(units, field, price, rounds, work, state):
         Cost of the schedule as the sweeps see it, changes made.
     """
     T, n = units.avail.shape
-    changes, rounds_done = 0, 0
-    for t in range(T):
-        state.changed[t] = 0
-        for k in range(state.mw.shape[1]):
-            state.mw[t, k], state.money[t, k] = 0.0, 0.0
-        for k in range(4):
-            state.total[t, k] = 0.0
-    for i in range(n):
-        state.seen[i] = -1
-    while True:
+    on, frozen, mw, money, total, cap, room = state[:7]
+    seen, changed = state.seen, state.changed
+    if fresh:
+        state.clock[0] = 0
+        for t in range(T):
+            changed[t] = 0
+            for k in range(mw.shape[1]):
+                mw[t, k], money[t, k] = 0.0, 0.0
+            for k in range(4):
+                total[t, k] = 0.0
+            for i in range(n):
+                cap[t, i] = -1.0
+        for i in range(n):
+            seen[i] = -1
+    changes = 0
+    for count in range(rounds + 1):  # the first round only brings the merit orders up to date
         before = changes
         for i in range(n):
-            building = rounds_done == 0
-            if not building and state.frozen[i]:
+            stale, differs = False, False
+            for t in range(T):
+                stale = stale or changed[t] > seen[i]
+                differs = differs or on[t, i] != (cap[t, i] >= 0.0)
+            stale = stale and count > 0 and not frozen[i]
+            if not stale and not differs:
                 continue
             one = single.one_unit(i, units)
             stop = single.calendar(i, one, units.avail, work.next_out, work.next_must, work.last_out)
-            if building:
-                for t in range(T):
-                    state.cap[t, i] = -1.0
-            else:
-                stale = False
-                for t in range(T):
-                    stale = stale or state.changed[t] > state.seen[i]
-                if not stale:
-                    continue
-                _place(i, -1.0, work.next_out, one, units, field, state)
-                up, down, past = _steps(one)
-                for t in range(T):
-                    if state.changed[t] > state.seen[i]:
-                        _value_hour(t, i, price, up, down, one, units, field, state)
-                _run_costs(i, stop, up, down, past, one, state.worth, state.mid, work.next_out, work.w)
-                present = _chain_cost(i, one, state.on, work.w, units.start_cost, units.start_cost0)
-                best = single.best_chain(
-                    i, one, work.w, units.start_cost, units.start_cost0, work.fon, work.foff, work.from_off,
-                    work.from_on, work.next_out, work.next_must, work.last_out, state.trial,
-                )  # fmt: skip
-                if best < present - 1e-9 * (1.0 + abs(best)):
-                    changes += 1
+            up, down, past = _steps(one)
+            for sign in (-1.0, 1.0):  # out of the merit orders, and back with the new schedule
+                if sign > 0.0 and stale:
                     for t in range(T):
-                        state.on[t, i] = state.trial[t, i]
-                state.seen[i] = changes
-            _place(i, 1.0, work.next_out, one, units, field, state)
-        if rounds_done == 0:
-            for t in range(T):
-                state.changed[t] = 0
-        rounds_done += 1
-        if rounds_done > rounds or (rounds_done > 1 and changes == before):
+                        if changed[t] > seen[i]:
+                            _value_hour(
+                                t, i, price, up, down, one, field.on_cost[t, i], units.seg_width, field, mw, money,
+                                total, state.worth,
+                            )  # fmt: skip
+                    _run_costs(i, stop, up, down, past, one, state.worth, state.mid, work.next_out, work.w)
+                    present = _chain_cost(i, one, on, work.w, units.start_cost, units.start_cost0)
+                    best = single.best_chain(
+                        i, one, work.w, units.start_cost, units.start_cost0, work.fon, work.foff, work.from_off,
+                        work.from_on, work.next_out, work.next_must, work.last_out, state.trial,
+                    )  # fmt: skip
+                    seen[i] = state.clock[0]
+                    if best < present - 1e-9 * (1.0 + abs(best)):
+                        changes += 1
+                        seen[i] += 1  # its own change is no news to it
+                        for t in range(T):
+                            on[t, i] = state.trial[t, i]
+                age, end, moved = past, 0, False
+                for t in range(T):
+                    if sign < 0.0:
+                        c, r = cap[t, i], room[t, i]
+                    elif not on[t, i]:
+                        age, c, r = 0, -1.0, 0.0
+                    else:
+                        if t >= end:
+                            end = t
+                            while end < T and on[end, i]:
+                                end += 1
+                        k = end - 1 - t if end < T and work.next_out[end] > end else down
+                        c, r = _limits(min(age, up), min(k, down), up, down, one)
+                        age += 1
+                    if sign > 0.0 and (c != cap[t, i] or r != room[t, i]):
+                        cap[t, i], room[t, i], moved = c, r, True
+                        changed[t] = state.clock[0] + 1
+                    if c < 0.0:
+                        continue
+                    left = c
+                    for k in range(one.first, one.end):
+                        q = min(left, units.seg_width[k])
+                        if q > 0.0:
+                            _put(t, mw, money, field.rank[t, k], sign * q, field.slope[t, k])
+                        left -= q
+                    total[t, 0] += sign * one.p_min
+                    total[t, 1] += sign * c
+                    total[t, 2] += sign * r
+                    total[t, 3] += sign * min(r, one.up_limit)
+                if moved:
+                    state.clock[0] += 1
+        if count > 0 and changes == before:
             break
-    cost = 0.0
-    for t in range(T):
-        total = state.total[t]
-        need, penalty = _penalty(
-            price, field.net_lo[t], field.net_hi[t], field.reserve[t], total[0], total[1], total[2], total[3]
-        )
-        need = min(need, total[1])
-        cost += penalty + _fill_cost(state.mw[t], state.money[t], field.order[t], field.slope[t], need)
-    for i in range(n):
-        off, running = -1, units.on0[i]
-        for t in range(T):
-            if state.on[t, i]:
-                cost += field.on_cost[t, i]
-                if not running:
-                    cost += units.start_cost[i, t - off] if off >= 0 else units.start_cost0[i, t]
-            elif running:
-                off = t
-            running = state.on[t, i]
-    return cost, changes
+    return _total_cost(price, units, field, state), changes
 
 
 @kernel
