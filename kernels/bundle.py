@@ -8,7 +8,7 @@ evaluation gives one cut per block of units: its schedules' cost c and supply a,
 best prices so far, pi, the next ones are pi + d with the d that maximises the least of the cuts, summed over blocks,
 less |d|^2 / (2 step). In terms of weights x >= 0 on the cuts, summing to one in each block,
 
-    d = step * s,   s = (demand, reserve) - (y, 0) - sum_b sum_j x_bj a_bj,   d_mu >= -mu                          (1)
+    d = step * s  cut to lowest <= pi + d <= highest,   s = (demand, reserve) - (y, 0) - sum_b sum_j x_bj a_bj       (1)
 
 and the weights are improved two at a time, block by block, by exact steps. One block for all units is the classic
 aggregated bundle; one block per unit is as strong as column generation, with its prices held near the best. The weights
@@ -38,6 +38,8 @@ class Demand(NamedTuple):
     band_hi: FloatArray  # (T,) MW
     line_price: FloatArray  # (T, n) added to lam at each unit
     price_down: FloatArray  # (T, n) of reserve down at each unit, >= 0
+    shortage_price: float = np.inf  # what energy or reserve not delivered costs: no price is above it
+    excess_price: float = np.inf  # what energy too much costs
 
 
 class Master(NamedTuple):
@@ -52,6 +54,8 @@ class Master(NamedTuple):
     band: FloatArray  # (T,) y
     slack: FloatArray  # (2 T,) s of (1)
     move: FloatArray  # (2 T,) d of (1)
+    lowest: FloatArray  # (2 T,) bounds of the prices
+    highest: FloatArray  # (2 T,)
 
 
 class Prices(NamedTuple):
@@ -114,21 +118,20 @@ def _restart(ask, pi, step, m):
                 if m.weight[b, j] > 0.0:
                     s -= m.weight[b, j] * m.supply[b, j, k]
         m.slack[k] = s
-        m.move[k] = step * s if k < T else max(step * s, -pi[k])
+        m.move[k] = min(max(step * s, m.lowest[k] - pi[k]), m.highest[k] - pi[k])
 
 
 @kernel
 def _sweep(pi, step, band_lo, band_hi, m):
     """One round of exact steps over all blocks."""
-    T = m.band.size
-    size = 2 * T
+    T, size = m.band.size, pi.size
     for t in range(T):  # the band: d falls by step per MW of y
         y = m.band[t]
         price = pi[t] + m.move[t]
         to = min(max(y + price / step, band_lo[t]), band_hi[t])
         m.band[t] = to
         m.slack[t] -= to - y
-        m.move[t] = step * m.slack[t]
+        m.move[t] = min(max(step * m.slack[t], m.lowest[t] - pi[t]), m.highest[t] - pi[t])
     for b in range(m.used.size):
         best, worst = 0, -1
         for j in range(m.used[b]):
@@ -156,8 +159,7 @@ def _sweep(pi, step, band_lo, band_hi, m):
         m.weight[b, best] += by
         for k in range(size):
             m.slack[k] -= by * (m.supply[b, best, k] - m.supply[b, worst, k])
-            move = step * m.slack[k]
-            m.move[k] = move if k < T else max(move, -pi[k])
+            m.move[k] = min(max(step * m.slack[k], m.lowest[k] - pi[k]), m.highest[k] - pi[k])
 
 
 @kernel
@@ -251,6 +253,7 @@ class _Search:
         self.master = Master(
             np.zeros(nb, dtype=np.int64), one.copy(), np.zeros((nb, cuts, 2 * T)), whole, one.copy(), one.copy(),
             0.5 * (system.band_lo + system.band_hi), np.zeros(2 * T), np.zeros(2 * T),
+            np.repeat([-system.excess_price, 0.0], T), np.full(2 * T, system.shortage_price),
         )  # fmt: skip
 
     def evaluate(self, pi: FloatArray) -> float:
@@ -306,11 +309,11 @@ def improve_prices(
     target : float
         Stop when the cuts predict a gain below this share of the bound.
     """
-    T, n = units.avail.shape
+    n = units.cap.size
     block = np.zeros(n, dtype=np.int64) if block is None else block
     run = _Search(units, system, rest, block, evaluations, cuts)
     m = run.master
-    best = np.concatenate((lam, np.maximum(mu, 0.0)))
+    best = np.clip(np.concatenate((lam, mu)), m.lowest, m.highest)
     bound = run.evaluate(best)
     value = run.value.copy()
     slope = run.slope(best)
@@ -330,8 +333,7 @@ def improve_prices(
                 break
             continue
         move = m.move.copy()
-        trial = best + move
-        trial[T:] = np.maximum(trial[T:], 0.0)
+        trial = np.clip(best + move, m.lowest, m.highest)
         fresh = run.evaluate(trial)
         slope = run.slope(trial)
         _insert(trial, run.cost, run.supply, run.count - 1, tolerance / n, m)

@@ -20,6 +20,7 @@ from gridsim.kernels import bundle, single, sweep
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 
 SHORTAGE_STEPS = (1.05, 1.2, 1.5, 2.0, 4.0, 20.0)  # price of shortage in the sweeps, times the dearest hour's price
+_EAGER = 1.3  # price of shortage, times the same, in the first sweep around a schedule put in
 _SHORT = 1e-6  # MW that count as none
 _PROMISING = 5e-4  # a dispatch is solved if the estimate is no further above the best cost
 
@@ -87,7 +88,7 @@ class _Search:
         T, n = units.avail.shape
         self.units, self.prices, self.net, self.dispatch = units, prices, net, dispatch
         self.effort, self.target_gap = effort, target_gap
-        self.work, self.state = single.workspace(units), sweep.state(units)
+        self.work, self.state, self.eager = single.workspace(units), sweep.state(units), sweep.state(units)
         self.no_cost = np.zeros((n, T + 1))
         self.top = max(float(prices.lam.max()), 1e-9)
         self.field = self.corrected(np.zeros((T, n)), np.zeros((T, n)), np.zeros((2, T)))
@@ -105,9 +106,10 @@ class _Search:
             on_shift,
         )  # fmt: skip
 
-    def descend(self, steps: float, rounds: int) -> float:
-        """Sweep the schedule in `state` at so many times the top price; its cost there."""
-        cost, _ = sweep.descend(self.units, self.field, steps * self.top, rounds, self.work, self.state)
+    def descend(self, steps: float, rounds: int, *, fresh: bool = True, state: sweep.State | None = None) -> float:
+        """Sweep a schedule (default: that in `state`) at so many times the top price; its cost there."""
+        state = self.state if state is None else state
+        cost, _ = sweep.descend(self.units, self.field, steps * self.top, fresh, rounds, self.work, state)
         self.sweeps += rounds
         return float(cost)
 
@@ -161,8 +163,9 @@ class _Search:
         """Slopes from the best schedule's dispatch; its cost there is what estimates start from."""
         assert self.best is not None
         self.field = self.corrected(self.best.slope_shift, self.best.on_shift, self.extra)
-        self.state.on[:] = self.on
+        self.state.on[:] = self.eager.on[:] = self.on
         self.reference = self.descend(SHORTAGE_STEPS[-1], 0)
+        self.descend(_EAGER, 0, state=self.eager)
 
     def candidates(self) -> list[tuple[int, int]]:
         """(block, evaluation) of schedules that can be in a better solution, the most likely first."""
@@ -176,11 +179,12 @@ class _Search:
 
     def put(self, block: int, evaluation: int) -> bool:
         """Give the first unit of a block that does something else this schedule, and freeze it."""
+        on, frozen = self.eager.on, self.eager.frozen
         for i in np.flatnonzero(self.prices.block == block):
             wanted = self.prices.schedules[evaluation, :, i]
-            if not self.state.frozen[i] and (self.state.on[:, i] != wanted).any():
-                self.state.on[:, i] = wanted
-                self.state.frozen[i] = True
+            if not frozen[i] and (on[:, i] != wanted).any():
+                on[:, i] = wanted
+                frozen[i] = True
                 return True
         return False
 
@@ -188,15 +192,17 @@ class _Search:
         """Put schedules in, sweep the others around them, dispatch if it looks promising. True: a better schedule."""
         assert self.best is not None
         before = self.best
-        self.state.on[:] = self.on
-        put = [self.put(*move) for move in moves]
-        if not any(put):
-            return False
+        self.eager.on[:] = self.on
+        self.eager.frozen[:] = False
         self.tries += 1
-        self.descend(1.3, 1)
-        self.descend(SHORTAGE_STEPS[-1], 2)
+        if not any([self.put(*move) for move in moves]):  # a list: every move is put
+            return False
+        self.descend(_EAGER, 1, fresh=False, state=self.eager)
+        self.state.on[:] = self.eager.on
+        self.state.frozen[:] = self.eager.frozen
+        self.descend(SHORTAGE_STEPS[-1], 2, fresh=False)
         self.state.frozen[:] = False
-        cost = self.descend(SHORTAGE_STEPS[-1], 1)
+        cost = self.descend(SHORTAGE_STEPS[-1], 1, fresh=False)
         estimate = before.cost + cost - self.reference
         if estimate < before.cost + _PROMISING * abs(before.cost):
             self.judge()
@@ -219,10 +225,8 @@ class _Search:
         while moves and self.tries < self.effort.tries and not self.done:
             size = int(rng.integers(2, 4))
             chosen = np.minimum(rng.geometric(3.0 / (3.0 + len(moves)), size), len(moves)) - 1
-            if not self.attempt([moves[k] for k in chosen]):
-                self.tries += 1  # an empty try counts too: the loop ends
-                continue
-            moves = self.candidates()
+            if self.attempt([moves[k] for k in chosen]):
+                moves = self.candidates()
 
 
 def drawn(prices: bundle.Prices, rng: np.random.Generator) -> FloatArray:

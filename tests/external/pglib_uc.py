@@ -124,9 +124,7 @@ class FixedDispatch:
         # columns: segments, reserves of slow units, band, energy short, energy in excess, reserve short
         sizes = [seg.size, r_unit.size, T, T, T, T]
         first = np.concatenate(([0], np.cumsum(sizes)))
-        cost = np.concatenate(
-            (units.seg_cost[seg], np.zeros(r_unit.size + T), np.full(3 * T, self.price))
-        )
+        cost = np.concatenate((units.seg_cost[seg], np.zeros(r_unit.size + T), np.full(3 * T, self.price)))
         fixed_output = (on * units.p_min).sum(axis=1)
         # rows: balance, reserve, then per on-hour: cap of output (fast) or of both (slow), ramps up and down (slow)
         rows, cols, values, lo, hi = [], [], [], [], []
@@ -191,9 +189,7 @@ class FixedDispatch:
         matrix = sparse.csc_matrix(
             (np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=(count, first[-1])
         )
-        upper = np.concatenate(
-            (units.seg_width[seg], np.full(r_unit.size, INF), system.band_hi, np.full(3 * T, INF))
-        )
+        upper = np.concatenate((units.seg_width[seg], np.full(r_unit.size, INF), system.band_hi, np.full(3 * T, INF)))
         lower = np.concatenate((np.zeros(first[2]), system.band_lo, np.zeros(3 * T)))
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = int(first[-1]), count

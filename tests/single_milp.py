@@ -1,9 +1,9 @@
-"""Random single units, and their schedules as a MILP in HiGHS: shares no code with the kernels it judges."""
+"""Random single units, and schedules of one or of several as a MILP in HiGHS: shares no code with what it judges."""
 
 import highspy
 import numpy as np
 
-from gridsim.kernels import single
+from gridsim.kernels import bundle, single
 
 INF = highspy.kHighsInf
 
@@ -36,7 +36,7 @@ def random_units(rng, hours, n, *, outages=True, reserve=True):
         p_min=rng.uniform(0.0, 30.0, n), cost=rng.uniform(0.0, 900.0, n), seg_first=first.astype(np.int64),
         seg_width=np.concatenate(widths), seg_cost=np.concatenate(slopes), cap=cap, ramp_up=limit(0.3),
         ramp_down=limit(0.3), start_ramp=limit(0.4, 0.0), stop_ramp=limit(0.4, 0.0),
-        up_limit=limit(0.4) * (rng.random(n) < 0.9) if False else np.where(rng.random(n) < 0.1, 0.0, limit(0.4)),
+        up_limit=np.where(rng.random(n) < 0.1, 0.0, limit(0.4)),
         down_limit=np.where(rng.random(n) < 0.3, 0.0, limit(0.3)), in_ramp=rng.random(n) < 0.5,
         must_run=rng.random(n) < 0.15, min_up=rng.integers(1, 6, n), min_down=rng.integers(1, 6, n), on0=on0,
         hours0=hours0, q0=q0, avail=avail, start_cost=start, start_cost0=start0, same=np.arange(n),
@@ -97,7 +97,6 @@ def add_unit(model, units, lags, i, lam, up, down):
     v = [model.column(0.0, 0, 1, whole=True) for _ in range(T)]
     w = [model.column(0.0, 0, 1, whole=True) for _ in range(T)]
     rest = 0 if on0 else max(0, min_down - since)
-    big = 2 * cap + (0.0 if np.isnan(q0) else q0)
     for t in range(T):
         before = u[t - 1] if t else None
         was = float(on0) if t == 0 else 0.0
@@ -158,11 +157,66 @@ def add_unit(model, units, lags, i, lam, up, down):
             if earlier_off and (on0 or max(-k for k in earlier_off) > since):
                 continue
             model.row(0, INF, [(pays, 1), (v[t], -money), *((col, money) for col in in_window)])
-    assert big >= 0
     return u, q, r, d
 
 
 def single_cost(units, lags, i, lam, up, down):
+    """Least cost of unit i at prices (T,)."""
     model = Model()
     add_unit(model, units, lags, i, lam, up, down)
     return model.solve()
+
+
+def system_cost(units, lags, system, on=None):
+    """Least cost of a window of all units: with `on` (T, n) given, or with the best one."""
+    model = Model()
+    T, n = units.avail.shape
+    none = np.zeros(T)
+    columns = [add_unit(model, units, lags, i, none, none, none) for i in range(n)]
+    for t in range(T):
+        band = model.column(0.0, system.band_lo[t], system.band_hi[t])
+        short, excess = model.column(system.shortage_price, 0, INF), model.column(system.excess_price, 0, INF)
+        terms = [(u[t], p_min) for (u, _, _, _), p_min in zip(columns, units.p_min, strict=True)]
+        terms += [(q[t], 1.0) for _, q, _, _ in columns]
+        model.row(system.demand[t], system.demand[t], [*terms, (band, 1.0), (short, 1.0), (excess, -1.0)])
+        missing = model.column(system.shortage_price, 0, INF)
+        model.row(system.reserve[t], INF, [*((r[t], 1.0) for _, _, r, _ in columns), (missing, 1.0)])
+    for i, (u, _, _, _) in enumerate(columns):
+        for t in range(T) if on is not None else ():
+            model.h.changeColBounds(u[t], float(on[t, i]), float(on[t, i]))
+    return model.solve()
+
+
+def random_system(rng, hours, n, *, outages=True):
+    """Units, their start categories, and a demand that about two thirds of them can serve."""
+    units, lags = random_units(rng, hours, n, outages=outages)
+    size = (units.p_min + units.cap).sum()
+    demand = size * rng.uniform(0.2, 0.75) * (1.0 + 0.3 * np.sin(np.arange(hours) / 2.0 + rng.uniform(0, 6)))
+    band = demand * rng.uniform(0.0, 0.3, hours)
+    none = np.zeros((hours, n))
+    return (
+        units,
+        lags,
+        bundle.Demand(demand, 0.05 * demand, band * rng.uniform(0.0, 1.0, hours), band, none, none, 3000.0, 500.0),
+    )
+
+
+def keeps_rules(units, i, on):
+    """Whether a pattern (T,) of unit i keeps outages, minimum times and must-run: hour by hour, with a clock."""
+    was, clock = bool(units.on0[i]), int(units.hours0[i])
+    rest = 0 if was else max(0, int(units.min_down[i]) - clock)
+    for t, now in enumerate(on):
+        out = not units.avail[t, i]
+        if out:
+            if now:
+                return False
+            was, clock = False, 10**6  # rested
+            continue
+        if units.must_run[i] and not now and t >= rest:
+            return False
+        if now != was:
+            if clock < (units.min_up[i] if was else units.min_down[i]):
+                return False
+            clock = 0
+        was, clock = bool(now), clock + 1
+    return True
