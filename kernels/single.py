@@ -527,7 +527,7 @@ def _run(s, until, stop, full, one, price, seg_width, seg_cost, next_out, w, ln,
 
 
 @kernel
-def _back(s, e, low, high, one, next_out, least, least_up, p, up, i):
+def _back(s, e, first_low, first_high, one, next_out, least, least_up, p, up, i):
     """Output and reserve of the run from s to e, from its last hour back along the stored minima."""
     begin = max(s, 0)
     free_end = e == one.hours or e == next_out[begin]
@@ -537,6 +537,7 @@ def _back(s, e, low, high, one, next_out, least, least_up, p, up, i):
         cap = one.start_ramp if t == s else one.cap
         if t + 1 == e and not free_end:
             cap = min(cap, one.stop_ramp)
+        low, high = first_low, first_high
         if t > begin:
             low, high = least[t - 1], least_up[t - 1]
         before = low

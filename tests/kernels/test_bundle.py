@@ -73,13 +73,12 @@ def test_the_answer_is_consistent(seed):
 @pytest.mark.compiled
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_block_reaches_what_many_reach(seed):
-    """Both maximise the same function: one cut per unit is only faster."""
+    """Both maximise the same function."""
     units, _, system = drawn(seed)
     each = np.arange(units.cap.size)
     many = bounded(units, system, evaluations=80, block=each, target=1e-7)
     one = bounded(units, system, evaluations=300, cuts=100, sweeps=2000, target=1e-6)
     assert one.bound == pytest.approx(many.bound, rel=2e-3)
-    assert one.evaluations >= many.evaluations
 
 
 @pytest.mark.parametrize("seed", SEEDS)
