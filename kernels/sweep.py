@@ -370,7 +370,7 @@ def descend(units, field, price, fresh, rounds, work, state):
                         seen[i] += 1  # its own change is no news to it
                         for t in range(T):
                             on[t, i] = state.trial[t, i]
-                age, end, moved = past, 0, False
+                age, end, moved = past if one.on0 else 0, 0, False
                 for t in range(T):
                     if sign < 0.0:
                         c, r = cap[t, i], room[t, i]
