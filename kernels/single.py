@@ -380,7 +380,7 @@ def _spread(m, x0, v0, ln, sl, source, kink, kink_slope, rd, flat, toll, toll_sl
 
 @kernel(part=True)
 def _add_cost(one, price, up, down, cap, lo, v, m, target, seg_width, seg_cost, ln, sl):
-    """Add the cost of an hour with q + r <= cap to the function in row 3, from lo on; into row `target`: m, value at lo."""
+    """Add the cost of an hour with q + r <= cap to the function on [lo, ..] in row 3, into `target`: m, value at lo."""
     up_begin = max(0.0, cap - one.up_limit)
     v += one.cost - price * one.p_min - up * min(one.up_limit, cap)
     last = one.end - 1

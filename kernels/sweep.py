@@ -8,13 +8,13 @@ The others' committed segments, sorted by slope, serve what an hour asks for. Wh
 with `price` the price of shortage. Unit i on in hour t is worth hourcost(with i) - hourcost(without i), for each of its
 limits in the first hours of a run and in the last ones (a ramp taken as a trapezoid):
 
-    q + r <= start_ramp + j ramp_up  in the j-th hour after the start     q <= stop_ramp + j ramp_down  before the stop   (2)
+    q + r <= start_ramp + j ramp_up  j hours after the start     q <= stop_ramp + j ramp_down  j before the last one  (2)
 
-and the chain of runs that is best at these values is found exactly. Minimum times, outages and must-run hold throughout. With
-a price of shortage that rises step by step, cheap units fill a hole before dear ones do.
+and the chain of runs that is best at these values is found exactly. Minimum times, outages and must-run hold throughout.
+With a price of shortage that rises step by step, cheap units fill a hole before dear ones do.
 
-Each hour keeps the others' segments in two binary indexed trees over the merit order, of MW and of money, so that an hour is
-valued in a few logarithmic look-ups; and only hours that have changed since the unit was last looked at are valued again.
+Each hour keeps the others' segments in two binary indexed trees over the merit order, of MW and of money, so that an hour
+is valued in a few logarithmic look-ups; only hours that have changed since the unit was last looked at are valued again.
 """
 
 from typing import NamedTuple

@@ -167,12 +167,18 @@ def single_cost(units, lags, i, lam, up, down):
     return model.solve()
 
 
-def system_cost(units, lags, system, on=None):
-    """Least cost of a window of all units: with `on` (T, n) given, or with the best one."""
+def system_cost(units, lags, system):
+    """Least cost of a window of all units."""
+    return solved_system(units, lags, system)[0]
+
+
+def solved_system(units, lags, system, on=None):
+    """Least cost of a window, with `on` (T, n) given or with the best one, and (2, T) what energy and reserve lack."""
     model = Model()
     T, n = units.avail.shape
     none = np.zeros(T)
     columns = [add_unit(model, units, lags, i, none, none, none) for i in range(n)]
+    slacks = np.zeros((3, T), dtype=int)
     for t in range(T):
         band = model.column(0.0, system.band_lo[t], system.band_hi[t])
         short, excess = model.column(system.shortage_price, 0, INF), model.column(system.excess_price, 0, INF)
@@ -180,11 +186,14 @@ def system_cost(units, lags, system, on=None):
         terms += [(q[t], 1.0) for _, q, _, _ in columns]
         model.row(system.demand[t], system.demand[t], [*terms, (band, 1.0), (short, 1.0), (excess, -1.0)])
         missing = model.column(system.shortage_price, 0, INF)
+        slacks[:, t] = short, missing, excess
         model.row(system.reserve[t], INF, [*((r[t], 1.0) for _, _, r, _ in columns), (missing, 1.0)])
     for i, (u, _, _, _) in enumerate(columns):
         for t in range(T) if on is not None else ():
             model.h.changeColBounds(u[t], float(on[t, i]), float(on[t, i]))
-    return model.solve()
+    cost = model.solve()
+    lacking = np.array(model.h.getSolution().col_value)[slacks] if np.isfinite(cost) else np.zeros((3, T))
+    return cost, lacking[:2]
 
 
 def random_system(rng, hours, n, *, outages=True):

@@ -1,12 +1,12 @@
 """A good schedule of single units and a bound on the best one: prices, sweeps, dispatch, local search.
 
 1. `bundle` raises the bound; its weights are a relaxed commitment made of schedules that each unit can do.
-2. A start (the relaxed commitment, or schedules drawn by their weights) is projected on what is allowed and swept with a
-   rising price of shortage.
-3. The caller's dispatch, a linear programme with every rule, judges it. Its ramp and line prices correct the slopes of the
-   next sweeps, and what it was short of is asked for on top.
-4. Schedules from the cuts whose cost above their unit's value is less than the gap are put in, one or several at a time;
-   the others are swept around them.
+2. A start (the relaxed commitment, or schedules drawn by their weights) is projected on what is allowed and swept with
+   a rising price of shortage.
+3. The caller's dispatch, a linear programme with every rule, judges it. Its ramp and line prices correct the slopes of
+   the next sweeps, and what it was short of is asked for on top.
+4. Schedules from the cuts whose cost above their unit's value is less than the gap are put in, one or several at a
+   time; the others are swept around them.
 
 Work is counted, never timed: the same input gives the same answer.
 """
@@ -46,6 +46,7 @@ class Effort(NamedTuple):
     """Limits of work."""
 
     evaluations: int  # of all units by the bundle
+    accuracy: float  # of the bound, relative, at which it ends
     starts: int  # schedules drawn besides the relaxed commitment
     rounds: int  # dispatches with corrected slopes after each start
     tries: int  # of the local search
@@ -53,9 +54,9 @@ class Effort(NamedTuple):
 
 
 EFFORTS = {
-    "fast": Effort(evaluations=30, starts=0, rounds=2, tries=0, dispatches=3),
-    "standard": Effort(evaluations=60, starts=4, rounds=3, tries=60, dispatches=40),
-    "best": Effort(evaluations=100, starts=8, rounds=4, tries=400, dispatches=200),
+    "fast": Effort(evaluations=30, accuracy=1e-5, starts=0, rounds=2, tries=0, dispatches=3),
+    "standard": Effort(evaluations=60, accuracy=2e-6, starts=4, rounds=3, tries=60, dispatches=40),
+    "best": Effort(evaluations=100, accuracy=1e-6, starts=8, rounds=4, tries=400, dispatches=200),
 }
 
 
@@ -204,8 +205,8 @@ class _Search:
         self.state.frozen[:] = False
         cost = self.descend(SHORTAGE_STEPS[-1], 1, fresh=False)
         estimate = before.cost + cost - self.reference
-        if estimate < before.cost + _PROMISING * abs(before.cost):
-            self.judge()
+        if estimate < before.cost + _PROMISING * abs(before.cost) or not self.clean(before):
+            self.judge()  # (what a schedule is short of for its ramps, the sweeps cannot see)
         if self.best is before:
             return False
         self.look_around_best()
@@ -276,7 +277,14 @@ def improve(
     units = units._replace(same=single.twins(units, np.zeros(n, dtype=np.int64) if place is None else place))
     _, block = np.unique(units.same, return_inverse=True)
     prices = bundle.improve_prices(
-        units, system, lam, mu, rest=rest, block=block.astype(np.int64), evaluations=limits.evaluations
+        units,
+        system,
+        lam,
+        mu,
+        rest=rest,
+        block=block.astype(np.int64),
+        evaluations=limits.evaluations,
+        target=limits.accuracy,
     )
     if net is None:
         net = Net(system.demand - system.band_hi, system.demand - system.band_lo, system.reserve)
