@@ -79,9 +79,12 @@ def workspace(units: SingleUnits) -> SingleWork:
     T = units.avail.shape[0]
     most = int(np.diff(units.seg_first).max(initial=1))
     breaks = (T + 2) * (most + 6)  # every hour adds a flat, a reserve, a kink and the segments of the cost
-    real = [np.zeros((3, T + 1)), np.zeros((T + 1, T + 1)), np.zeros((4, T + 1)), np.zeros(T + 1), np.zeros(T + 1)]
-    whole = [np.zeros(T + 1, dtype=np.int64) for _ in range(5)]
-    return SingleWork(*real, *whole, np.zeros((4, breaks)), np.zeros((4, breaks)), np.zeros(T), np.zeros(T))
+    whole = np.zeros((5, T + 1), dtype=np.int64)
+    return SingleWork(
+        np.zeros((3, T + 1)), np.zeros((T + 1, T + 1)), np.zeros((4, T + 1)), np.zeros(T + 1), np.zeros(T + 1),
+        whole[0], whole[1], whole[2], whole[3], whole[4], np.zeros((4, breaks)), np.zeros((4, breaks)), np.zeros(T),
+        np.zeros(T),
+    )  # fmt: skip
 
 
 def start_tables(

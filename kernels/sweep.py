@@ -8,13 +8,14 @@ The others' committed segments, sorted by slope, serve what an hour asks for. Wh
 with `price` the price of shortage. Unit i on in hour t is worth hourcost(with i) - hourcost(without i), for each of its
 limits in the first hours of a run and in the last ones (a ramp taken as a trapezoid):
 
-    q + r <= start_ramp + j ramp_up  j hours after the start     q <= stop_ramp + j ramp_down  j before the last one  (2)
+    q + r <= start_ramp + j ramp_up  j hours after the start    q <= stop_ramp + j ramp_down  j before the last one (2)
 
-and the chain of runs that is best at these values is found exactly. Minimum times, outages and must-run hold throughout.
+and the chain of runs that is best at these values is found exactly. Minimum times, outages and must-run always hold.
 With a price of shortage that rises step by step, cheap units fill a hole before dear ones do.
 
-Each hour keeps the others' segments in two binary indexed trees over the merit order, of MW and of money, so that an hour
-is valued in a few logarithmic look-ups; only hours that have changed since the unit was last looked at are valued again.
+Each hour keeps the others' segments in two binary indexed trees over the merit order, of MW and of money, so that an
+hour is valued in a few logarithmic look-ups; only hours that have changed since the unit was last looked at are valued
+again.
 """
 
 from typing import NamedTuple
@@ -65,7 +66,7 @@ def field(
     slope_shift: FloatArray,
     on_shift: FloatArray,
 ) -> Field:
-    """The field of a window; slope_shift (T, n) [money/MWh] and on_shift (T, n) [money/h] are added to the units' cost."""
+    """The field of a window; slope_shift [money/MWh] and on_shift [money/h], both (T, n), are added to the cost."""
     owner = np.repeat(np.arange(units.cap.size), np.diff(units.seg_first))
     slope = np.ascontiguousarray(units.seg_cost + slope_shift[:, owner])
     order = np.argsort(slope, axis=1, kind="stable")
@@ -80,7 +81,8 @@ def state(units: single.SingleUnits) -> State:
     return State(
         np.zeros((T, n), dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.zeros((T, nk + 1)), np.zeros((T, nk + 1)),
         np.zeros((T, 4)), np.zeros((T, n)), np.zeros((T, n)), np.zeros((n, T, (_STEPS + 1) ** 2)),
-        np.zeros(n, dtype=np.int64), np.zeros(T, dtype=np.int64), np.zeros(1, dtype=np.int64), np.zeros((T, n), dtype=np.bool_),
+        np.zeros(n, dtype=np.int64), np.zeros(T, dtype=np.int64), np.zeros(1, dtype=np.int64),
+        np.zeros((T, n), dtype=np.bool_),
         np.zeros((3, T + 1)),
     )  # fmt: skip
 
@@ -131,13 +133,14 @@ def _fill_cost(t, mw, money, order, slope, need):
 def _penalty(price, net_lo, net_hi, reserve, p_min, cap, room, response):
     """Need of energy, and the price of what is short or too much, of formula (1)."""
     need = max(0.0, net_lo - p_min)
-    short = max(0.0, need - cap) + max(0.0, max(need + reserve - room, reserve - response)) + max(0.0, p_min - net_hi)
+    unmet = max(0.0, need + reserve - room, reserve - response)
+    short = max(0.0, need - cap) + unmet + max(0.0, p_min - net_hi)
     return need, price * short
 
 
 @kernel
 def _steps(one):
-    """Hours after a start and before a stop in which the unit is limited; and the hours since its start before the window."""
+    """Hours after a start and before a stop in which the unit is limited; hours since its start before the window."""
     up, down, past = 0, 0, _STEPS
     start, stop = min(one.start_ramp, one.ramp_up), min(one.stop_ramp, one.ramp_down)
     while up < _STEPS and start + up * one.ramp_up < one.cap * (1.0 - 1e-9):
@@ -153,7 +156,7 @@ def _steps(one):
 
 @kernel
 def _limits(j, k, up, down, one):
-    """Caps of output, and of output with reserve, j hours after the start and k before the last hour on: formula (2)."""
+    """Caps of output, and of output with reserve, j hours after the start and k before the last one: formula (2)."""
     head, cap = one.cap, one.cap
     if j < up:
         head = min(one.cap, min(one.start_ramp, one.ramp_up) + j * one.ramp_up)

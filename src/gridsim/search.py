@@ -196,7 +196,7 @@ class _Search:
         self.eager.on[:] = self.on
         self.eager.frozen[:] = False
         self.tries += 1
-        if not any([self.put(*move) for move in moves]):  # a list: every move is put
+        if sum(self.put(*move) for move in moves) == 0:
             return False
         self.descend(_EAGER, 1, fresh=False, state=self.eager)
         self.state.on[:] = self.eager.on
@@ -272,7 +272,7 @@ def improve(
     place : (n,) int64, optional
         Units in different places are no twins: their line prices differ.
     """
-    T, n = units.avail.shape
+    n = units.cap.size
     limits = EFFORTS[effort]
     units = units._replace(same=single.twins(units, np.zeros(n, dtype=np.int64) if place is None else place))
     _, block = np.unique(units.same, return_inverse=True)

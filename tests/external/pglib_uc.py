@@ -1,5 +1,6 @@
 """Instances of power-grid-lib/pglib-uc: a reader, a relaxation for starting prices and the dispatch, both in HiGHS."""
 
+import itertools
 import json
 from typing import Any, NamedTuple
 
@@ -35,14 +36,14 @@ def read(path: Any) -> Instance:
     for g in rows:
         points = g["piecewise_production"]
         base.append(points[0]["cost"])
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in itertools.pairwise(points):
             if b["mw"] > a["mw"]:
                 width.append(b["mw"] - a["mw"])
                 cost.append((b["cost"] - a["cost"]) / (b["mw"] - a["mw"]))
         first.append(len(width))
     start, start0 = single.start_tables([[(s["lag"], s["cost"]) for s in g["startup"]] for g in rows], on0, hours0, T)
     seg_first = np.array(first, dtype=np.int64)
-    cap = np.array([sum(width[a:b]) for a, b in zip(first, first[1:], strict=False)])
+    cap = np.array([sum(width[a:b]) for a, b in itertools.pairwise(first)])
     units = single.SingleUnits(
         p_min=p_min, cost=np.array(base), seg_first=seg_first, seg_width=np.array(width), seg_cost=np.array(cost),
         cap=cap, ramp_up=column("ramp_up_limit"), ramp_down=column("ramp_down_limit"),
@@ -75,7 +76,7 @@ def crude_prices(case: Instance) -> tuple[np.ndarray, np.ndarray]:
 
 
 class FixedDispatch:
-    """The dispatch of a schedule: segments, reserve of units with ramps, ramps, slacks. Its own statement of the rules."""
+    """The dispatch of a schedule: segments, reserve of units with ramps, ramps, slacks; rules stated on its own."""
 
     def __init__(self, case: Instance, shortage_price: float):
         self.case, self.price = case, shortage_price

@@ -42,6 +42,7 @@ def test_no_bound_is_above_the_optimum(seed):
     assert bounds[-1] > 0.5 * best or best < 0.0
 
 
+@pytest.mark.compiled
 def test_the_bound_is_close():
     """The duality gap of a handful of units is wide now and then, not every time."""
     gaps = []

@@ -1,4 +1,4 @@
-"""Sweeps: the cost they see against a plain twin, the best move of one unit against every pattern, rules and invariances."""
+"""Sweeps: their cost against a plain twin, the best move of one unit against every pattern, rules, invariances."""
 
 import itertools
 
