@@ -1,0 +1,368 @@
+"""Better prices: a proximal bundle method on the Lagrangian of a window of single units.
+
+    L(lam, mu) = sum_t lam_t demand_t + mu_t reserve_t + sum_t min over the band of -lam_t y_t
+                 + sum_i V_i(lam, mu) + rest(lam, mu)
+
+is concave, and every value of it is a lower bound on the cost of the window. V_i are the unit values of `single`. Every
+evaluation gives one cut per block of units: its schedules' cost c and supply a, with V_b(pi) <= c - pi . a. From the
+best prices so far, pi, the next ones are pi + d with the d that maximises the least of the cuts, summed over blocks,
+less |d|^2 / (2 step). In terms of weights x >= 0 on the cuts, summing to one in each block,
+
+    d = step * s  cut to lowest <= pi + d <= highest,   s = (demand, reserve) - (y, 0) - sum_b sum_j x_bj a_bj       (1)
+
+and the weights are improved two at a time, block by block, by exact steps. One block for all units is the classic
+aggregated bundle; one block per unit is as strong as column generation, with its prices held near the best. The weights
+are also a relaxed commitment: convex combinations of schedules that each unit can really do.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from gridsim.kernels import single
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray, kernel
+
+Rest = Callable[[FloatArray, FloatArray], tuple[float, FloatArray, FloatArray]]
+
+# shares of the predicted gain: for a step, for a longer one, for a much longer one; cut after null steps
+_SERIOUS, _GROW, _LEAP, _SHRINK = 0.1, 0.5, 0.9, 0.6
+
+
+class Demand(NamedTuple):
+    """What the units are asked for. The band is a free source (renewables) between two bounds, anywhere in it."""
+
+    demand: FloatArray  # (T,) MW
+    reserve: FloatArray  # (T,) MW of reserve up
+    band_lo: FloatArray  # (T,) MW
+    band_hi: FloatArray  # (T,) MW
+    line_price: FloatArray  # (T, n) added to lam at each unit
+    price_down: FloatArray  # (T, n) of reserve down at each unit, >= 0
+    shortage_price: float = np.inf  # what energy or reserve not delivered costs: no price is above it
+    excess_price: float = np.inf  # what energy too much costs
+
+
+class Master(NamedTuple):
+    """Cuts of every block. nb blocks, M cuts at most, 2 T prices."""
+
+    used: IntArray  # (nb,) cuts in use
+    cost: FloatArray  # (nb, M)
+    supply: FloatArray  # (nb, M, 2 T) energy, then reserve
+    born: IntArray  # (nb, M) evaluation that gave the cut
+    weight: FloatArray  # (nb, M)
+    value: FloatArray  # (nb, M) of the cut at the prices in hand
+    band: FloatArray  # (T,) y
+    slack: FloatArray  # (2 T,) s of (1)
+    move: FloatArray  # (2 T,) d of (1)
+    lowest: FloatArray  # (2 T,) bounds of the prices
+    highest: FloatArray  # (2 T,)
+
+
+class Prices(NamedTuple):
+    """What the bundle found."""
+
+    lam: FloatArray  # (T,) best prices
+    mu: FloatArray  # (T,)
+    bound: float  # L at these prices
+    value: FloatArray  # (n,) V_i at these prices
+    relaxed: FloatArray  # (T, n) on-counts averaged with the weights
+    born: IntArray  # (nb, M) evaluation of each cut kept, -1: none
+    weight: FloatArray  # (nb, M)
+    excess: FloatArray  # (nb, M) cost of the cut's schedules above the block's value at the best prices
+    block: IntArray  # (n,) block of each unit
+    schedules: BoolArray  # (evaluations, T, n)
+    evaluations: int
+
+
+@kernel
+def _insert(pi, block_cost, block_supply, evaluation, tolerance, m):
+    """Add the cuts made at prices pi, where they say something new; a full block loses its least useful cut."""
+    nb, most = m.cost.shape
+    size = pi.size
+    for b in range(nb):
+        fresh = block_cost[b]
+        for k in range(size):
+            fresh -= pi[k] * block_supply[b, k]
+        least, worst, worst_value = np.inf, -1, -np.inf
+        for j in range(m.used[b]):
+            v = m.cost[b, j]
+            for k in range(size):
+                v -= pi[k] * m.supply[b, j, k]
+            least = min(least, v)
+            if m.weight[b, j] <= 0.0 and m.value[b, j] > worst_value:
+                worst, worst_value = j, m.value[b, j]
+        if fresh >= least - tolerance:
+            continue
+        j = m.used[b]
+        if j == most:
+            if worst < 0:
+                continue
+            j = worst
+        else:
+            m.used[b] += 1
+        m.cost[b, j], m.born[b, j], m.weight[b, j] = block_cost[b], evaluation, 0.0
+        if m.used[b] == 1:
+            m.weight[b, j] = 1.0
+        for k in range(size):
+            m.supply[b, j, k] = block_supply[b, k]
+
+
+@kernel(part=True)
+def _restart(ask, pi, step, m):
+    """s and d of (1) afresh from the weights."""
+    T = m.band.size
+    for k in range(2 * T):
+        s = ask[k] - (m.band[k] if k < T else 0.0)
+        for b in range(m.used.size):
+            for j in range(m.used[b]):
+                if m.weight[b, j] > 0.0:
+                    s -= m.weight[b, j] * m.supply[b, j, k]
+        m.slack[k] = s
+        m.move[k] = min(max(step * s, m.lowest[k] - pi[k]), m.highest[k] - pi[k])
+
+
+@kernel
+def _sweep(pi, step, band_lo, band_hi, m):
+    """One round of exact steps over all blocks."""
+    T, size = m.band.size, pi.size
+    for t in range(T):  # the band: d falls by step per MW of y
+        y = m.band[t]
+        price = pi[t] + m.move[t]
+        to = min(max(y + price / step, band_lo[t]), band_hi[t])
+        m.band[t] = to
+        m.slack[t] -= to - y
+        m.move[t] = min(max(step * m.slack[t], m.lowest[t] - pi[t]), m.highest[t] - pi[t])
+    for b in range(m.used.size):
+        best, worst = 0, -1
+        for j in range(m.used[b]):
+            v = m.cost[b, j]
+            for k in range(size):
+                v -= (pi[k] + m.move[k]) * m.supply[b, j, k]
+            m.value[b, j] = v
+            if v < m.value[b, best]:
+                best = j
+            if m.weight[b, j] > 0.0 and (worst < 0 or v > m.value[b, worst]):
+                worst = j
+        gain = m.value[b, worst] - m.value[b, best]
+        if gain <= 0.0:
+            continue
+        square = 0.0
+        for k in range(size):
+            delta = m.supply[b, best, k] - m.supply[b, worst, k]
+            square += delta * delta
+        by = m.weight[b, worst]
+        if step * square * by > gain:
+            by = gain / (step * square)
+            m.weight[b, worst] -= by
+        else:
+            m.weight[b, worst] = 0.0
+        m.weight[b, best] += by
+        for k in range(size):
+            m.slack[k] -= by * (m.supply[b, best, k] - m.supply[b, worst, k])
+            m.move[k] = min(max(step * m.slack[k], m.lowest[k] - pi[k]), m.highest[k] - pi[k])
+
+
+@kernel
+def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
+    """Weights and the move d for a step length.
+
+    Parameters
+    ----------
+    ask : (2 T,) float64, read only
+        Demand, then reserve.
+    pi : (2 T,) float64, read only
+        The best prices, where L is `bound`.
+    least_gain : float
+        Accuracy below which the weights need not be better.
+    m : Master, updated
+
+    Returns
+    -------
+    float, float
+        Gain over `bound` that the cuts predict, and how far the weights are from the best ones: no prices within reach
+        of the step can gain more than the sum of the two.
+    """
+    T = m.band.size
+    _restart(ask, pi, step, m)
+    gain, far = np.inf, np.inf
+    for count in range(sweeps):
+        _sweep(pi, step, band_lo, band_hi, m)
+        if count % 8 != 7 and count < sweeps - 1:
+            continue
+        gain, far = -bound, 0.0
+        for k in range(2 * T):
+            gain += ask[k] * (pi[k] + m.move[k])
+        for t in range(T):
+            price = pi[t] + m.move[t]
+            best = max(price * band_hi[t], price * band_lo[t])
+            gain -= best
+            far += best - price * m.band[t]
+        for b in range(m.used.size):
+            least, mean = np.inf, 0.0
+            for j in range(m.used[b]):
+                v = m.cost[b, j]
+                for k in range(2 * T):
+                    v -= (pi[k] + m.move[k]) * m.supply[b, j, k]
+                least = min(least, v)
+                mean += m.weight[b, j] * v
+            gain += least
+            far += mean - least
+        if far < max(0.05 * gain, least_gain):
+            break
+    return gain, far
+
+
+@kernel
+def _block_sums(pi, block, value, p, up, cost, supply):
+    """Sum of the units' cuts in each block: energy and reserve, and the cost that makes V = cost - pi . supply."""
+    T, n = p.shape
+    for b in range(cost.size):
+        cost[b] = 0.0
+        for k in range(2 * T):
+            supply[b, k] = 0.0
+    for i in range(n):
+        cost[block[i]] += value[i]
+        for t in range(T):
+            supply[block[i], t] += p[t, i]
+            supply[block[i], T + t] += up[t, i]
+    for b in range(cost.size):
+        for k in range(2 * T):
+            cost[b] += pi[k] * supply[b, k]
+
+
+class _Search:
+    """State of one run: buffers, the cuts, the best prices."""
+
+    def __init__(
+        self, units: single.SingleUnits, system: Demand, rest: Rest | None, block: IntArray, evaluations: int, cuts: int
+    ) -> None:
+        T, n = units.avail.shape
+        self.units, self.system, self.rest, self.block = units, system, rest, block
+        self.groups = int(block.max()) + 1
+        nb = self.groups + (rest is not None)
+        self.ask = np.concatenate((system.demand, system.reserve))
+        self.work = single.workspace(units)
+        self.real = [np.zeros((T, n)) for _ in range(2)]
+        self.value, self.on = np.zeros(n), np.zeros((T, n), dtype=np.bool_)
+        self.out = [np.zeros((T, n)) for _ in range(3)]
+        self.cost, self.supply = np.zeros(nb), np.zeros((nb, 2 * T))
+        self.schedules = np.zeros((evaluations, T, n), dtype=np.bool_)
+        self.count = 0
+        one = np.zeros((nb, cuts))
+        whole = np.full((nb, cuts), -1, dtype=np.int64)
+        self.master = Master(
+            np.zeros(nb, dtype=np.int64), one.copy(), np.zeros((nb, cuts, 2 * T)), whole, one.copy(), one.copy(),
+            0.5 * (system.band_lo + system.band_hi), np.zeros(2 * T), np.zeros(2 * T),
+            np.repeat([-system.excess_price, 0.0], T), np.full(2 * T, system.shortage_price),
+        )  # fmt: skip
+
+    def evaluate(self, pi: FloatArray) -> float:
+        """L at pi; the cuts go into `cost` and `supply`."""
+        T = self.system.demand.size
+        lam, mu = self.real
+        np.add(pi[:T, None], self.system.line_price, out=lam)
+        mu[:] = pi[T:, None]
+        single.evaluate(self.units, lam, mu, self.system.price_down, self.work, self.value, self.on, *self.out)
+        cost, supply = self.cost[: self.groups], self.supply[: self.groups]
+        _block_sums(pi, self.block, self.value, self.out[0], self.out[1], cost, supply)
+        self.schedules[self.count] = self.on
+        self.count += 1
+        total = float(pi @ self.ask + self.value.sum())
+        total -= float(np.maximum(pi[:T] * self.system.band_lo, pi[:T] * self.system.band_hi).sum())
+        if self.rest is not None:
+            value, energy, reserve = self.rest(pi[:T].copy(), pi[T:].copy())
+            self.supply[-1] = np.concatenate((energy, reserve))
+            self.cost[-1] = value + pi @ self.supply[-1]
+            total += value
+        return total
+
+    def slope(self, pi: FloatArray) -> FloatArray:
+        """A supergradient of L at the prices just evaluated."""
+        g: FloatArray = self.ask - self.supply.sum(axis=0)
+        T = self.system.demand.size
+        g[:T] -= np.where(pi[:T] > 0.0, self.system.band_hi, self.system.band_lo)
+        return g
+
+
+def improve_prices(
+    units: single.SingleUnits,
+    system: Demand,
+    lam: FloatArray,
+    mu: FloatArray,
+    *,
+    rest: Rest | None = None,
+    block: IntArray | None = None,
+    evaluations: int = 30,
+    cuts: int = 60,
+    sweeps: int = 100,
+    target: float = 1e-5,
+) -> Prices:
+    """Raise the bound from the prices lam, mu (T,) in at most so many evaluations of all units.
+
+    Parameters
+    ----------
+    rest : callable, optional
+        (lam, mu) -> (value, supply (T,), reserve (T,)) of everything else that the prices reach: its least cost there
+        (constants included) and an answer that has it.
+    block : (n,) int64, optional
+        Units whose cuts are added up, 0 .. nb - 1; twins (`same`) belong in one block. Default: all in one.
+    target : float
+        Stop when the cuts predict a gain below this share of the bound.
+    """
+    n = units.cap.size
+    block = np.zeros(n, dtype=np.int64) if block is None else block
+    run = _Search(units, system, rest, block, evaluations, cuts)
+    m = run.master
+    best = np.clip(np.concatenate((lam, mu)), m.lowest, m.highest)
+    bound = run.evaluate(best)
+    value = run.value.copy()
+    slope = run.slope(best)
+    tolerance = 1e-9 * (1.0 + abs(bound))
+    _insert(best, run.cost, run.supply, 0, tolerance / n, m)
+    step = 0.005 * abs(bound) / max(float(slope @ slope), 1e-12)
+    nulls, least_step = 0, 1e-3 * step
+    while run.count < evaluations:
+        gain, far = solve_master(
+            run.ask, system.band_lo, system.band_hi, best, step, 0.1 * target * abs(bound), sweeps, bound, m
+        )
+        if gain + far < target * abs(bound):
+            break
+        if gain < far:  # too long a step for weights of this accuracy
+            step *= _SHRINK
+            if step < least_step:
+                break
+            continue
+        move = m.move.copy()
+        trial = np.clip(best + move, m.lowest, m.highest)
+        fresh = run.evaluate(trial)
+        slope = run.slope(trial)
+        _insert(trial, run.cost, run.supply, run.count - 1, tolerance / n, m)
+        if fresh - bound >= _SERIOUS * gain:
+            if fresh - bound > _GROW * gain and slope @ move > 0.0:
+                step *= 4.0 if fresh - bound > _LEAP * gain else 2.0
+            best, bound, value, nulls = trial, fresh, run.value.copy(), 0
+        else:
+            nulls += 1
+            far = fresh - float(slope @ move) - bound  # the new cut at the best prices, above L there
+            if nulls >= 2 and far > gain:
+                step, nulls = step * _SHRINK, 0
+    return _answer(run, best, bound, value)
+
+
+def _answer(run: _Search, best: FloatArray, bound: float, value: FloatArray) -> Prices:
+    T, n = run.on.shape
+    m = run.master
+    used = np.arange(m.cost.shape[1]) < m.used[:, None]
+    born = np.where(used, m.born, -1)
+    worth = np.bincount(run.block, weights=value, minlength=run.groups)
+    excess = m.cost[: run.groups] - m.supply[: run.groups] @ best - worth[:, None]
+    relaxed = np.zeros((T, n))
+    for i in range(n):
+        b = run.block[i]
+        for j in np.flatnonzero(m.weight[b, : m.used[b]] > 0.0):
+            relaxed[:, i] += m.weight[b, j] * run.schedules[born[b, j], :, i]
+    keep = slice(0, run.groups)
+    return Prices(
+        best[:T].copy(), best[T:].copy(), bound, value, relaxed, born[keep], m.weight[keep].copy(),
+        np.where(used[keep], excess, np.inf), run.block, run.schedules[: run.count], run.count,
+    )  # fmt: skip
