@@ -129,5 +129,7 @@ class Solution(NamedTuple):
     overload: FloatArray  # (nm,)
     price: FloatArray  # (T, R) lambda, then the reserve products
     price_row: FloatArray  # (nm,) pi
+    ramp_price: FloatArray  # (T, nr) what its ramp limits add to the cost of one more unit of output in the hour
+    store_value: FloatArray  # (T, ns) theta, of energy in store at the end of the hour
     objective: float
     bound: float  # dual objective: a lower bound on the optimum

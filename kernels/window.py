@@ -229,12 +229,8 @@ class _Solve:
         steady = np.delete(w.price, places).reshape(T, lay.fixed_items)
         z_w = self._dual(lay.w, T, nk)
 
-        def rise_of(value: FloatArray) -> FloatArray:
-            """What multipliers on x_t - x_(t-1) come to on x_t."""
-            return value - np.vstack((value[1:], np.zeros((1, value.shape[1]))))
-
         start = self._dual(lay.c, T, nu)
-        push = rise_of(self._dual(lay.pu, T, nr) - self._dual(lay.pd, T, nr))
+        push = _of_step(self._dual(lay.pu, T, nr) - self._dual(lay.pd, T, nr))
         charge, net, later = (
             self.theta,
             steady[:, nu + nk + ng :],
@@ -243,7 +239,7 @@ class _Solve:
         residuals = (
             win.seg_cost - steady[:, nu : nu + nk] - self._dual(lay.q, T, nk) + z_w,
             win.unit_cost - steady[:, :nu] - by_device(win.unit_level, win.seg_width * z_w, nu)
-            + self._dual(lay.n, T, nu) + rise_of(start),
+            + self._dual(lay.n, T, nu) + _of_step(start),
             win.unit_start - start - self._dual(lay.v, T, nu),
             win.box_cost - w.price[places] - z[lay.bl : lay.bu] + z[lay.bu : lay.gl],
             win.ramp_cost - steady[:, nu + nk : nu + nk + ng] - self._dual(lay.gl, T, ng) + self._dual(lay.gu, T, ng)
@@ -269,6 +265,8 @@ class _Solve:
         u_out[:, maps.unit] = (q[:, :nu] + head[:, :nu]) / win.seg_width[:nu]
         q_out[:, maps.seg] = q
         ramp_q[:, maps.ramp_seg] = pairs(lay.gl, ng)
+        ramp_price = np.empty((T, lay.nr))
+        ramp_price[:, maps.ramp] = _of_step(self._dual(lay.pu, T, lay.nr) - self._dual(lay.pd, T, lay.nr))
         prices = self._prices()
         return Solution(
             u=u_out,
@@ -282,6 +280,8 @@ class _Solve:
             overload=s[lay.over : lay.res].copy(),
             price=prices.hourly,
             price_row=prices.row,
+            ramp_price=ramp_price,
+            store_value=self.theta.copy(),
             objective=objective,
             bound=self.bound(prices) if bounded else -np.inf,
         )
@@ -300,6 +300,11 @@ class _Solve:
             most = np.abs(prices.hourly) @ np.abs(boxes.coef).T + np.abs(boxes.line) * prices.row.sum()
             value -= float(np.sum(narrow * (np.abs(boxes.cost) + most)))
         return value
+
+
+def _of_step(value: FloatArray) -> FloatArray:
+    """What multipliers on x_t - x_(t-1) come to on x_t."""
+    return value - np.vstack((value[1:], np.zeros((1, value.shape[1]))))
 
 
 def _cost_vector(lay: Layout, win: Window) -> FloatArray:

@@ -149,6 +149,13 @@ def _solution(model: Model, y: FloatArray, row_dual: FloatArray) -> Solution:
         **{name: parts[name] for name in ("u", "q", "x", "ramp_q", "charge", "discharge", "spill", "e", "overload")},
         price=row_dual[hourly],
         price_row=0.0 - row_dual[model.rows["line"]],
+        ramp_price=_of_step(0.0 - row_dual[model.rows["ramp"]]),
+        store_value=0.0 - row_dual[model.rows["store"]],
         objective=float(model.cost @ y),
         bound=dual_objective(model, row_dual),
     )
+
+
+def _of_step(value: FloatArray) -> FloatArray:
+    """What multipliers on x_t - x_(t-1) come to on x_t."""
+    return value - np.vstack((value[1:], np.zeros((1, value.shape[1]))))

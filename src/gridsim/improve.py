@@ -1,0 +1,230 @@
+"""The search for a better schedule of a window, where rounding leaves too large a gap.
+
+Units of the rows that are not must-run are looked at one by one (`gridsim.search`); everything else of the window
+answers through its prices (`kernels.rest`), the fixed-commitment dispatch judges. The bound that the search proves is
+one of the same window: line rows, stores and ramps of sources enter with fixed multipliers, and only the reserve
+product that is scarcest is priced.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from gridsim import search
+from gridsim.kernels import bundle, single
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
+from gridsim.kernels.problem import Problem, Rows, Solution
+from gridsim.kernels.rest import Rest
+from gridsim.restate import State, Windows
+
+if TYPE_CHECKING:
+    from gridsim.plan import Fixed, Settled
+
+
+class Members(NamedTuple):
+    """Single units of a window, scaled, and the row of units each belongs to."""
+
+    units: single.SingleUnits
+    row: IntArray  # (n,) row of the case's units
+
+
+def members(windows: Windows, t0: int, hours: int, state: State, product: int) -> Members | None:
+    """The units of all rows that are not must-run, one by one.
+
+    None if a row of several units has a planned outage that begins or ends in the window: which unit it takes is then
+    open, and a bound that names one would not hold.
+    """
+    case, free, sp, sc = windows.case, windows.free, windows.power_mw, windows.price_scale
+    table = case.units.iloc[free]
+    count = table["units"].to_numpy(np.int64)
+    at = slice(t0, t0 + hours)
+    several = count > 1
+    if np.ptp(case.unit_available[at][:, free[several]], axis=0).any():
+        return None
+    of = np.repeat(np.arange(free.size), count)
+    row = free[of]
+    avail = np.where(several[of], ~state.unit_out, case.unit_available[at][:, row] > 0)
+    if (avail.sum(axis=0)[several[of]] // max(hours, 1)).sum() != case.unit_available[t0, free[several]].sum():
+        return None
+
+    def column(name: str) -> FloatArray:
+        return table[name].to_numpy(float)[of]
+
+    width = [case.unit_seg_mw[i][case.unit_seg_mw[i] > 0.0] / sp for i in row]
+    price = [case.unit_seg_cost[i][case.unit_seg_mw[i] > 0.0] / sc for i in row]
+    cap = np.array([w.sum() for w in width])
+    p_min, on0 = column("p_min_mw") / sp, np.array(state.unit_on)
+    running = np.bincount(of, weights=on0, minlength=free.size)[of]
+    each = state.unit_p_mw[row] / sp / np.maximum(running, 1.0) - p_min
+    lags = [
+        [(int(lag), float(cost) / windows.money) for lag, cost in dict(zip(lag_h, cost, strict=True)).items()]
+        for lag_h, cost in zip(case.unit_start_lag_h[row], case.unit_start_cost[row], strict=True)
+    ]
+    hours0 = np.maximum(state.unit_hours, 1)
+    start_cost, start_cost0 = single.start_tables(lags, on0, hours0, hours)
+    name = case.products["name"].iloc[product - 1]
+    up = case.products["direction"].iloc[product - 1] == "up"
+    assert up, name
+    units = single.SingleUnits(
+        p_min=p_min,
+        cost=windows.unit_cost[row] / windows.money,
+        seg_first=np.concatenate(([0], np.cumsum([w.size for w in width]))).astype(np.int64),
+        seg_width=np.concatenate(width) if width else np.zeros(0),
+        seg_cost=np.concatenate(price) if price else np.zeros(0),
+        cap=cap,
+        ramp_up=np.minimum(column("ramp_up_mw_per_h") / sp, cap),
+        ramp_down=np.minimum(column("ramp_down_mw_per_h") / sp, cap),
+        start_ramp=np.clip(column("start_ramp_mw") / sp - p_min, 0.0, cap),
+        stop_ramp=np.clip(column("stop_ramp_mw") / sp - p_min, 0.0, cap),
+        up_limit=np.minimum(case.unit_response_mw[row, product - 1] / sp, cap),
+        down_limit=np.zeros(row.size),
+        in_ramp=np.zeros(row.size, dtype=np.bool_),
+        must_run=np.zeros(row.size, dtype=np.bool_),
+        min_up=table["min_up_h"].to_numpy(np.int64)[of],
+        min_down=table["min_down_h"].to_numpy(np.int64)[of],
+        on0=on0,
+        hours0=hours0,
+        q0=np.where(on0, np.where(np.isfinite(each), np.clip(each, 0.0, cap), np.nan), 0.0),
+        avail=np.array(avail, dtype=np.bool_),
+        start_cost=start_cost,
+        start_cost0=start_cost0,
+        same=np.arange(row.size),
+    )
+    return Members(units, row)
+
+
+def scarcest_up(windows: Windows, solution: Solution, problem: Problem) -> int:
+    """Column of the up product whose reserve is worth most in the window; products of quick starters that are off
+    are left out."""
+    worth = (solution.price[:, 1:] * np.maximum(problem.need[:, 1:], 0.0)).sum(axis=0)
+    usable = windows.is_up & windows.case.products["spinning"].to_numpy(bool)
+    return int(np.argmax(np.where(usable, worth, -1.0))) + 1
+
+
+def system(
+    windows: Windows, rest: Rest, who: Members, rows: Rows, solution: Solution
+) -> tuple[bundle.Demand, FloatArray]:
+    """What the units are asked for, and (T, n) what line rows add to the price of energy at each."""
+    T, n = who.units.avail.shape
+    line = line_price(rows, solution, T)[:, windows.case.units["bus_row"].to_numpy(np.int64)[who.row]]
+    none = np.zeros(T)
+    penalties, sc = windows.case.penalties, windows.price_scale
+    demand = bundle.Demand(
+        rest.demand, rest.reserve, none, none, line, np.zeros((T, n)), penalties.shed / sc, penalties.spill / sc
+    )
+    return demand, line
+
+
+def line_price(rows: Rows, solution: Solution, hours: int) -> FloatArray:
+    """(T, columns of H) what line rows add to the price of energy."""
+    out = np.zeros((hours, rows.coef.shape[1]))
+    np.subtract.at(out, rows.hour, solution.price_row[:, None] * rows.coef)
+    return out
+
+
+def counts(who: Members, on: BoolArray, avail: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Units on and started (T, rows of units) of a schedule (T, n); rows that are must-run are on as far as available."""
+    before = np.vstack((who.units.on0[None, :], on[:-1]))
+    out = []
+    for each in (on, on & ~before):
+        total = np.zeros(avail.shape, dtype=np.int64)
+        np.add.at(total.T, who.row, each.T.astype(np.int64))
+        out.append(total)
+    out[0][:, rows] = avail[:, rows]
+    return out[0], out[1]
+
+
+
+
+class Better(NamedTuple):
+    """What the search found."""
+
+    best: "Fixed | None"  # the cheapest dispatch that it has tried
+    bound: float  # scaled money, of the window's linear problem: constants of the plan not in it
+    tally: IntArray  # iterations, rounds, retries of its dispatches
+
+
+def better(
+    windows: Windows,
+    t0: int,
+    state: State,
+    problem: Problem,
+    relaxed: "Settled",
+    rows: Rows,
+    fix: Callable[[IntArray, IntArray], "Fixed"],
+    *,
+    start: IntArray,
+    effort: str,
+    target_gap: float,
+    constant: float,
+) -> Better | None:
+    """Search from a relaxed window's prices; None if the window is of a kind that it cannot search.
+
+    Parameters
+    ----------
+    rows : Rows
+        Line rows of the relaxed window, whose prices are in its solution.
+    fix : callable
+        (units on, started) -> dispatch, in the plan's money.
+    start : (T, rows of units) int64
+        Units on to begin with.
+    constant : float
+        Cost of the plan that is not in `problem`.
+    """
+    hours, solution = len(problem.need), relaxed.solution
+    if not windows.is_up.any() or not windows.free.size:
+        return None
+    product = scarcest_up(windows, solution, problem)
+    who = members(windows, t0, hours, state, product)
+    if who is None:
+        return None
+    rest = Rest(problem, rows, solution, product)
+    demand, _ = system(windows, rest, who, rows, solution)
+    avail = windows.case.unit_available[t0 : t0 + hours]
+    tried: list[Fixed] = []
+    tally = np.zeros(3, dtype=np.int64)
+
+    def dispatch(on: BoolArray) -> search.Dispatch:
+        nonlocal tally
+        found = fix(*counts(who, on, avail, np.flatnonzero(windows.must)))
+        tally = tally + found.settled.tally
+        tried.append(found)
+        return _verdict(windows, who, found, product, constant)
+
+    # sources and stores as the relaxed window uses them: what the sweeps take for given
+    energy, reserve = rest.given_by(problem, solution)
+    net = search.Net(demand.demand - energy, demand.demand - energy, rest.reserve - reserve)
+    result = search.improve(
+        who.units, demand, solution.price[:, 0].copy(), solution.price[:, product].copy(), dispatch, effort=effort,
+        target_gap=target_gap, net=net, rest=rest, start=_one_by_one(who, start, state), place=who.row,
+    )  # fmt: skip
+    best = min(tried, key=lambda found: found.cost, default=None)
+    return Better(best, result.bound, tally)
+
+
+def _one_by_one(who: Members, on: IntArray, state: State) -> BoolArray:
+    """A schedule of single units (T, n) with the given counts (T, rows): those that have been on longest stay on."""
+    out = np.zeros(who.units.avail.shape, dtype=np.bool_)
+    for row in np.unique(who.row):
+        mine = np.flatnonzero(who.row == row)
+        age = np.where(who.units.on0[mine], state.unit_hours[mine], -state.unit_hours[mine])
+        order = mine[np.lexsort((-age, ~who.units.avail[0, mine]))]
+        out[:, order] = np.arange(mine.size)[None, :] < on[:, row][:, None]
+    return out
+
+
+def _verdict(windows: Windows, who: Members, found: "Fixed", product: int, constant: float) -> search.Dispatch:
+    """A dispatch in the words of the search: scaled cost, what was short, prices of lines and ramps at each unit."""
+    s, parts, units = found.settled.solution, windows.parts(found.decided), who.units
+    T = len(s.price)
+    at_bus = line_price(windows.rows(found.settled.keys, np.zeros((T, windows.columns))), s, T)
+    bus = windows.case.units["bus_row"].to_numpy(np.int64)
+    slope = -at_bus[:, bus]
+    for place, row in enumerate(parts.held):
+        slope[:, row] += s.ramp_price[:, windows.ramped.size + place]
+    shift = slope[:, who.row]
+    x = s.x
+    short = np.vstack((x[:, parts.shed].sum(axis=1), x[:, parts.short][:, product - 1]))
+    on_shift = -at_bus[:, bus][:, who.row] * units.p_min
+    return search.Dispatch((found.cost - constant) / windows.money, short, shift, on_shift)
