@@ -15,7 +15,7 @@ from gridsim.kernels.jit import kernel
 
 
 @kernel(part=True)
-def _schedule(wanted, free, full, on, hours, min_up, min_down, threshold, value, come, out):
+def _schedule(wanted, free, full, on, hours, min_up, min_down, stay, threshold, value, come, out):
     """Best schedule of one unit.
 
     Parameters
@@ -29,6 +29,8 @@ def _schedule(wanted, free, full, on, hours, min_up, min_down, threshold, value,
         State before the window and hours spent in it.
     min_up, min_down : int
         >= 1. [h]
+    stay : int
+        Hours that a unit on before the window stays on, however long it has been: it cannot be shut down faster.
     value, come : (2, K) float64, (T, K) int64, scratch; K = min_up + min_down
         States 0 .. min_up-1: on for 1 .. min_up or more hours; min_up .. K-1: off likewise.
     out : (T,) bool, written
@@ -55,7 +57,7 @@ def _schedule(wanted, free, full, on, hours, min_up, min_down, threshold, value,
                     if old[k] + cost < new[to]:
                         new[to] = old[k] + cost
                         come[t, to] = k
-                if not is_on or k == min_up - 1:  # may be off
+                if not is_on or (k == min_up - 1 and t >= stay):  # may be off
                     to = min_up if is_on else min(k + 1, K - 1)
                     if old[k] < new[to]:
                         new[to] = old[k]
@@ -98,7 +100,7 @@ def _next_in_line(begin, on, hours, out, placed):
 
 
 @kernel
-def round_up(relaxed, avail, first, on, hours, out, min_up, min_down, threshold, count, start):
+def round_up(relaxed, avail, first, on, hours, out, min_up, min_down, stay, threshold, count, start):
     """Whole units on, and started, in every hour.
 
     Parameters
@@ -115,6 +117,8 @@ def round_up(relaxed, avail, first, on, hours, out, min_up, min_down, threshold,
     out : (n,) bool, read only
         The unit is on planned outage before the window.
     min_up, min_down : (nu,) int64, read only
+    stay : (nu,) int64, read only
+        Hours that units on must stay on before they can stop, by group.
     threshold : float
         Least wanted share of a unit that starts it.
     count, start : (T, nu) int64, written
@@ -138,7 +142,9 @@ def round_up(relaxed, avail, first, on, hours, out, min_up, min_down, threshold,
                 wanted[t] = min(1.0, max(0.0, left[t]))
                 free[t] = place < avail[t, i]
                 full[t] = count[t, i] >= avail[t, i]
-            _schedule(wanted, free, full, on[unit], hours[unit], min_up[i], min_down[i], threshold, value, come, runs)
+            _schedule(
+                wanted, free, full, on[unit], hours[unit], min_up[i], min_down[i], stay[i], threshold, value, come, runs
+            )
             before = on[unit]
             for t in range(T):
                 if runs[t]:
@@ -201,3 +207,34 @@ def age(count, start, avail, first, on, hours, out):
         for unit in range(begin, end):
             if hours[unit] < 0:
                 hours[unit] = 1
+
+
+@kernel
+def start_costs(count, start, avail, first, on, hours, out, lag, cost, was_on, was_hours, total):
+    """Cost of the starts of every hour, by the hours that the units which start were off.
+
+    Parameters
+    ----------
+    count, start, avail : (T, nu) int64, read only
+    first : (nu + 1,) int64, read only
+    on, out, hours : (n,) updated, as by `age`
+    lag : (nu, C) int64, read only
+        Hours off from which each category holds; the first holds from any shorter time.
+    cost : (nu, C) float64, read only
+        Of one start.
+    was_on, was_hours : (n,) bool, int64, scratch
+    total : (T, nu) float64, written
+    """
+    for t in range(count.shape[0]):
+        for unit in range(on.size):
+            was_on[unit], was_hours[unit] = on[unit], hours[unit]
+        age(count[t], start[t], avail[t], first, on, hours, out)
+        for i in range(lag.shape[0]):
+            total[t, i] = 0.0
+            for unit in range(first[i], first[i + 1]):
+                if on[unit] and not was_on[unit]:
+                    category = 0
+                    for k in range(1, lag.shape[1]):
+                        if was_hours[unit] >= lag[i, k]:
+                            category = k
+                    total[t, i] += cost[i, category]

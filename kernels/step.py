@@ -1,12 +1,13 @@
 """The time step: one hour lived through after another - settle the plan, advance the state, account for it.
 
 An hour takes the planned outputs, removes what an interior point leaves behind (outputs a hair off their bounds, a
-store with both directions a hair above zero), closes the balance to rounding, moves the state of charge and the units'
-clocks, and adds up flows, costs, emissions and peak shaving (调峰). With perfect forecasts nothing else may change: the
+store with both directions a hair above zero), closes the balance to rounding, moves the state of charge, and adds up
+flows, costs, emissions and peak shaving (调峰). With perfect forecasts nothing else may change: the
 largest move against the plan is returned, for the caller to check.
 
 Balance left over by the tidying goes where it costs least thought: into dispatchable output with room, then into
-sources (up to what is available), then into shedding or spilling.
+sources (up to what is available), then into rows that ramps hold, as far as they leave room, then into shedding or
+spilling.
 """
 
 from typing import NamedTuple
@@ -24,19 +25,19 @@ COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_sh
 
 
 class Fleet(NamedTuple):
-    """What does not change during a run. nu unit rows, nk segments, ns sources, nst stores, nlk links, nm watched."""
+    """What does not change during a run. nu unit rows, nk segments, ns sources, nst stores, nlk links, np products."""
 
     unit_bus: IntArray
     unit_p_min: FloatArray  # of one unit
     unit_p_max: FloatArray
     unit_min_cost: FloatArray  # currency/MWh up to p_min
     unit_no_load: FloatArray
-    unit_start: FloatArray
     unit_co2: FloatArray  # t/MWh
     unit_co2_no_load: FloatArray  # t/h
     unit_supplier: IntArray  # -1: none
-    unit_up: FloatArray  # 1: counts as reserve
-    unit_down: FloatArray
+    unit_held: IntArray  # 1: ramps or limits in the first or last hour
+    unit_response: FloatArray  # (nu, np) most that one unit on answers with
+    unit_offline: FloatArray  # (nu, np) what one unit off and available answers with
     seg_unit: IntArray
     seg_mw: FloatArray  # of one unit
     seg_cost: FloatArray
@@ -44,8 +45,7 @@ class Fleet(NamedTuple):
     source_cost: FloatArray
     source_co2: FloatArray
     source_supplier: IntArray
-    source_up: FloatArray
-    source_down: FloatArray
+    source_responds: FloatArray  # (ns, np) 1: its headroom (room) answers
     store_bus: IntArray
     charge_max: FloatArray
     discharge_max: FloatArray
@@ -56,6 +56,7 @@ class Fleet(NamedTuple):
     keep: FloatArray
     e_min: FloatArray
     e_max: FloatArray
+    reservoir: FloatArray  # most that flows in in an hour; 0: nothing can be let go
     store_supplier: IntArray
     load_bus: IntArray
     link_from: IntArray
@@ -66,6 +67,7 @@ class Fleet(NamedTuple):
     limit: FloatArray  # (nbr + nif,) forward; inf where not limited
     back_limit: FloatArray
     overload_cost: FloatArray  # (nbr + nif,) currency/MWh
+    product_up: IntArray  # (np,) 1: up, 0: down
     penalties: FloatArray  # shed, spill, reserve_short
 
 
@@ -74,6 +76,12 @@ class Hour(NamedTuple):
 
     on: IntArray  # (T, nu)
     start: IntArray
+    start_cost: FloatArray  # (T, nu) currency
+    available: IntArray  # (T, nu)
+    cap: FloatArray  # (T, nu) most output of the units on
+    rise: FloatArray  # (T, nu) largest rise into the hour; endless where nothing holds a row
+    fall: FloatArray  # (T, nu)
+    unit_before: FloatArray  # (nu,) output in the hour before the block; NaN: not known
     seg: FloatArray  # (T, nk) updated
     source: FloatArray  # (T, ns) updated
     source_lo: FloatArray
@@ -81,18 +89,20 @@ class Hour(NamedTuple):
     charge: FloatArray  # (T, nst) updated
     discharge: FloatArray  # updated
     e: FloatArray  # (T, nst) updated, end of the hour
+    inflow: FloatArray  # (T, nst)
+    let_go: FloatArray  # (T, nst) energy spilled, updated
     link: FloatArray  # (T, nlk)
     load: FloatArray  # (T, nl)
     shed: FloatArray  # (T, nl) updated
     spill: FloatArray  # (T, nb) updated
-    need_up: FloatArray  # (T,)
-    need_down: FloatArray
+    need: FloatArray  # (T, np)
     reference: FloatArray  # (T, 6) output that counts as no regulation, for gas and imports
     unit_p: FloatArray  # (T, nu) written
     flow: FloatArray  # (T, nbr + nif) written
     cost: FloatArray  # (T, 8) written, COST_PARTS
     regulation: FloatArray  # (T, 6) written
-    reserve: FloatArray  # (T, 4) written: provided up, short up, provided down, short down
+    provided: FloatArray  # (T, np) written
+    short: FloatArray  # (T, np) written
     margin: FloatArray  # (T, 2) written: up, down
 
 
@@ -136,11 +146,18 @@ def tidy_stores(f, h, t):
 
 @kernel(part=True)
 def advance_stores(f, h, t, e):
-    """Move the state of charge `e` through hour t, cutting the power where the energy runs out or over by rounding."""
+    """Move the state of charge `e` through hour t; what rounding makes run over is let go, or not charged."""
     for i in range(e.size):
-        held = f.keep[i] * e[i]
+        if f.reservoir[i] > 0.0:
+            if h.let_go[t, i] < DUST_STORE_MW:
+                h.let_go[t, i] = 0.0
+            after = f.keep[i] * e[i] + h.inflow[t, i] + f.eta_c[i] * h.charge[t, i] - h.discharge[t, i] / f.eta_d[i]
+            h.let_go[t, i] = max(min(h.let_go[t, i], after - f.e_min[i]), after - f.e_max[i], 0.0)
+        else:
+            h.let_go[t, i] = 0.0
+        held = f.keep[i] * e[i] + h.inflow[t, i] - h.let_go[t, i]
         room, left = f.e_max[i] - held, held - f.e_min[i]
-        if h.charge[t, i] * f.eta_c[i] > room:
+        if f.reservoir[i] == 0.0 and h.charge[t, i] * f.eta_c[i] > room:
             h.charge[t, i] = max(0.0, room) / f.eta_c[i]
         if h.discharge[t, i] > left * f.eta_d[i]:
             h.discharge[t, i] = max(0.0, left) * f.eta_d[i]
@@ -156,6 +173,12 @@ def _take(want, room):
     return max(want, -room)
 
 
+@kernel
+def _before(h, t, i):
+    """Output of a row of units in the hour before; NaN: not known."""
+    return h.unit_p[t - 1, i] if t > 0 else h.unit_before[i]
+
+
 @kernel(part=True)
 def close_balance(f, h, t):
     """Make supply equal load in hour t to rounding. Returns what had to be moved, MW."""
@@ -163,8 +186,10 @@ def close_balance(f, h, t):
     for i in range(f.load_bus.size):
         short += h.load[t, i] - h.shed[t, i]
     for i in range(f.unit_bus.size):
-        short -= h.on[t, i] * f.unit_p_min[i]
+        h.unit_p[t, i] = h.on[t, i] * f.unit_p_min[i]
+        short -= h.unit_p[t, i]
     for k in range(f.seg_unit.size):
+        h.unit_p[t, f.seg_unit[k]] += h.seg[t, k]
         short -= h.seg[t, k]
     for i in range(f.source_bus.size):
         short -= h.source[t, i]
@@ -175,11 +200,13 @@ def close_balance(f, h, t):
     moved = short
     for inside_only in (True, False):  # first into what the plan left between its bounds: nobody's bound is touched
         for k in range(f.seg_unit.size):
-            top = h.on[t, f.seg_unit[k]] * f.seg_mw[k]
-            if inside_only and not 0.0 < h.seg[t, k] < top:
+            i = f.seg_unit[k]
+            top = h.on[t, i] * f.seg_mw[k]
+            if f.unit_held[i] or (inside_only and not 0.0 < h.seg[t, k] < top):
                 continue
             part = _take(short, top - h.seg[t, k] if short > 0.0 else h.seg[t, k])
             h.seg[t, k] += part
+            h.unit_p[t, i] += part
             short -= part
         for i in range(f.source_bus.size):
             low, top = h.source_lo[t, i], h.source_hi[t, i]
@@ -187,6 +214,22 @@ def close_balance(f, h, t):
                 continue
             part = _take(short, top - h.source[t, i] if short > 0.0 else h.source[t, i] - low)
             h.source[t, i] += part
+            short -= part
+    for k in range(f.seg_unit.size):
+        i = f.seg_unit[k]
+        if f.unit_held[i]:
+            before, p = _before(h, t, i), h.unit_p[t, i]
+            if short > 0.0:
+                room = min(h.on[t, i] * f.seg_mw[k] - h.seg[t, k], h.cap[t, i] - p)
+                if not np.isnan(before):
+                    room = min(room, before + h.rise[t, i] - p)
+            else:
+                room = h.seg[t, k]
+                if not np.isnan(before):
+                    room = min(room, p - before + h.fall[t, i])
+            part = _take(short, max(0.0, room))
+            h.seg[t, k] += part
+            h.unit_p[t, i] += part
             short -= part
     if short > 0.0:
         for i in range(f.load_bus.size):
@@ -237,23 +280,48 @@ def flows(f, h, t, inj):
 
 
 @kernel(part=True)
+def answers(f, h, t):
+    """What is there of every reserve product in hour t, and what is missing.
+
+    Up: of a row of units its headroom, up to its response and to what its ramp from the hour before leaves, and what
+    is off and quick to start; down: its output above the minimum, up to its response. Of a source that responds all.
+    """
+    for k in range(f.product_up.size):
+        total = 0.0
+        for i in range(f.unit_bus.size):
+            p = h.unit_p[t, i]
+            most = h.on[t, i] * f.unit_response[i, k]
+            if f.product_up[k]:
+                room = h.cap[t, i] - p
+                if f.unit_held[i]:
+                    before = _before(h, t, i)
+                    if not np.isnan(before):
+                        room = min(room, before + h.rise[t, i] - p)
+                total += min(most, max(0.0, room)) + (h.available[t, i] - h.on[t, i]) * f.unit_offline[i, k]
+            else:
+                total += min(most, p - h.on[t, i] * f.unit_p_min[i])
+        for i in range(f.source_bus.size):
+            p = h.source[t, i]
+            total += f.source_responds[i, k] * (h.source_hi[t, i] - p if f.product_up[k] else p - h.source_lo[t, i])
+        h.provided[t, k] = total
+        h.short[t, k] = max(0.0, h.need[t, k] - total)
+
+
+@kernel(part=True)
 def account(f, h, t, e_before):
     """Costs, reserves, regulation by supplier and margins of hour t."""
     cost, regulation, margin = h.cost[t], h.regulation[t], h.margin[t]
     cost[:] = 0.0
     regulation[:] = 0.0
     margin[:] = 0.0
-    up = down = 0.0
     for k in range(f.seg_unit.size):
         cost[0] += f.seg_cost[k] * h.seg[t, k]
     for i in range(f.unit_bus.size):
         on, p = h.on[t, i], h.unit_p[t, i]
         cost[0] += f.unit_min_cost[i] * on * f.unit_p_min[i]
         cost[1] += f.unit_no_load[i] * on
-        cost[2] += f.unit_start[i] * h.start[t, i]
+        cost[2] += h.start_cost[t, i]
         head, room = on * f.unit_p_max[i] - p, p - on * f.unit_p_min[i]
-        up += f.unit_up[i] * head
-        down += f.unit_down[i] * room
         margin[0] += head
         margin[1] += room
         if f.unit_supplier[i] == COAL_DEEP:
@@ -264,8 +332,6 @@ def account(f, h, t, e_before):
         p = h.source[t, i]
         cost[0] += f.source_cost[i] * p
         head, room = h.source_hi[t, i] - p, p - h.source_lo[t, i]
-        up += f.source_up[i] * head
-        down += f.source_down[i] * room
         margin[0] += head
         if f.source_supplier[i] >= 0:
             margin[1] += room
@@ -273,7 +339,7 @@ def account(f, h, t, e_before):
     for i in range(f.store_bus.size):
         charge, discharge = h.charge[t, i], h.discharge[t, i]
         cost[3] += f.charge_cost[i] * charge + f.discharge_cost[i] * discharge
-        held = f.keep[i] * e_before[i]
+        held = f.keep[i] * e_before[i] + h.inflow[t, i]
         can_give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
         can_take = min(f.charge_max[i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
         margin[0] += max(0.0, can_give - discharge + charge)
@@ -287,9 +353,10 @@ def account(f, h, t, e_before):
         cost[4] += f.penalties[0] * h.shed[t, i]
     for b in range(h.spill.shape[1]):
         cost[5] += f.penalties[1] * h.spill[t, b]
-    short_up, short_down = max(0.0, h.need_up[t] - up), max(0.0, h.need_down[t] - down)
-    h.reserve[t, 0], h.reserve[t, 1], h.reserve[t, 2], h.reserve[t, 3] = up, short_up, down, short_down
-    cost[6] = f.penalties[2] * (short_up + short_down)
+    answers(f, h, t)
+    cost[6] = 0.0
+    for k in range(f.product_up.size):
+        cost[6] += f.penalties[2] * h.short[t, k]
     for j in range(f.limit.size):
         over = max(h.flow[t, j] - f.limit[j], -h.flow[t, j] - f.back_limit[j])
         if over > DUST_MW:
@@ -317,7 +384,11 @@ def walk(f, h, e):
     worst = 0.0
     for t in range(h.load.shape[0]):
         for k in range(f.seg_unit.size):
-            h.seg[t, k] = _snap(h.seg[t, k], 0.0, h.on[t, f.seg_unit[k]] * f.seg_mw[k])
+            top = h.on[t, f.seg_unit[k]] * f.seg_mw[k]
+            if f.unit_held[f.seg_unit[k]]:  # a hair would count against its ramps
+                h.seg[t, k] = min(max(h.seg[t, k], 0.0), top)
+            else:
+                h.seg[t, k] = _snap(h.seg[t, k], 0.0, top)
         for i in range(f.source_bus.size):
             h.source[t, i] = _snap(h.source[t, i], h.source_lo[t, i], h.source_hi[t, i])
         for i in range(f.load_bus.size):
@@ -329,10 +400,6 @@ def walk(f, h, e):
         tidy_stores(f, h, t)
         advance_stores(f, h, t, e)
         worst = max(worst, close_balance(f, h, t))
-        for i in range(f.unit_bus.size):
-            h.unit_p[t, i] = h.on[t, i] * f.unit_p_min[i]
-        for k in range(f.seg_unit.size):
-            h.unit_p[t, f.seg_unit[k]] += h.seg[t, k]
         injections(f, h, t, inj)
         flows(f, h, t, inj)
         account(f, h, t, e_before)

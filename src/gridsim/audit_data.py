@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 FORMAT = "gridsim"
 FORMAT_MAJOR = 1
 
-TABLES = ("buses", "units", "sources", "stores", "loads", "branches", "links", "interfaces")
+TABLES = ("buses", "units", "sources", "stores", "loads", "branches", "links", "interfaces", "products")
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,10 @@ COLUMNS_OF = {  # table whose rows are the columns of a series
     "commitment/start": "units",
     "commitment/stop": "units",
     "commitment/available": "units",
+    "commitment/start_cost": "units",
+    "commitment/ramp_relaxed_mw": "units",
+    "storage/inflow_mw": "stores",
+    "storage/spill_mw": "stores",
     "storage/charge_mw": "stores",
     "storage/discharge_mw": "stores",
     "storage/e_mwh": "stores",
@@ -185,6 +189,9 @@ COLUMNS_OF = {  # table whose rows are the columns of a series
     "curtailment/network_mw": "sources",
     "unserved/load_mw": "loads",
     "spill/bus_mw": "buses",
+    "reserve/need_mw": "products",
+    "reserve/provided_mw": "products",
+    "reserve/short_mw": "products",
 }
 
 

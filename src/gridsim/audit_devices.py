@@ -15,6 +15,7 @@ BALANCE_MW = 1e-3
 BOUND_MW = 1e-3
 ENERGY_MWH = 1e-3
 SPLIT_MW = 1e-6
+RAMP_SHARE = 2e-5  # of the capacity on: ramps are kept to a hair
 
 
 def check_devices(record: Record) -> list[AuditRow]:
@@ -22,6 +23,7 @@ def check_devices(record: Record) -> list[AuditRow]:
         *balance(record),
         *units(record),
         *min_times(record),
+        *unit_ramps(record),
         *sources(record),
         *curtailment(record),
         *stores(record),
@@ -115,6 +117,55 @@ def min_times(record: Record) -> list[AuditRow]:
             "units",
         ),
     ]
+
+
+def unit_ramps(record: Record) -> list[AuditRow]:
+    """Ramps of rows of units, and their most in the first and in the last hour on, hour by hour.
+
+    Of a row only the sum is known. u on, v started, w stopped, k = u - v on in both hours, the sum may rise by at most
+    ramp_up k + start_ramp v - p_min w, may fall by ramp_down k + stop_ramp w - p_min v, and is at most what the units
+    that start in the hour, or stop after it, leave. Rises and falls that the run says had to be wider are allowed.
+    """
+    names = record.names("units")
+    if record.tables["units"].empty:
+        return []
+    limit, on, start, stop = unit_series(record)
+    p, wider = record.series("dispatch/unit_p_mw"), record.series("commitment/ramp_relaxed_mw")
+    stay, low = on - start, limit["p_min_mw"]
+    hair = BOUND_MW + RAMP_SHARE * limit["p_max_mw"] * np.maximum(on, 1.0)
+    before = np.vstack([first_output(record)[None], p[:-1]])
+    rise = limit["ramp_up_mw_per_h"] * stay + limit["start_ramp_mw"] * start - low * stop
+    fall = limit["ramp_down_mw_per_h"] * stay + limit["stop_ramp_mw"] * stop - low * start
+    step, known = p - before, ~np.isnan(before)  # with the output before the run unknown anything is allowed
+    label = at(record, names)
+    count = int((wider > 0).sum())
+    rows = [
+        row_of("ramps of units, up", np.where(known, step - rise - wider - hair, -np.inf), 0.0, label),
+        row_of("ramps of units, down", np.where(known, -step - fall - wider - hair, -np.inf), 0.0, label),
+        row_of("output in first and last hours", p - most_output(record) - hair, 0.0, label),
+    ]
+    where = f"{count} unit-hours" if count else ""
+    return [*rows, AuditRow("ramps widened (recorded)", float(wider.max()), where, float("inf"), 0, True, "MW")]
+
+
+def unit_series(record: Record) -> tuple[dict[str, FloatArray], FloatArray, FloatArray, FloatArray]:
+    """Limits of one unit of each row, none beyond its range; units on, started, stopped."""
+    table = record.tables["units"]
+    limit = {name: table[name].to_numpy(float) for name in ("p_min_mw", "p_max_mw")}
+    for name in ("ramp_up_mw_per_h", "ramp_down_mw_per_h"):
+        limit[name] = np.minimum(table[name].to_numpy(float), limit["p_max_mw"] - limit["p_min_mw"])
+    for name in ("start_ramp_mw", "stop_ramp_mw"):
+        limit[name] = np.minimum(table[name].to_numpy(float), limit["p_max_mw"])
+    return limit, *(record.series(f"commitment/{name}") for name in ("on", "start", "stop"))
+
+
+def most_output(record: Record) -> FloatArray:
+    """(time, unit) most that the units on may give: less in the first hour of a unit, and in its last."""
+    limit, on, start, stop = unit_series(record)
+    last = np.vstack([stop[1:], np.zeros_like(stop[:1])])
+    both = np.maximum(start + last - on, 0.0)  # units whose first hour is their last
+    slow, late = limit["p_max_mw"] - limit["start_ramp_mw"], limit["p_max_mw"] - limit["stop_ramp_mw"]
+    return on * limit["p_max_mw"] - (start - both) * slow - (last - both) * late - both * np.maximum(slow, late)
 
 
 def least_of_late(values: FloatArray, hours: np.ndarray) -> FloatArray:
@@ -219,14 +270,17 @@ def reachable(record: Record, column: dict[str, FloatArray], before: FloatArray)
     """
     first = int(record.series("windows/first_hour")[-1]) if len(record.series("windows/first_hour")) else 0
     e = before[min(first, len(before) - 1)].copy()
-    for _ in range(first, len(before)):
+    for t in range(first, len(before)):
         e = (1.0 - column["loss_per_h"]) * e + 0.9 * column["eta_charge"] * column["p_charge_max_mw"]
-        e = np.minimum(e, column["e_max_mwh"])
+        e = np.minimum(e + record.series("storage/inflow_mw")[t], column["e_max_mwh"])
     return np.minimum(e, column["e_max_mwh"] - 1e-3 * (column["e_max_mwh"] - column["e_min_mwh"]))
 
 
 def stores(record: Record) -> list[AuditRow]:
-    """e_t = (1 - loss) e_(t-1) + eta_c c_t - d_t / eta_d within limits, never charging and discharging at once."""
+    """e_t = (1 - loss) e_(t-1) + eta_c c_t - d_t / eta_d + inflow_t - spill_t within limits, and one direction at once.
+
+    While a store charges, or discharges, so many of its units run that each is between its least and its most.
+    """
     table, names = record.tables["stores"], record.names("stores")
     if table.empty:
         return [skipped("stores", "the run has no stores")]
@@ -236,6 +290,8 @@ def stores(record: Record) -> list[AuditRow]:
     before = np.vstack([column["e_start_mwh"][None], e[:-1]])
     want = (1.0 - column["loss_per_h"]) * before
     want += column["eta_charge"] * charge - discharge / column["eta_discharge"]
+    inflow, spill = record.series("storage/inflow_mw"), record.series("storage/spill_mw")
+    want += inflow - spill
     rounding = column["eta_charge"] * record.rounding("storage/charge_mw")
     rounding = rounding + record.rounding("storage/discharge_mw") / column["eta_discharge"]
     rounding = rounding + record.rounding("storage/e_mwh")
@@ -244,12 +300,17 @@ def stores(record: Record) -> list[AuditRow]:
     over_d = outside(discharge, 0.0, column["p_discharge_max_mw"]) - record.rounding("storage/discharge_mw")
     over_e = outside(e, column["e_min_mwh"], column["e_max_mwh"]) - record.rounding("storage/e_mwh")
     target = np.minimum(column["e_end_mwh"], reachable(record, column, before))
-    ends = np.where(table["end_rule"].astype(str) == "fixed", target - e[-1], -np.inf)
+    # a pump with a least power meets a target to within an hour at it
+    target = target - column["eta_charge"] * column["p_charge_min_mw"]
+    ends = np.where(table["end_rule"].astype(str).isin(["fixed", "cyclic"]), target - e[-1], -np.inf)
     rows = [
         row_of("state of charge recursion", np.abs(e - want) - rounding, ENERGY_MWH, label, "MWh"),
         row_of("state of charge within limits", over_e, ENERGY_MWH, label, "MWh"),
         row_of("charging within limits", over_c, BOUND_MW, label),
         row_of("discharging within limits", over_d, BOUND_MW, label),
+        row_of("spill of stores not negative", -spill, SPLIT_MW, label),
+        row_of("charging of whole units", between_units(charge, column, "charge"), BOUND_MW, label),
+        row_of("discharging of whole units", between_units(discharge, column, "discharge"), BOUND_MW, label),
         row_of("no hour with both", np.minimum(charge, discharge), SPLIT_MW, label),
     ]
     if np.isfinite(ends).any():
@@ -257,50 +318,78 @@ def stores(record: Record) -> list[AuditRow]:
     return rows
 
 
+def between_units(power: FloatArray, column: dict[str, FloatArray], way: str) -> FloatArray:
+    """(time, store) how far a power is from what some number of units can give."""
+    units, least = column["units"], column[f"p_{way}_min_mw"]
+    most = column[f"p_{way}_max_mw"] / np.maximum(units, 1.0)
+    off = np.full(power.shape, np.inf)
+    for n in range(int(units.max()) + 1):
+        here = np.minimum(n, units)
+        off = np.minimum(off, np.maximum(here * least - power, power - here * most))
+    return np.where(least > 0, off, 0.0)
+
+
 STORE_NUMBERS = {
+    *("p_charge_min_mw", "p_discharge_min_mw", "units"),
     *("p_charge_max_mw", "p_discharge_max_mw", "e_min_mwh", "e_max_mwh", "e_start_mwh"),
     *("eta_charge", "eta_discharge", "loss_per_h", "e_end_mwh"),
 }
 
 
 def reserve(record: Record) -> list[AuditRow]:
-    """Provided + short covers what is required; what is said to be provided is really there.
-
-    Room up of a unit is on * p_max - p, down p - on * p_min; of a source available - p and p - least, where the
-    table says that it counts.
-    """
-    rows = []
+    """Provided + short covers what is needed of every product; what is said to be provided is really there."""
+    table = record.tables["products"]
+    if table.empty:
+        return [skipped("reserve", "the run has no reserve products")]
+    need, provided, short = (record.series(f"reserve/{what}_mw") for what in KINDS)
+    rounding = sum(np.asarray(record.rounding(f"reserve/{what}_mw")) for what in KINDS)
+    label = at(record, record.names("products"))
+    rows = [
+        row_of("reserve covered or short", need - provided - short - rounding, BOUND_MW, label),
+        row_of("reserve short not negative", -short, SPLIT_MW, label),
+    ]
     low, _ = source_floor(record)
-    for side in ("up", "down"):
-        required, provided, short = (record.series(f"reserve/{side}_{what}_mw") for what in KINDS)
-        rounding = sum(np.asarray(record.rounding(f"reserve/{side}_{what}_mw")) for what in KINDS)
-        missing = required - provided - short - rounding
-        rows.append(row_of(f"reserve {side} covered or short", missing, BOUND_MW, at(record)))
-        rows.append(row_of(f"reserve {side} short not negative", -short, SPLIT_MW, at(record)))
-        if low is not None:
-            room = room_of(record, side, low)
-            rows.append(row_of(f"reserve {side} really there", provided - room - rounding, BOUND_MW, at(record)))
+    if low is not None:
+        rows.append(row_of("reserve really there", provided - answers(record, low) - rounding, BOUND_MW, label))
     return rows
 
 
-KINDS = ("required", "provided", "short")
+KINDS = ("need", "provided", "short")
 
 
-def room_of(record: Record, side: str, low: FloatArray) -> FloatArray:
-    units_table, sources_table = record.tables["units"], record.tables["sources"]
-    room = np.zeros(record.hours)
-    if not units_table.empty:
-        p, on = record.series("dispatch/unit_p_mw"), record.series("commitment/on")
-        if side == "up":
-            each = on * units_table["p_max_mw"].to_numpy(float) - p
-        else:
-            each = p - on * units_table["p_min_mw"].to_numpy(float)
-        room += each @ flag(units_table, f"reserve_{side}")
-    if not sources_table.empty:
-        p, high = record.series("dispatch/source_p_mw"), record.series("dispatch/source_available_mw")
-        room += (high - p if side == "up" else p - low) @ flag(sources_table, f"reserve_{side}")
+def answers(record: Record, low: FloatArray) -> FloatArray:
+    """(time, product) what answers. Of a row of units at most so many MW for each unit on.
+
+    Up: room below their most (less in first and last hours), no more than the ramp from the hour before leaves, and
+    what units off and quick to start could give; down: output above the minimum. Of a source that responds, the room
+    to what is available, or to its least output.
+    """
+    units, sources, products = (record.tables[name] for name in ("units", "sources", "products"))
+    room = np.zeros((record.hours, len(products)))
+    for k, up in enumerate((products["direction"].astype(str) == "up").to_numpy()):
+        if not units.empty:
+            limit, on, start, stop = unit_series(record)
+            p = record.series("dispatch/unit_p_mw")
+            if up:
+                before = np.vstack([first_output(record)[None], p[:-1]])
+                rise = limit["ramp_up_mw_per_h"] * (on - start) + limit["start_ramp_mw"] * start
+                rise += record.series("commitment/ramp_relaxed_mw") - limit["p_min_mw"] * stop
+                left = np.where(on > start, before + rise - p, np.inf) + RAMP_SHARE * limit["p_max_mw"] * on
+                free = limit["ramp_up_mw_per_h"] >= (limit["p_max_mw"] - limit["p_min_mw"]) * (1 - 1e-6)
+                left = np.where(free | np.isnan(left), np.inf, left)
+                each = np.maximum(np.minimum(most_output(record) - p, left), 0.0)
+                off = record.series("commitment/available") - on
+                room[:, k] += off @ record.series("units/offline_mw")[:, k]
+            else:
+                each = p - on * limit["p_min_mw"]
+            room[:, k] += np.minimum(each, on * record.series("units/response_mw")[:, k]).sum(axis=1)
+        if not sources.empty:
+            p, high = record.series("dispatch/source_p_mw"), record.series("dispatch/source_available_mw")
+            room[:, k] += (high - p if up else p - low) @ record.series("sources/responds")[:, k]
     return room
 
 
-def flag(table: pd.DataFrame, name: str) -> FloatArray:
-    return table[name].to_numpy(bool).astype(np.float64)
+def first_output(record: Record) -> FloatArray:
+    """(unit,) output before the first hour, NaN where it is not known."""
+    table = record.tables["units"]
+    return np.where(table["initial_on"].to_numpy(float) > 0, table["initial_p_mw"].to_numpy(float), 0.0)

@@ -55,7 +55,7 @@ def recompute_costs(record: Record) -> dict[str, FloatArray]:
             cost["energy"] += fill @ price[:, k]
             left = left - fill
         cost["no_load"] += on @ units["no_load_cost"].to_numpy(float)
-        cost["start"] += start @ units["start_cost"].to_numpy(float)
+        cost["start"] += start_costs(record, start).sum(1)
     if not sources.empty:
         cost["energy"] += s("dispatch/source_p_mw") @ sources["cost"].to_numpy(float)
     if not stores.empty:
@@ -63,8 +63,7 @@ def recompute_costs(record: Record) -> dict[str, FloatArray]:
         cost["wear"] += s("storage/discharge_mw") @ stores["discharge_cost"].to_numpy(float)
     cost["shed"] += penalty(record, "shed") * s("unserved/load_mw").sum(1)
     cost["spill"] += penalty(record, "spill") * s("spill/bus_mw").sum(1)
-    short = s("reserve/up_short_mw") + s("reserve/down_short_mw")
-    cost["reserve_short"] += penalty(record, "reserve_short") * short
+    cost["reserve_short"] += penalty(record, "reserve_short") * s("reserve/short_mw").sum(1)
     for table, name in OVERLOADS:
         if record.has(name):
             rows = record.tables[table]
@@ -74,6 +73,41 @@ def recompute_costs(record: Record) -> dict[str, FloatArray]:
             cost["overload"] += s(name) @ price
     return cost
 
+
+def start_costs(record: Record, start: FloatArray) -> FloatArray:
+    """(time, unit) cost of starts, each by the hours that the unit was off.
+
+    Units of a row are told apart by those hours alone: of the units off and not on outage, the one off longest starts.
+    An outage takes the units that have been off longest, and gives back those that were taken first.
+    """
+    s, units = record.series, record.tables["units"]
+    lag, price = s("units/start_lag_h"), s("units/start_cost_by_lag")
+    on, stop, available = s("commitment/on"), s("commitment/stop"), s("commitment/available")
+    cost = start * price[:, 0]
+    for i in np.flatnonzero((price > price[:, :1]).any(axis=1) & (start.sum(axis=0) > 0)):
+        must = bool(units["must_run"].iloc[i])
+        total, long = int(units["units"].iloc[i]), int(units["initial_hours"].iloc[i])
+        running = int(available[0, i]) if must else int(units["initial_on"].iloc[i])
+        away = [LONG_H if must else long] * (total - int(available[0, i]))  # hours off of the units on outage
+        off = [LONG_H if must else long] * (total - running - len(away))
+        for t in range(record.hours):
+            leave = total - int(available[t, i]) - len(away)
+            away.sort(reverse=True)
+            off += away[: max(0, -leave)]
+            away = away[max(0, -leave) :]
+            off.sort(reverse=True)
+            begun = off[: int(start[t, i])]
+            off = off[len(begun) :]
+            cost[t, i] = sum(price[i, max(0, int((lag[i] <= hours).sum()) - 1)] for hours in begun)
+            rested = off[: max(0, leave)]
+            off, away = off[len(rested) :], away + rested
+            fresh = [0] * int(stop[t, i])
+            cut = max(0, leave) - len(rested)
+            away, off = [h + 1 for h in away + fresh[:cut]], [h + 1 for h in off + fresh[cut:]]
+    return cost
+
+
+LONG_H = 10_000  # hours in a state that nobody has counted
 
 OVERLOADS = (("branches", "flow/branch_overload_mw"), ("interfaces", "flow/interface_overload_mw"))
 
@@ -210,7 +244,7 @@ def recompute_summary(record: Record) -> dict[str, float]:
         "curtailment_mwh": curtailed,
         "curtailment_rate": curtailed / available if available > 0.0 else 0.0,
         "spill_mwh": float(s("spill/bus_mw").sum()),
-        "reserve_short_mwh": float((s("reserve/up_short_mw") + s("reserve/down_short_mw")).sum()),
+        "reserve_short_mwh": float(s("reserve/short_mw").sum()),
         "overload_mwh": float(overload_mw(record).sum()),
         "starts": float(s("commitment/start").sum()),
         "co2_mt": float(s("carbon/tech_t").sum()) / 1e6,

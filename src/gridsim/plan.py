@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gridsim import pumping, ramping
 from gridsim.case import Case
 from gridsim.errors import WindowError
+from gridsim.improve import better
 from gridsim.kernels import commit, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.start import Prices
-from gridsim.restate import RowKeys, State, Windows
+from gridsim.restate import Decided, RowKeys, State, Windows
 
 SCREEN_AT = 0.97  # loading from which rows are added while the solution is still rough
 OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again
@@ -29,7 +31,9 @@ PRICED = 1e-5  # scaled price of a reserve product that is scarce
 THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit that starts it; the second rounds up
 SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
-TARGET_GAP = 2e-3  # of a window, beyond which the second rounding is tried
+MISSING_MW = 0.1  # reserve up that ramps leave too little for, from which it is given what they leave
+ANSWER_ROUNDS = 2  # times a dispatch is solved again with what a solution has decided
+BEST_OF_TARGET = 0.05  # share of the target gap that the effort `best` searches for
 
 
 class Plan(NamedTuple):
@@ -45,11 +49,10 @@ class Plan(NamedTuple):
     link_mw: FloatArray
     shed_mw: FloatArray  # (T, loads)
     spill_mw: FloatArray  # (T, buses)
-    short_up_mw: FloatArray  # (T,)
-    short_down_mw: FloatArray
+    spilled_mw: FloatArray  # (T, stores) energy let go
+    short_mw: FloatArray  # (T, products)
     price: FloatArray  # (T,) balance
-    price_up: FloatArray
-    price_down: FloatArray
+    price_reserve: FloatArray  # (T, products)
     price_bus: FloatArray  # (T, buses)
     congested: BoolArray  # (T,): a line row has a price
     cost: float  # of the window as planned
@@ -62,6 +65,9 @@ class Plan(NamedTuple):
     next_rows: RowKeys
     next_prices: Prices | None  # of the relaxed window, moved on
     next_products: tuple[int, ...]
+    decided: Decided  # what the dispatch was given
+    start_cost: FloatArray  # (T, nu) currency
+    bounds: ramping.Bounds  # (T, nu) of every row of units: limits in force
 
 
 class Settled(NamedTuple):
@@ -84,6 +90,9 @@ class Fixed(NamedTuple):
     on: IntArray
     start: IntArray
     problem: Problem
+    decided: Decided
+    start_cost: FloatArray  # (T, nu) currency
+    bounds: ramping.Bounds  # (T, nu)
 
 
 def priced(solution: Solution) -> tuple[int, ...]:
@@ -104,8 +113,11 @@ class Planner(Windows):
         engine: str = "kernel",
         max_rounds: int = 20,
         n1: bool = False,
+        effort: str = "standard",
+        target_gap: float = 2e-3,
     ):
         super().__init__(case, network=network, n1=n1)
+        self.effort, self.target_gap = effort, target_gap
         self.tolerance, self.step_h, self.engine, self.max_rounds = tolerance, step_h, engine, max_rounds
 
     def _solve(
@@ -235,11 +247,22 @@ class Planner(Windows):
             short = self._short(best)
             if short.any():
                 attempt(wanted + np.where(short, THRESHOLD - THRESHOLD_UP, 0.0)[:, None], THRESHOLD)
-            if best.cost - bound > TARGET_GAP * abs(best.cost):
+            if best.cost - bound > self.target_gap * abs(best.cost):
                 attempt(wanted, THRESHOLD_UP)
-            if not relaxed.open or best.cost - bound <= TARGET_GAP * abs(best.cost):
+            if not relaxed.open or best.cost - bound <= self.target_gap * abs(best.cost):
                 break
         assert best is not None
+        target = self.target_gap * (BEST_OF_TARGET if self.effort == "best" else 1.0)
+        if self.engine == "kernel" and self.effort != "fast" and best.cost - bound > target * abs(best.cost):
+            found = better(
+                self, t0, state, problem, relaxed, self.rows(relaxed.keys, injected),
+                lambda on, start: self._fix(t0, hours, state, on, start, keys, prices),
+                start=best.on, effort=self.effort, target_gap=target, constant=constant,
+            )  # fmt: skip
+            if found is not None:
+                bound, counts = max(bound, found.bound * self.money + constant), counts + found.tally
+                if found.best is not None and found.best.cost < best.cost:
+                    best = found.best
         plan = self._unpack(best, relaxed_cost, bound, counts)
         return plan._replace(next_prices=self._moved_on(relaxed, plan.next_rows))
 
@@ -263,23 +286,102 @@ class Planner(Windows):
         return Prices(hourly, row)
 
     def _short(self, fixed: "Fixed") -> BoolArray:
-        """Hours (T,) in which the dispatch lacks reserve or sheds load."""
-        first = self.seg_unit.size + self.plain.size
-        up = first + self.shed.groups + self.spill.groups
+        """Hours (T,) in which the dispatch lacks reserve up or sheds load."""
+        parts = self.parts(fixed.decided)
         x = fixed.settled.solution.x * self.power_mw
-        return (x[:, first : first + self.shed.groups].sum(axis=1) > SHORT_MW) | (x[:, up] > SHORT_MW)
+        return (x[:, parts.shed].sum(axis=1) > SHORT_MW) | (x[:, parts.short][:, self.is_up] > SHORT_MW).any(axis=1)
 
     def _fix(
         self, t0: int, hours: int, state: State, on: IntArray, start: IntArray, keys: RowKeys, prices: Prices | None
     ) -> "Fixed":
-        """The dispatch with whole units given."""
-        problem, injected, constant = self.problem(t0, hours, state, on)
-        settled = self.settle(problem, injected, keys, prices, state.products)
-        cost = settled.solution.objective * self.money + constant + self._start_cost(start, slice(None))
-        return Fixed(cost, settled, on, start, problem)
+        """The dispatch with whole units given.
+
+        It is solved again where it has decided what was open: how many pumps run, and how much reserve the ramps leave.
+        """
+        decided = Decided(on, start)
+        bounds = self.bounds(np.arange(len(self.case.units)), t0, state, decided)
+        counts, products = np.zeros(3, dtype=np.int64), state.products
+        for again in range(ANSWER_ROUNDS + 1):
+            problem, injected, constant = self.problem(t0, hours, state, decided)
+            settled = self.settle(problem, injected, keys, prices, products)
+            counts += settled.tally
+            keys, prices = settled.near, settled.snapshot
+            products = tuple(sorted({*products, *priced(settled.solution)}))
+            better = (
+                self._decide(t0, state, decided, problem, settled.solution, bounds) if again < ANSWER_ROUNDS else None
+            )
+            if better is None:
+                break
+            decided = better
+        start_cost = self._start_costs(t0, state, on, start)
+        cost = settled.solution.objective * self.money + constant + float(start_cost.sum())
+        return Fixed(cost, settled._replace(tally=counts), on, start, problem, decided, start_cost, bounds)
+
+    def _decide(
+        self, t0: int, state: State, decided: Decided, problem: Problem, s: Solution, bounds: ramping.Bounds
+    ) -> Decided | None:
+        """What a solution says should be given too, or None: pumps' modes, and what ramps leave to answer with.
+
+        The second only in hours in which the reserve that is really there falls short of what the window counted on.
+        """
+        out, stores, sp = decided, self.case.stores, self.power_mw
+        if decided.modes is None and pumping.have_minima(stores).any():
+            out = out._replace(modes=pumping.decide(stores, s.charge * sp, s.discharge * sp, problem.stores, sp))
+        parts = self.parts(decided)
+        if parts.held.size and self.is_up.any():
+            case, at = self.case, slice(t0, t0 + len(decided.on))
+            seg_mw, source_mw = self._outputs(decided, problem, s)
+            unit_mw = decided.on * self.limits.p_min
+            np.add.at(unit_mw.T, self.seg_unit, seg_mw.T)
+            left = ramping.left_to_rise(self.held, bounds, unit_mw, state.unit_p_mw)
+            answer = ramping.answers_up(decided.on, bounds.cap - unit_mw, left, case.unit_response_mw)
+            idle = (case.unit_available[at] - decided.on) @ case.unit_offline_mw
+            there = answer + idle + (case.source_max_mw[at] - source_mw) @ case.source_responds
+            missing = case.product_need_mw[at] - there - s.x[:, parts.short] * sp
+            short = (missing[:, self.is_up] > MISSING_MW).any(axis=1)
+            if short.any():
+                before = np.inf if decided.answer_mw is None else decided.answer_mw
+                out = out._replace(answer_mw=np.where(short[:, None], left, before))
+        return None if out is decided else out
+
+    def _outputs(self, decided: Decided, problem: Problem, s: Solution) -> tuple[FloatArray, FloatArray]:
+        """Output of the segments of units (T, nk) and of the sources (T, ns). [MW]
+
+        Rows that ramps hold fill their segments from the lowest, whatever they were cut into.
+        """
+        parts, sp, hours = self.parts(decided), self.power_mw, len(decided.on)
+        boxes, ramps = problem.boxes, problem.ramps
+        x = np.clip(s.x, boxes.lo, boxes.hi) * sp
+        seg, source = np.zeros((hours, self.seg_unit.size)), np.empty((hours, len(self.case.sources)))
+        seg[:, parts.segs] = x[:, parts.seg]
+        q = np.clip(s.ramp_q, 0.0, ramps.seg_width) * sp
+        source[:, self.plain] = x[:, parts.source]
+        source[:, self.ramped] = ramps.base[:, : self.ramped.size] * sp + q[:, : self.ramped.size]
+        left = np.zeros((hours, len(self.case.units)))
+        owner = ramps.seg_ramp[self.ramped.size :] - self.ramped.size
+        np.add.at(left.T, parts.held[owner], q[:, self.ramped.size :].T)
+        for k in self._segments_of(parts.held):
+            i = self.seg_unit[k]
+            seg[:, k] = np.minimum(left[:, i], decided.on[:, i] * self.seg_mw[k])
+            left[:, i] -= seg[:, k]
+        return seg, source
 
     def _start_cost(self, start: IntArray, rows: Any) -> float:
-        return float((start @ self.case.units.start_cost.to_numpy(float)[rows]).sum())
+        """Of starts (T, n) of some rows, each at the least that it may cost."""
+        return float((start @ self.case.unit_start_cost[rows, 0]).sum())
+
+    def _start_costs(self, t0: int, state: State, on: IntArray, start: IntArray) -> FloatArray:
+        """(T, nu) cost of the starts of each row by the hours that the units were off. [currency]"""
+        case, free = self.case, self.free
+        out = start * case.unit_start_cost[:, 0]
+        at = slice(t0, t0 + len(on))
+        out[:, self.must] = self.must_start_cost[at]
+        if case.unit_start_cost.shape[1] > 1:
+            out[:, free] = self.price_starts(
+                free, on[:, free], start[:, free], case.unit_available[at][:, free], state.unit_on, state.unit_hours,
+                state.unit_out,
+            )  # fmt: skip
+        return out
 
     def _round(self, relaxed: FloatArray, t0: int, state: State, threshold: float) -> tuple[IntArray, IntArray]:
         """Whole units (T, nu) on and started; must-run rows are on as far as available."""
@@ -292,10 +394,15 @@ class Planner(Windows):
         commit.round_up(
             np.array(relaxed, order="C"), np.array(avail[:, free], order="C"), self.first_unit, state.unit_on,
             state.unit_hours, state.unit_out, np.array(units.min_up_h, np.int64)[free],
-            np.array(units.min_down_h, np.int64)[free], threshold, count, begun,
+            np.array(units.min_down_h, np.int64)[free], self._stay(t0, state), threshold, count, begun,
         )  # fmt: skip
         on[:, free], start[:, free] = count, begun
         return on, start
+
+    def _stay(self, t0: int, state: State) -> IntArray:
+        """(nu that are not must-run,) hours that units on must stay on until they are slow enough to stop."""
+        each = state.unit_p_mw / np.maximum(self.before(t0, state), 1)
+        return ramping.hours_to_stop(self.limits, each)[self.free]
 
     def _search(self, problem: Problem, rows: Rows, t0: int, state: State) -> tuple[IntArray, IntArray, float]:
         """Whole units (T, nu) on and started by branch and bound, with the bound it has proven; scaled money."""
@@ -304,24 +411,28 @@ class Planner(Windows):
         on, start = self._round(np.zeros((len(problem.need), self.free.size)), t0, state, 1.0)
         free, times = self.free, self.case.units[["min_up_h", "min_down_h"]].to_numpy(np.int64)[self.free]
         on[:, free], start[:, free], proven = search(
-            problem, rows, times_h=times, unit_on=state.unit_on, unit_hours=state.unit_hours, unit_out=state.unit_out,
-            first_unit=self.first_unit,
+            problem, rows, times_h=times, unit_on=state.unit_on, unit_hours=self._seeming_hours(t0, state, times[:, 0]),
+            unit_out=state.unit_out, first_unit=self.first_unit,
         )  # fmt: skip
         return on, start, proven
 
+    def _seeming_hours(self, t0: int, state: State, min_up_h: IntArray) -> IntArray:
+        """Hours in their state for a search that knows no ramps: a unit too fast to stop seems to have just started."""
+        of_unit = np.repeat(np.arange(self.free.size), np.diff(self.first_unit))
+        owing = np.maximum(min_up_h - self._stay(t0, state), 1)[of_unit]
+        return np.where(
+            state.unit_on & (self._stay(t0, state)[of_unit] > 0), np.minimum(state.unit_hours, owing), state.unit_hours
+        )
+
     def _unpack(self, best: "Fixed", relaxed: float, bound: float, counts: IntArray) -> Plan:
-        cost, settled, on, start, problem = best
+        settled, problem, parts = best.settled, best.problem, self.parts(best.decided)
         s, keys = settled.solution, settled.keys
-        case, sp, sc = self.case, self.power_mw, self.price_scale
-        hours, nu_seg = on.shape[0], self.seg_unit.size
+        sp, sc = self.power_mw, self.price_scale
+        hours = best.on.shape[0]
         x = np.clip(s.x, problem.boxes.lo, problem.boxes.hi) * sp
-        ends = np.cumsum([nu_seg, self.plain.size, self.shed.groups, self.spill.groups, 1, 1])
-        seg, plain, shed, spill, up, down, link = np.split(x, ends, axis=1)
-        source = np.empty((hours, len(case.sources)))
-        source[:, self.plain] = plain
-        source[:, self.ramped] = (problem.ramps.base + np.clip(s.ramp_q, 0.0, problem.ramps.seg_width)) * sp
+        seg, source = self._outputs(best.decided, problem, s)
         spill_bus = np.zeros((hours, self.nb))
-        spill_bus[:, self.fed] = self.spill.split(spill)
+        spill_bus[:, self.fed] = self.spill.split(x[:, parts.spill])
         price_bus = np.tile(s.price[:, :1], (1, self.nb))
         if keys.hour.size:
             np.subtract.at(
@@ -333,24 +444,23 @@ class Planner(Windows):
         last_day = found.take(found.hour >= self.step_h)
         shifted = last_day._replace(hour=last_day.hour - self.step_h)
         return Plan(
-            on=on,
-            start=start,
+            on=best.on,
+            start=best.start,
             unit_seg_mw=seg,
             source_mw=source,
             charge_mw=s.charge * sp,
             discharge_mw=s.discharge * sp,
             e_mwh=s.e * sp,
-            link_mw=link,
-            shed_mw=self.shed.split(shed),
+            link_mw=x[:, parts.link],
+            shed_mw=self.shed.split(x[:, parts.shed]),
             spill_mw=spill_bus,
-            short_up_mw=up[:, 0],
-            short_down_mw=down[:, 0],
+            spilled_mw=s.spill * sp,
+            short_mw=x[:, parts.short],
             price=s.price[:, 0] * sc,
-            price_up=s.price[:, 1] * sc,
-            price_down=s.price[:, 2] * sc,
+            price_reserve=s.price[:, 1:] * sc,
             price_bus=price_bus * sc,
             congested=np.isin(np.arange(hours), keys.hour[active]),
-            cost=cost,
+            cost=best.cost,
             bound=bound,
             relaxed=relaxed,
             iterations=int(counts[0]),
@@ -360,4 +470,7 @@ class Planner(Windows):
             next_rows=self.join(shifted, last_day),
             next_prices=None,
             next_products=priced(s),
+            decided=best.decided,
+            start_cost=best.start_cost,
+            bounds=best.bounds,
         )

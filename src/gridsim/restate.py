@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridsim.case import Case
-from gridsim.kernels import security, window
+from gridsim import ramping
+from gridsim.case import LONG_H, Case
+from gridsim.kernels import commit, security, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import sensitivities
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 from gridsim.kernels.start import Prices
+from gridsim.pumping import Modes
+from gridsim.segments import cut_segments
 
 NEAR = 0.96  # of a binding loading: hours of the element whose rows are added with it
 KEEP = 2  # outages whose rows are added for an element, hour and direction at once
@@ -25,16 +28,32 @@ LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a lim
 
 @dataclass
 class State:
-    """What one window hands to the next. MW and MWh."""
+    """Everything that one window hands to the next. MW and MWh.
+
+    Individual units are those of the rows that are not must-run, row by row (`Windows.first_unit`). A part that a
+    window has no use for is carried on as it is.
+    """
 
     unit_on: BoolArray  # (individual units,)
-    unit_hours: IntArray  # (individual units,) hours in the present state
+    unit_hours: IntArray  # (individual units,) hours in the present state, outages included
     unit_out: BoolArray  # (individual units,) on planned outage
+    unit_p_mw: FloatArray  # (rows of units,) output in the hour before; NaN: not known
     ramp_p_mw: FloatArray  # (ramped sources,) output of the hour before
     e_mwh: FloatArray  # (stores,)
     rows: "RowKeys"
     prices: Prices | None = None  # of the relaxed window, moved on to the next, with those of `rows`
     products: tuple[int, ...] = (1,)  # reserve products that had a price in the last dispatch
+
+
+class Decided(NamedTuple):
+    """What a dispatch is given: T hours, nu rows of units."""
+
+    on: IntArray  # (T, nu) units on
+    start: IntArray  # (T, nu) units started at the beginning of the hour
+    # (T, nu) most that ramp-limited rows answer with upwards, MW: what their ramps leave beside the energy they give
+    # where that was found to matter; None: only responses limit them
+    answer_mw: FloatArray | None = None
+    modes: Modes | None = None  # of stores with a least power; None: still open
 
 
 class RowKeys(NamedTuple):
@@ -48,6 +67,21 @@ class RowKeys(NamedTuple):
     def take(self, which: Any) -> "RowKeys":
         """Some of the rows."""
         return RowKeys(*(part[which] for part in self))
+
+
+class Parts(NamedTuple):
+    """How a window states the rows of units, and where its boxes stand."""
+
+    given: IntArray  # rows whose units on are given: boxes
+    held: IntArray  # the same, with ramps: ramped devices behind the sources
+    free: IntArray  # rows with a relaxed on-count
+    segs: IntArray  # segments of `given`, the first boxes
+    seg: slice
+    source: slice
+    shed: slice
+    spill: slice
+    short: slice
+    link: slice
 
 
 class Zoned(NamedTuple):
@@ -106,13 +140,16 @@ class Windows:
         self.free = np.flatnonzero(~self.must)
         self.units_in_row = units.units.to_numpy(np.int64)
         self.first_unit = np.concatenate(([0], np.cumsum(self.units_in_row[self.free]))).astype(np.int64)
-        # every unit keeps at least one segment, so that its output can be told from its minimum
-        has_seg = case.unit_seg_mw > 1e-9 * p_max[:, None]
-        has_seg[~has_seg.any(axis=1), 0] = True
-        self.seg_unit, self.seg_at = (part.astype(np.int64) for part in np.nonzero(has_seg))
-        width = np.maximum(case.unit_seg_mw[self.seg_unit, self.seg_at], 1e-6 * p_max[self.seg_unit])
-        self.seg_mw = width
-        self.seg_cost = case.unit_seg_cost[self.seg_unit, self.seg_at]
+        self.is_up = (case.products["direction"] == "up").to_numpy(bool)
+        segments = cut_segments(
+            case.unit_seg_mw, case.unit_seg_cost, p_max, case.unit_response_mw, self.is_up
+        )  # of one unit, by row; with what a MW on each does to the offer of each product
+        self.seg_unit, self.seg_mw, self.seg_cost, self.seg_offer = segments
+        self.limits = ramping.limits_of(units)
+        self.held = ramping.can_bind(self.limits)  # rows with ramps or limits in their first or last hour
+        self.offers = np.where(self.is_up, -1.0, 1.0) * case.source_responds  # of a MW of each source
+        self.must_start_cost = self._must_start_cost()
+        self.reservoir = case.store_inflow_mw.max(axis=0, initial=0.0)  # most that flows in
         self.unit_cost = units.no_load_cost.to_numpy(float) + case.unit_min_cost * units.p_min_mw.to_numpy(float)
 
         ramped = np.isfinite(sources.ramp_mw_per_h.to_numpy(float))
@@ -149,21 +186,55 @@ class Windows:
         return np.hstack((H, self.shed.columns(H), self.spill.columns(H)))
 
     def first_state(self) -> State:
-        """The state before the first hour: units as the case says and long so, stores at their start, no rows."""
+        """The state before the first hour: units as the case says, stores at their start, no rows.
+
+        A unit on outage has been off for as long as the others.
+        """
         on, out = (np.zeros(self.first_unit[-1], dtype=bool) for _ in range(2))
-        initial = self.case.units.initial_on.to_numpy(np.int64)[self.free]
+        units = self.case.units
+        initial = units.initial_on.to_numpy(np.int64)[self.free]
         for i, count in enumerate(initial):
             on[self.first_unit[i] : self.first_unit[i] + count] = True
             out[self.first_unit[i] + self.case.unit_available[0, self.free[i]] : self.first_unit[i + 1]] = True
         before = np.clip(self.case.source_max_mw[0], self.case.source_min_mw[0], None)[self.ramped]
+        p_mw = units.initial_p_mw.to_numpy(float)
         return State(
             unit_on=on,
-            unit_hours=np.full(on.size, 10_000, dtype=np.int64),
+            unit_hours=np.repeat(units.initial_hours.to_numpy(np.int64)[self.free], self.units_in_row[self.free]),
             unit_out=out,
+            unit_p_mw=np.where(units.initial_on.to_numpy(np.int64) > 0, p_mw, 0.0),
             ramp_p_mw=before.copy(),
             e_mwh=self.case.stores.e_start_mwh.to_numpy(float).copy(),
             rows=no_keys(),
         )
+
+    def _must_start_cost(self) -> FloatArray:
+        """(hours, must-run rows) cost of the units that return from outages, by the hours they were off. [currency]"""
+        case, rows = self.case, np.flatnonzero(self.must)
+        avail = np.array(case.unit_available[:, rows], order="C")
+        start = np.maximum(np.diff(avail, axis=0, prepend=avail[:1]), 0)
+        if case.unit_start_cost.shape[1] == 1:
+            return start * case.unit_start_cost[rows, 0]
+        size = self.units_in_row[rows]
+        on = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size) < np.repeat(avail[0], size)
+        return self.price_starts(rows, avail, start, avail, on, np.full(on.size, LONG_H, dtype=np.int64), ~on)
+
+    def price_starts(
+        self, rows: IntArray, on: IntArray, start: IntArray, avail: IntArray, unit_on: BoolArray,
+        unit_hours: IntArray, unit_out: BoolArray,
+    ) -> FloatArray:  # fmt: skip
+        """Cost of the starts (T, n) of some rows, whose units are in the state given. [currency]"""
+        first = np.concatenate(([0], np.cumsum(self.units_in_row[rows]))).astype(np.int64)
+        lag, cost = (
+            np.array(part[rows], order="C") for part in (self.case.unit_start_lag_h, self.case.unit_start_cost)
+        )
+        counts = (np.array(part, dtype=np.int64, order="C") for part in (on, start, avail))
+        out = np.empty(on.shape)
+        commit.start_costs(
+            *counts, first, unit_on.copy(), unit_hours.copy(), unit_out.copy(), lag, cost, np.empty_like(unit_on),
+            np.empty_like(unit_hours), out,
+        )  # fmt: skip
+        return out
 
     def _most_fed(self) -> FloatArray:
         """What units, sources and stores can feed into each bus of `fed`. [MW]"""
@@ -191,8 +262,30 @@ class Windows:
     def _segments_of(self, rows: IntArray) -> IntArray:
         return np.flatnonzero(np.isin(self.seg_unit, rows))
 
-    def problem(self, t0: int, hours: int, state: State, on: IntArray | None) -> tuple[Problem, FloatArray, float]:
-        """The window of `hours` from hour `t0`; with `on` (T, nu) the units on are given, else they are relaxed.
+    def parts(self, decided: Decided | None) -> "Parts":
+        """Which rows of units are boxes, ramped devices and committed units in a window, and where boxes stand."""
+        none = np.zeros(0, dtype=np.int64)
+        if decided is None:
+            given, held, free = np.flatnonzero(self.must), none, self.free
+        else:
+            is_held = self.held & decided.on.any(axis=0)
+            given, held, free = np.flatnonzero(~is_held), np.flatnonzero(is_held), none
+        segs = self._segments_of(given)
+        np_ = self.is_up.size
+        sizes = (segs.size, self.plain.size, self.shed.groups, self.spill.groups, np_, self.nlink)
+        ends = np.cumsum((0, *sizes))
+        return Parts(given, held, free, segs, *(slice(a, b) for a, b in pairwise(ends.tolist())))
+
+    def before(self, t0: int, state: State) -> IntArray:
+        """(nu,) units on before hour `t0`; must-run rows as far as they were available."""
+        on = self.case.unit_available[max(t0 - 1, 0)].copy()
+        on[self.free] = [state.unit_on[a:b].sum() for a, b in pairwise(self.first_unit)]
+        return on
+
+    def problem(self, t0: int, hours: int, state: State, decided: Decided | None) -> tuple[Problem, FloatArray, float]:
+        """The window of `hours` from hour `t0`; with `decided` the units on are given, else they are relaxed.
+
+        With relaxed on-counts nothing ramps but sources: a relaxation.
 
         Returns
         -------
@@ -201,108 +294,148 @@ class Windows:
         case, sp, sc = self.case, self.power_mw, self.price_scale
         at = slice(t0, t0 + hours)
         load = case.load_mw[at] / sp
-        units, sources, links = case.units, case.sources, case.links
-        given = np.arange(len(units)) if on is not None else np.flatnonzero(self.must)
-        running = case.unit_available[at][:, given] if on is None else on[:, given]
-        p_min = units.p_min_mw.to_numpy(float)
-        bus = units.bus_row.to_numpy(np.int64)
+        units, sources = case.units, case.sources
+        parts = self.parts(decided)
+        p_min, bus = units.p_min_mw.to_numpy(float), units.bus_row.to_numpy(np.int64)
+        avail = case.unit_available[at]
+        on = avail if decided is None else decided.on
+        running = on[:, parts.given]
 
         fixed = np.zeros((hours, self.columns))
         np.add.at(fixed.T, self.load_bus, -load.T)
-        base = running * (p_min[given] / sp)
-        np.add.at(fixed.T, bus[given], base.T)
-        constant = (
-            float(running @ self.unit_cost[given])
-            if running.ndim == 1
-            else float((running @ self.unit_cost[given]).sum())
+        base = running * (p_min[parts.given] / sp)
+        np.add.at(fixed.T, bus[parts.given], base.T)
+        constant = float((running @ self.unit_cost[parts.given]).sum())
+        constant += float((on[:, parts.held] @ self.unit_cost[parts.held]).sum())
+
+        boxes, need = self._boxes(parts, running, load, at)
+        need[:, 0] -= base.sum(axis=1)
+        # what is off and can start in time; of relaxed rows the coefficient of a unit on takes it back
+        idle = avail - on
+        idle[:, parts.free] = avail[:, parts.free]
+        need[:, 1:] -= idle @ (case.unit_offline_mw / sp)
+        ramps = self._ramps(parts, t0, hours, state, decided)
+        need[:, 1:] -= ramps.seg_width @ np.maximum(-ramps.seg_coef[:, 1:], 0.0)
+        problem = Problem(
+            need=need,
+            units=self._units(parts.free, avail, state),
+            boxes=boxes,
+            ramps=ramps,
+            stores=self._stores(t0, hours, state, None if decided is None else decided.modes),
+        )
+        src_lo = case.source_min_mw[at] / sp
+        cost = sources.cost.to_numpy(float)[self.ramped]
+        constant += float((src_lo[:, self.ramped] @ cost).sum()) / sc * self.money
+        return problem, fixed, constant
+
+    def _units(self, free: IntArray, avail: IntArray, state: State) -> Units:
+        """Rows of units with a relaxed on-count."""
+        case, sp, sc = self.case, self.power_mw, self.price_scale
+        units, segs = case.units, self._segments_of(free)
+        owner = np.searchsorted(free, self.seg_unit[segs]).astype(np.int64)
+        width = self.seg_mw[segs] / sp
+        head = np.zeros((free.size, self.is_up.size))  # of one unit on and at its minimum
+        np.add.at(head, owner, width[:, None] * np.maximum(-self.seg_offer[segs], 0.0))
+        offline = case.unit_offline_mw[free] / sp
+        on0 = [state.unit_on[a:b].sum() for a, b in pairwise(self.first_unit)] if free.size else []
+        return Units(
+            bus=units.bus_row.to_numpy(np.int64)[free],
+            coef=np.column_stack((units.p_min_mw.to_numpy(float)[free] / sp, head - offline)),
+            cost=self.unit_cost[free] / self.money,
+            start_cost=case.unit_start_cost[free, 0] / self.money,  # the cheapest
+            on0=np.array(on0, dtype=float),
+            avail=avail[:, free].astype(float),
+            seg_unit=owner,
+            seg_width=width,
+            seg_cost=self.seg_cost[segs] / sc,
+            seg_coef=np.column_stack((np.ones(owner.size), self.seg_offer[segs])),
         )
 
-        # boxes: segments of given units, plain sources, shedding, spilling, shortfalls, links
-        segs = self._segments_of(given)
-        place = np.searchsorted(given, self.seg_unit[segs])
-        seg_hi = running[:, place] * (self.seg_mw[segs] / sp)
-        up_ok, down_ok = units.reserve_up.to_numpy(float), units.reserve_down.to_numpy(float)
-        src_lo, src_hi = case.source_min_mw[at] / sp, case.source_max_mw[at] / sp
-        src_up, src_down = sources.reserve_up.to_numpy(float), sources.reserve_down.to_numpy(float)
-        plain, nl, nf = self.plain, self.shed.groups, self.spill.groups
+    def _boxes(self, parts: "Parts", running: IntArray, load: FloatArray, at: slice) -> tuple[Boxes, FloatArray]:
+        """Segments of given units, plain sources, shedding, spilling, shortfalls, links; and the needs (T, R).
+
+        Headroom hi - x and room x - lo offer reserve: their constants are in the needs.
+        """
+        case, sp, sc = self.case, self.power_mw, self.price_scale
+        sources, links, penalties = case.sources, case.links, case.penalties
+        hours, segs, plain = len(load), parts.segs, self.plain
+        nl, nf, np_ = self.shed.groups, self.spill.groups, self.is_up.size
+        seg_row = self.seg_unit[segs]
+        seg_hi = running[:, np.searchsorted(parts.given, seg_row)] * (self.seg_mw[segs] / sp)
         link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
-        need_up, need_down = case.reserve_up_mw[at] / sp, case.reserve_down_mw[at] / sp
-        penalties = case.penalties
+        asked = case.product_need_mw[at] / sp
         zero_l, zero_f = np.zeros((hours, nl)), np.zeros((hours, nf))
         spill_hi = self.spill.sum(np.tile(self.fed_mw / sp, (hours, 1)))
-        lo = np.hstack((0.0 * seg_hi, src_lo[:, plain], zero_l, zero_f, np.zeros((hours, 2)), link_lo))
-        hi = np.hstack(
-            (seg_hi, src_hi[:, plain], self.shed.sum(np.maximum(load, 0.0)), spill_hi,
-             np.maximum(need_up, 0.0)[:, None], np.maximum(need_down, 0.0)[:, None], link_hi)
-        )  # fmt: skip
+        src_lo, src_hi = case.source_min_mw[at][:, plain] / sp, case.source_max_mw[at][:, plain] / sp
+        lo = np.hstack((0.0 * seg_hi, src_lo, zero_l, zero_f, np.zeros((hours, np_)), link_lo))
+        shed_hi = self.shed.sum(np.maximum(load, 0.0))
+        hi = np.hstack((seg_hi, src_hi, shed_hi, spill_hi, np.maximum(asked, 0.0), link_hi))
         cost = np.concatenate(
             (self.seg_cost[segs], sources.cost.to_numpy(float)[plain], np.full(nl, penalties.shed),
-             np.full(nf, penalties.spill), np.full(2, penalties.reserve_short), np.zeros(self.nlink))
+             np.full(nf, penalties.spill), np.full(np_, penalties.reserve_short), np.zeros(self.nlink))
         ) / sc  # fmt: skip
-        seg_row = self.seg_unit[segs]
         ones, none = np.ones, np.zeros
+        first = segs.size + plain.size + nl
+        offers = np.vstack((self.seg_offer[segs], self.offers[plain], none((nl + nf, np_))))
+        bus, source_bus = case.units.bus_row.to_numpy(np.int64), sources.bus_row.to_numpy(np.int64)
         boxes = Boxes(
             bus=np.concatenate(
-                (bus[seg_row], sources.bus_row.to_numpy(np.int64)[plain], self.shed.first_column + np.arange(nl),
-                 self.spill.first_column + np.arange(nf), np.zeros(2, dtype=np.int64), self.nb + np.arange(self.nlink))
+                (bus[seg_row], source_bus[plain], self.shed.first_column + np.arange(nl),
+                 self.spill.first_column + np.arange(nf), np.zeros(np_, dtype=np.int64),
+                 self.nb + np.arange(self.nlink))
             ).astype(np.int64),
             lo=lo,
             hi=hi,
             cost=np.tile(cost, (hours, 1)),
             coef=np.column_stack((
-                np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2 + self.nlink))),
-                np.concatenate((-up_ok[seg_row], -src_up[plain], none(nl + nf), [1.0, 0.0], none(self.nlink))),
-                np.concatenate((down_ok[seg_row], src_down[plain], none(nl + nf), [0.0, 1.0], none(self.nlink))),
+                np.concatenate((ones(first), -ones(nf), none(np_ + self.nlink))),
+                np.vstack((offers, np.eye(np_), none((self.nlink, np_)))),
             )),
-            line=np.concatenate((ones(segs.size + plain.size + nl), -ones(nf), none(2), ones(self.nlink))),
+            line=np.concatenate((ones(first), -ones(nf), none(np_), ones(self.nlink))),
         )  # fmt: skip
-        # headroom hi - x and room x - lo: their constants go to the needs
-        shortfall = segs.size + plain.size + nl + nf + np.arange(2)
-        counts = boxes.coef.copy()
-        counts[shortfall] = 0.0
-        head, room = hi @ np.maximum(-counts[:, 1], 0.0), lo @ np.maximum(counts[:, 2], 0.0)
+        counted = np.vstack((offers, none((np_ + self.nlink, np_))))
+        head, room = hi @ np.maximum(-counted, 0.0), lo @ np.maximum(counted, 0.0)
+        return boxes, np.column_stack((load.sum(axis=1), asked - head + room))
 
-        free = self.free if on is None else np.zeros(0, dtype=np.int64)
-        free_seg = self._segments_of(free)
-        first = self.first_unit
-        width = np.bincount(np.searchsorted(free, self.seg_unit[free_seg]), self.seg_mw[free_seg] / sp, free.size)
-        owner = np.searchsorted(free, self.seg_unit[free_seg]).astype(np.int64)
-        ramped, ramp_mw = self.ramped, np.tile(sources.ramp_mw_per_h.to_numpy(float)[self.ramped] / sp, (hours, 1))
-        problem = Problem(
-            need=np.column_stack((load.sum(axis=1) - base.sum(axis=1), need_up - head, need_down + room)),
-            units=Units(
-                bus=bus[free],
-                coef=np.column_stack((p_min[free] / sp, up_ok[free] * width, np.zeros(free.size))),
-                cost=self.unit_cost[free] / self.money,
-                start_cost=units.start_cost.to_numpy(float)[free] / self.money,
-                on0=np.array([state.unit_on[a:b].sum() for a, b in pairwise(first)], dtype=float)
-                if free.size
-                else np.zeros(0),
-                avail=case.unit_available[at][:, free].astype(float),
-                seg_unit=owner,
-                seg_width=self.seg_mw[free_seg] / sp,
-                seg_cost=self.seg_cost[free_seg] / sc,
-                seg_coef=np.column_stack((np.ones(owner.size), -up_ok[free][owner], down_ok[free][owner])),
-            ),
-            boxes=boxes,
-            ramps=Ramps(
-                bus=sources.bus_row.to_numpy(np.int64)[ramped],
-                base=src_lo[:, ramped],
-                up=ramp_mw,
-                down=ramp_mw,
-                p0=state.ramp_p_mw / sp,
-                seg_ramp=np.arange(ramped.size),
-                seg_width=src_hi[:, ramped] - src_lo[:, ramped],
-                seg_cost=np.tile(sources.cost.to_numpy(float)[ramped] / sc, (hours, 1)),
-                seg_coef=np.tile([1.0, 0.0, 0.0], (ramped.size, 1)),
-            ),
-            stores=self._stores(hours, state),
+    def _ramps(self, parts: "Parts", t0: int, hours: int, state: State, decided: Decided | None) -> Ramps:
+        """Ramped sources, then rows of units that ramps hold."""
+        case, sp, sc = self.case, self.power_mw, self.price_scale
+        sources, ramped, at = case.sources, self.ramped, slice(t0, t0 + hours)
+        src_lo, src_hi = case.source_min_mw[at][:, ramped] / sp, case.source_max_mw[at][:, ramped] / sp
+        steps = (
+            np.tile(sources[f"ramp_{way}_mw_per_h"].to_numpy(float)[ramped] / sp, (hours, 1)) for way in ("up", "down")
         )
-        constant += float((src_lo[:, ramped] @ sources.cost.to_numpy(float)[ramped]).sum()) / sc * self.money
-        return problem, fixed, constant
+        of_sources = Ramps(
+            sources.bus_row.to_numpy(np.int64)[ramped], src_lo, *steps, state.ramp_p_mw / sp, np.arange(ramped.size),
+            src_hi - src_lo, np.tile(sources.cost.to_numpy(float)[ramped] / sc, (hours, 1)),
+            np.column_stack((np.ones(ramped.size), self.offers[ramped])),
+        )  # fmt: skip
+        if decided is None or not parts.held.size:
+            return of_sources
+        held = parts.held
+        bounds = self.bounds(held, t0, state, decided)
+        most = np.full(bounds.cap.shape, np.inf) if decided.answer_mw is None else decided.answer_mw[:, held]
+        segments = ramping.cut(
+            decided.on[:, held], bounds, case.unit_seg_mw[held], case.unit_seg_cost[held],
+            case.unit_response_mw[held], self.is_up, most,
+        )  # fmt: skip
+        p0 = state.unit_p_mw[held]
+        of_units = Ramps(
+            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, bounds.up / sp, bounds.down / sp,
+            np.where(np.isnan(p0), 0.5 * (bounds.base[0] + bounds.cap[0]), p0) / sp, ramped.size + segments.row,
+            segments.width / sp, segments.cost / sc, np.column_stack((np.ones(segments.row.size), segments.coef)),
+        )  # fmt: skip
+        axis = {"bus": 0, "p0": 0, "seg_ramp": 0, "seg_coef": 0}
+        pairs = zip(Ramps._fields, of_sources, of_units, strict=True)
+        return Ramps(*(np.concatenate((a, b), axis=axis.get(name, 1)) for name, a, b in pairs))
 
-    def _stores(self, hours: int, state: State) -> Stores:
+    def bounds(self, rows: IntArray, t0: int, state: State, decided: Decided) -> ramping.Bounds:
+        """What ramps and limits of first and last hours leave to rows of units, (T, n). [MW]"""
+        on, start, before = decided.on[:, rows], decided.start[:, rows], self.before(t0, state)[rows]
+        return ramping.bounds(self.limits.of(rows), on, start, before, state.unit_p_mw[rows])
+
+    def _stores(self, t0: int, hours: int, state: State, modes: Modes | None) -> Stores:
         stores, sp, sc = self.case.stores, self.power_mw, self.price_scale
 
         def column(name: str) -> FloatArray:
@@ -311,31 +444,42 @@ class Windows:
         keep = 1.0 - column("loss_per_h")
         e_lo = np.tile(column("e_min_mwh") / sp, (hours, 1))
         e_hi = np.tile(column("e_max_mwh") / sp, (hours, 1))
+        inflow = self.case.store_inflow_mw[t0 : t0 + hours] / sp
+        spill = np.tile(self.reservoir / sp, (hours, 1))
         # a store above or below its bounds at the start (rounding of a long run) is taken as it is
         e0 = np.clip(state.e_mwh / sp, e_lo[0], e_hi[0]) if hours else state.e_mwh / sp
-        # the end target, as far as nine tenths of full charging can bring the store by then
-        reach = e0.copy()
+        # the end target, as far as nine tenths of full power can bring the store by then
+        most, least = e0.copy(), e0.copy()
         filled = 0.9 * column("eta_charge") * column("p_charge_max_mw") / sp
-        for _ in range(hours):
-            reach = np.minimum(e_hi[0], keep * reach + filled)
+        emptied = 0.9 * column("p_discharge_max_mw") / column("eta_discharge") / sp
+        for t in range(hours):
+            most = np.minimum(e_hi[0], keep * most + filled + inflow[t])
+            least = np.maximum(e_lo[0], keep * least - emptied + inflow[t] - 0.9 * spill[t])
         rule = stores.end_rule.to_numpy(str)
-        target = np.minimum(column("e_end_mwh") / sp, np.minimum(reach, e_hi[0] - 1e-3 * (e_hi[0] - e_lo[0])))
-        e_lo[-1] = np.where(rule == "fixed", np.maximum(e_lo[-1], target), e_lo[-1])
+        hair = 1e-3 * (e_hi[0] - e_lo[0])
+        target = np.minimum(column("e_end_mwh") / sp, np.minimum(most, e_hi[0] - hair))
+        e_lo[-1] = np.where(np.isin(rule, ("fixed", "cyclic")), np.maximum(e_lo[-1], target), e_lo[-1])
+        if t0 + hours == self.case.hours:
+            back = np.maximum(e_lo[-1], np.maximum(column("e_end_mwh") / sp, least + hair))
+            e_hi[-1] = np.where(rule == "cyclic", np.minimum(e_hi[-1], back), e_hi[-1])
+        if modes is None:
+            none, full = np.zeros((hours, len(stores))), np.ones((hours, 1))
+            modes = Modes(none, full * column("p_charge_max_mw"), none, full * column("p_discharge_max_mw"), e_lo * sp)
         return Stores(
             bus=stores.bus_row.to_numpy(np.int64),
-            charge_min=np.zeros((hours, len(stores))),
-            charge_max=np.tile(column("p_charge_max_mw") / sp, (hours, 1)),
-            discharge_min=np.zeros((hours, len(stores))),
-            discharge_max=np.tile(column("p_discharge_max_mw") / sp, (hours, 1)),
+            charge_min=modes.charge_min / sp,
+            charge_max=modes.charge_max / sp,
+            discharge_min=modes.discharge_min / sp,
+            discharge_max=modes.discharge_max / sp,
             charge_cost=column("charge_cost") / sc,
             discharge_cost=column("discharge_cost") / sc,
             eta_c=column("eta_charge"),
             eta_d=column("eta_discharge"),
             keep=keep,
-            inflow=np.zeros((hours, len(stores))),
-            spill_max=np.zeros((hours, len(stores))),
+            inflow=inflow,
+            spill_max=spill,
             e0=e0,
-            e_lo=e_lo,
+            e_lo=np.minimum(e_lo, modes.e_lo / sp),
             e_hi=e_hi,
             end_value=np.where(rule == "value", column("end_value") / sc, 0.0),
         )

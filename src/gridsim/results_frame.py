@@ -54,6 +54,11 @@ def write_frame(file: h5py.File, case: Case, scenario: Scenario, dims: Dims, eve
         _write_table(file, group, getattr(case, group), dim)
     nbr = len(case.branches)
     arrays = {
+        "units/start_lag_h": case.unit_start_lag_h,
+        "units/start_cost_by_lag": case.unit_start_cost,
+        "units/response_mw": case.unit_response_mw,
+        "units/offline_mw": case.unit_offline_mw,
+        "sources/responds": case.source_responds,
         "units/seg_mw": case.unit_seg_mw,
         "units/seg_cost": case.unit_seg_cost,
         "units/min_cost": case.unit_min_cost,
@@ -162,6 +167,7 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
         "tech": techs_of(case),
         "supplier": SUPPLIERS,
         "segment": range(case.unit_seg_mw.shape[1]),
+        "category": range(case.unit_start_cost.shape[1]),
         "window": range(-(-case.hours // scenario.horizon.step_h)),
         "day": range(-(-case.hours // 24)),
     }

@@ -77,8 +77,8 @@ class ResultsWriter:
             "dispatch/source_available_mw": case.source_max_mw,
             "dispatch/load_mw": case.load_mw,
             "commitment/available": case.unit_available,
-            "reserve/up_required_mw": case.reserve_up_mw,
-            "reserve/down_required_mw": case.reserve_down_mw,
+            "storage/inflow_mw": case.store_inflow_mw,
+            "reserve/need_mw": case.product_need_mw,
         }
         try:
             self._check_space()
@@ -134,7 +134,7 @@ class ResultsWriter:
         ----------
         block : path of each per-hour dataset -> (window.kept, ...) array. Datasets with an empty dimension may be
             left out, and so may those the case already has (`dispatch/load_mw`, `dispatch/source_available_mw`,
-            `dispatch/source_min_mw`, `commitment/available`, `reserve/*_required_mw`), and ``curtailment/source_mw``,
+            `dispatch/source_min_mw`, `commitment/available`, `storage/inflow_mw`, `reserve/need_mw`), and ``curtailment/source_mw``,
             which is the sum of its causes.
         first_hour : must follow the hours appended before
         window : its numbers for /windows and /timing

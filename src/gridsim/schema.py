@@ -6,9 +6,9 @@ coordinates. `DATASETS` below is the reference; ``gridsim.results`` writes and r
 
 Dimensions
     time       start of each hour, local time of the network: CF "hours since <start>", attribute utc_offset_h
-    unit source store load bus branch link interface     names, in the order of the index tables
+    unit source store load bus branch link interface product     names, in the order of the index tables
     zone tech supplier                                   names
-    window segment                                       0, 1, ...
+    window segment category                              0, 1, ...
     day        0, 1, ...: 24 hours each from the first hour (the last may be shorter)
 
 Groups
@@ -17,9 +17,11 @@ Groups
                (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json (pandapower JSON,
                gzip'd bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each input file.
                /meta/run: attributes of this execution: times, memory, versions, machine.
-    /buses /units /sources /stores /loads /branches /links /interfaces
+    /buses /units /sources /stores /loads /branches /links /interfaces /products
                index tables: one dataset per column of `gridsim.case`. Beside them the cost curve of ONE unit,
-               /units/seg_mw, seg_cost [unit, segment] and min_cost [unit], and the members of interfaces,
+               /units/seg_mw, seg_cost [unit, segment] and min_cost [unit], its start costs by hours off,
+               /units/start_lag_h, start_cost_by_lag [unit, category], what it answers with, /units/response_mw,
+               offline_mw [unit, product], /sources/responds [source, product], and the members of interfaces,
                /interfaces/branch_weight [interface, branch], link_weight [interface, link].
     /summary   attributes: the numbers of ``gridsim show --json`` that do not depend on the machine; tables by
                technology as ``energy_twh.coal``.
@@ -58,6 +60,7 @@ TABLES = {  # group of an index table -> its dimension
     "branches": "branch",
     "links": "link",
     "interfaces": "interface",
+    "products": "product",
 }
 SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
 
@@ -139,28 +142,28 @@ DATASETS: tuple[Dataset, ...] = (
     _count("commitment/start", "units started at the beginning of the hour"),
     _count("commitment/stop", "units stopped at the beginning of the hour"),
     _count("commitment/available", "units not on planned outage"),
+    Dataset("commitment/start_cost", ("time", "unit"), "float64", "currency", "cost of the starts, by hours off"),
+    _mw("commitment/ramp_relaxed_mw", "time unit", "rise or fall beyond what ramps and first and last hours allow"),
     _mw("storage/charge_mw", "time store", "charging power at the terminals", ">= 0"),
     _mw("storage/discharge_mw", "time store", "discharging power at the terminals", ">= 0"),
+    _mw("storage/inflow_mw", "time store", "energy that flows in by itself", ">= 0"),
+    _mw("storage/spill_mw", "time store", "energy let go unused", ">= 0"),
     Dataset("storage/e_mwh", ("time", "store"), "float64", "MWh", "stored energy at the END of the hour"),
     _mw("flow/branch_p_mw", "time branch", "flow of each branch", _FLOW),
     _mw("flow/interface_p_mw", "time interface", "weighted sum of flows of each interface", "> 0 in its direction"),
     _mw("flow/branch_overload_mw", "time branch", "flow beyond the rating, a priced slack", ">= 0"),
     _mw("flow/interface_overload_mw", "time interface", "flow beyond the limit, a priced slack", ">= 0"),
     _price("price/energy", "time", "price of energy at the reference bus", "> 0: one more MWh of load costs this"),
-    _price("price/reserve_up", "time", "price of spinning reserve up", ">= 0"),
-    _price("price/reserve_down", "time", "price of spinning reserve down", ">= 0"),
+    _price("price/reserve", "time product", "price of each reserve product", ">= 0"),
     _price("price/bus", "time bus", "price of energy at each bus", "> 0: one more MWh of load costs this"),
     _mw("curtailment/source_mw", "time source", "available and not taken: system + network", ">= 0"),
     _mw("curtailment/system_mw", "time source", "of it for lack of demand or down-regulation in the system", ">= 0"),
     _mw("curtailment/network_mw", "time source", "of it for a line or interface", ">= 0"),
     _mw("unserved/load_mw", "time load", "demand not served", ">= 0"),
     _mw("spill/bus_mw", "time bus", "must-run energy thrown away", ">= 0"),
-    _mw("reserve/up_required_mw", "time", "spinning reserve up required"),
-    _mw("reserve/up_provided_mw", "time", "spinning reserve up provided"),
-    _mw("reserve/up_short_mw", "time", "spinning reserve up missing", ">= 0"),
-    _mw("reserve/down_required_mw", "time", "spinning reserve down required"),
-    _mw("reserve/down_provided_mw", "time", "spinning reserve down provided"),
-    _mw("reserve/down_short_mw", "time", "spinning reserve down missing", ">= 0"),
+    _mw("reserve/need_mw", "time product", "what is asked of the answers to each reserve product"),
+    _mw("reserve/provided_mw", "time product", "what answers to each reserve product"),
+    _mw("reserve/short_mw", "time product", "what is missing of each reserve product", ">= 0"),
     _mw("peak_shaving/load_mw", "time", "total demand"),
     _mw("peak_shaving/net_load_mw", "time", "demand less available wind and PV"),
     _mw(
@@ -198,6 +201,11 @@ DATASETS: tuple[Dataset, ...] = (
 CASE_ARRAYS: tuple[Dataset, ...] = (  # beside the columns of the index tables
     Dataset("units/seg_mw", ("unit", "segment"), "float64", "MW", "width of each cost segment, of ONE unit"),
     Dataset("units/seg_cost", ("unit", "segment"), "float64", "currency/MWh", "price of each cost segment"),
+    Dataset("units/start_lag_h", ("unit", "category"), "int32", "h", "hours off from which a start costs so much"),
+    Dataset("units/start_cost_by_lag", ("unit", "category"), "float64", "currency", "cost of ONE start"),
+    Dataset("units/response_mw", ("unit", "product"), "float64", "MW", "most that ONE unit on answers with"),
+    Dataset("units/offline_mw", ("unit", "product"), "float64", "MW", "what ONE unit off answers with"),
+    Dataset("sources/responds", ("source", "product"), "float64", "1", "1: its headroom, or room, answers"),
     Dataset("units/min_cost", ("unit",), "float64", "currency/MWh", "price of output up to p_min_mw"),
     Dataset("interfaces/branch_weight", ("interface", "branch"), "float64", "1", "weight of each branch's flow"),
     Dataset("interfaces/link_weight", ("interface", "link"), "float64", "1", "weight of each DC link's flow"),

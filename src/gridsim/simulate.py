@@ -55,12 +55,12 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         unit_p_max=real(units, "p_max_mw"),
         unit_min_cost=np.array(case.unit_min_cost),
         unit_no_load=real(units, "no_load_cost"),
-        unit_start=real(units, "start_cost"),
         unit_co2=real(units, "co2_t_per_mwh"),
         unit_co2_no_load=real(units, "co2_no_load_t_per_h"),
         unit_supplier=_codes(units["tech"], _SUPPLIER_OF_UNIT),
-        unit_up=real(units, "reserve_up"),
-        unit_down=real(units, "reserve_down"),
+        unit_held=planner.held.astype(np.int64),
+        unit_response=np.array(case.unit_response_mw),
+        unit_offline=np.array(case.unit_offline_mw),
         seg_unit=planner.seg_unit,
         seg_mw=planner.seg_mw,
         seg_cost=planner.seg_cost,
@@ -68,8 +68,7 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         source_cost=real(sources, "cost"),
         source_co2=real(sources, "co2_t_per_mwh"),
         source_supplier=_codes(sources["tech"], _SUPPLIER_OF_SOURCE),
-        source_up=real(sources, "reserve_up"),
-        source_down=real(sources, "reserve_down"),
+        source_responds=np.array(case.source_responds, dtype=np.float64),
         store_bus=whole(stores, "bus_row"),
         charge_max=real(stores, "p_charge_max_mw"),
         discharge_max=real(stores, "p_discharge_max_mw"),
@@ -80,6 +79,7 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         keep=1.0 - real(stores, "loss_per_h"),
         e_min=real(stores, "e_min_mwh"),
         e_max=real(stores, "e_max_mwh"),
+        reservoir=planner.reservoir,
         store_supplier=_codes(stores["tech"], _SUPPLIER_OF_STORE),
         load_bus=planner.load_bus,
         link_from=whole(case.links, "from_row"),
@@ -90,12 +90,14 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         limit=np.concatenate((rating, real(case.interfaces, "limit_mw"))),
         back_limit=np.concatenate((rating, real(case.interfaces, "reverse_limit_mw"))),
         overload_cost=np.concatenate((real(branches, "overload_cost"), real(case.interfaces, "overload_cost"))),
+        product_up=planner.is_up.astype(np.int64),
         penalties=np.array([case.penalties.shed, case.penalties.spill, case.penalties.reserve_short]),
     )
 
 
-def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int) -> step.Hour:
+def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_before_mw: FloatArray) -> step.Hour:
     """The kept hours of a plan, ready to be lived."""
+    np_ = len(case.products)
 
     def head(values: Any) -> Any:
         return np.array(values[:kept], order="C")
@@ -104,6 +106,12 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int) -> step.Ho
     out = step.Hour(
         on=head(plan.on),
         start=head(plan.start),
+        start_cost=head(plan.start_cost),
+        available=np.array(case.unit_available[at], order="C"),
+        cap=head(plan.bounds.cap),
+        rise=head(plan.bounds.up),
+        fall=head(plan.bounds.down),
+        unit_before=unit_before_mw.copy(),
         seg=head(plan.unit_seg_mw),
         source=head(plan.source_mw),
         source_lo=np.array(case.source_min_mw[at], order="C"),
@@ -111,18 +119,20 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int) -> step.Ho
         charge=head(plan.charge_mw),
         discharge=head(plan.discharge_mw),
         e=head(plan.e_mwh),
+        inflow=np.array(case.store_inflow_mw[at], order="C"),
+        let_go=head(plan.spilled_mw),
         link=head(plan.link_mw),
         load=np.array(case.load_mw[at], order="C"),
         shed=head(plan.shed_mw),
         spill=head(plan.spill_mw),
-        need_up=np.array(case.reserve_up_mw[at], order="C"),
-        need_down=np.array(case.reserve_down_mw[at], order="C"),
+        need=np.array(case.product_need_mw[at], order="C"),
         reference=np.zeros((kept, len(step.SUPPLIERS))),
         unit_p=np.zeros((kept, len(case.units))),
         flow=np.zeros((kept, size)),
         cost=np.zeros((kept, len(step.COST_PARTS))),
         regulation=np.zeros((kept, len(step.SUPPLIERS))),
-        reserve=np.zeros((kept, 4)),
+        provided=np.zeros((kept, np_)),
+        short=np.zeros((kept, np_)),
         margin=np.zeros((kept, 2)),
     )
     # gas and imports regulate by departing from their mean over the day (the kept block, for other steps)
@@ -177,25 +187,25 @@ class Accountant:
             "commitment/on": h.on,
             "commitment/start": h.start,
             "commitment/stop": before + h.start - h.on,
+            "commitment/start_cost": h.start_cost,
+            "commitment/ramp_relaxed_mw": plan.bounds.widened[:kept],
             "storage/charge_mw": h.charge,
             "storage/discharge_mw": h.discharge,
             "storage/e_mwh": h.e,
+            "storage/spill_mw": h.let_go,
             "flow/branch_p_mw": h.flow[:, :nbr],
             "flow/interface_p_mw": h.flow[:, nbr:],
             "flow/branch_overload_mw": over[:, :nbr],
             "flow/interface_overload_mw": over[:, nbr:],
             "price/energy": plan.price[:kept],
-            "price/reserve_up": plan.price_up[:kept],
-            "price/reserve_down": plan.price_down[:kept],
+            "price/reserve": plan.price_reserve[:kept],
             "price/bus": plan.price_bus[:kept],
             "curtailment/system_mw": system,
             "curtailment/network_mw": network,
             "unserved/load_mw": h.shed,
             "spill/bus_mw": h.spill,
-            "reserve/up_provided_mw": h.reserve[:, 0],
-            "reserve/up_short_mw": h.reserve[:, 1],
-            "reserve/down_provided_mw": h.reserve[:, 2],
-            "reserve/down_short_mw": h.reserve[:, 3],
+            "reserve/provided_mw": h.provided,
+            "reserve/short_mw": h.short,
             "peak_shaving/load_mw": load,
             "peak_shaving/net_load_mw": load - weather,
             "peak_shaving/regulation_mw": h.regulation,
@@ -258,6 +268,8 @@ def simulate(
         engine=scenario.solver.engine,
         max_rounds=scenario.solver.max_rounds,
         n1=scenario.grid.n1 == "enforce",
+        effort=scenario.solver.effort,
+        target_gap=scenario.solver.target_gap,
     )
     f = fleet(case, planner)
     state, accountant, windows = planner.first_state(), Accountant(case, f), scenario.windows()
@@ -308,7 +320,7 @@ def simulate(
 
 def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State) -> step.Hour:
     """Live the kept hours of a plan with the step kernel and carry `state` forward."""
-    h = _hours(case, f, plan, t0, kept)
+    h = _hours(case, f, plan, t0, kept, state.unit_p_mw)
     moved = step.walk(f, h, state.e_mwh)
     if moved > AGREE_MW:
         raise WindowError(
@@ -320,6 +332,7 @@ def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept:
             h.on[t, free], h.start[t, free], case.unit_available[t0 + t, free], planner.first_unit,
             state.unit_on, state.unit_hours, state.unit_out,
         )  # fmt: skip
+    state.unit_p_mw = h.unit_p[-1].copy()
     state.ramp_p_mw = h.source[-1, planner.ramped].copy()
     state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
     return h

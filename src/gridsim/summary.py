@@ -17,7 +17,7 @@ curtailment_rate         of what curtailable sources had available: 0..1
 curtailment_mwh_by_tech  {tech: MWh}
 curtailment_rate_by_tech {tech: 0..1}
 spill_mwh                must-run energy thrown away
-reserve_short_mwh        spinning reserve missing, up + down, MW summed over hours
+reserve_short_mwh        reserve missing, all products, MW summed over hours
 overload_mwh             flow beyond ratings and interface limits, MW summed over hours
 starts                   starts of thermal units
 co2_mt                   million tonnes of CO2
@@ -77,7 +77,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         "curtailment_mwh_by_tech": curtailed,
         "curtailment_rate_by_tech": {tech: _ratio(curtailed[tech], available[tech]) for tech in curtailed},
         "spill_mwh": _sum(run, "spill/bus_mw"),
-        "reserve_short_mwh": _sum(run, "reserve/up_short_mw") + _sum(run, "reserve/down_short_mw"),
+        "reserve_short_mwh": _sum(run, "reserve/short_mw"),
         "overload_mwh": _sum(run, "flow/branch_overload_mw") + _sum(run, "flow/interface_overload_mw"),
         "starts": int(_sum(run, "commitment/start")),
         "co2_mt": _sum(run, "carbon/tech_t") / 1e6,

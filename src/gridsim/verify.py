@@ -53,8 +53,8 @@ _INPUTS = {
     "dispatch/source_available_mw": "source_max_mw",
     "dispatch/source_min_mw": "source_min_mw",
     "commitment/available": "unit_available",
-    "reserve/up_required_mw": "reserve_up_mw",
-    "reserve/down_required_mw": "reserve_down_mw",
+    "reserve/need_mw": "product_need_mw",
+    "storage/inflow_mw": "store_inflow_mw",
 }
 
 
@@ -172,7 +172,7 @@ class _Record(NamedTuple):
 
     cost: float
     bound: float
-    prices: FloatArray  # (kept, 3) energy, reserve up, reserve down
+    prices: FloatArray  # (kept, R) energy, reserve products
     on: IntArray  # (kept, nu)
 
 
@@ -353,7 +353,7 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
     if table["first_hour"].tolist() != [window.first_hour for window in all_windows]:
         raise IntegrityError(f"{results.path}: its windows are not those of its scenario")
     on, begun = (results.array(f"commitment/{name}").astype(np.int64) for name in ("on", "start"))
-    prices = np.stack([results.array(f"price/{name}") for name in ("energy", "reserve_up", "reserve_down")], axis=1)
+    prices = np.column_stack((results.array("price/energy"), results.array("price/reserve")))
     state, now, last, none = planner.first_state(), 0, -1, planner.first_state().rows
     for index in spread(len(all_windows), wanted):
         if last < index - 1:
@@ -367,6 +367,7 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
             now = first
             if first > 0:
                 state.e_mwh = results["storage/e_mwh"][first - 1].astype(np.float64)
+                state.unit_p_mw = results["dispatch/unit_p_mw"][first - 1].astype(np.float64)
                 state.ramp_p_mw = results["dispatch/source_p_mw"][first - 1][planner.ramped].astype(np.float64)
             plan = planner.plan(first, window.hours, state)
             if at == index:

@@ -14,11 +14,10 @@ from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.oracle_prices import PriceProbe
 from gridsim.plan import Plan, Planner
-from gridsim.restate import RowKeys, State, Zoned
+from gridsim.restate import Decided, RowKeys, State, Zoned
 from gridsim.series import initial_on
 
 SAME_PRICE = 5e-5  # of the price scale: a ten-thousandth of a usual price, what a gap of 1e-8 leaves open
-KINDS = ("energy", "reserve up", "reserve down")  # the rows of an hour; further reserve products are numbered
 
 
 class Deviation(NamedTuple):
@@ -60,9 +59,9 @@ def compare(
     state : State
         What the window started in; not changed.
     plan : Plan
-    recorded : (kept, 3) float64, optional
-        Prices of energy, reserve up and down in a results file, currency/MWh: those are judged in the kept hours, the
-        kernel's in the others and of further reserve products.
+    recorded : (kept, R) float64, optional
+        Prices of energy and reserve products in a results file, currency/MWh: those are judged in the kept hours, the
+        kernel's in the others.
     """
     case, hours = kernel.case, plan.on.shape[0]
     none = state.rows.take(slice(0))
@@ -72,22 +71,21 @@ def compare(
     ours = kernel.settle(problem, injected, none, None)
     own = highs.settle(problem, injected, none, None)
     same = oracle.solve_lp(problem, kernel.rows(ours.keys, injected))
-    start_cost = (plan.start * case.units.start_cost.to_numpy(float)).sum(axis=0)  # by row of units
-    relaxed = own.solution.objective * kernel.money + constant + float(start_cost[kernel.must].sum())
+    must_start = kernel._start_cost(plan.start[:, kernel.must], kernel.must)
+    relaxed = own.solution.objective * kernel.money + constant + must_start
     label = _Label(kernel, t0, hours)
-    free = kernel.free
-    found["relaxed: same line rows"] = label.gap(problem, ours.solution, same, free)
-    found["relaxed: own line rows"] = label.gap(problem, ours.solution, own.solution, free)
+    found["relaxed: same line rows"] = label.gap(problem, ours.solution, same, None)
+    found["relaxed: own line rows"] = label.gap(problem, ours.solution, own.solution, None)
 
-    problem, injected, constant = kernel.problem(t0, hours, state, plan.on)
+    problem, injected, constant = kernel.problem(t0, hours, state, plan.decided)
     ours = kernel.settle(problem, injected, none, None)
     own = highs.settle(problem, injected, none, None)
-    dispatch = own.solution.objective * kernel.money + constant + float(start_cost.sum())
+    dispatch = own.solution.objective * kernel.money + constant + float(plan.start_cost.sum())
     rows = kernel.rows(ours.keys, injected)
     probe, same = PriceProbe(problem, rows), oracle.solve_lp(problem, rows)
     found["prices: what they prove"] = _dual(probe, ours.solution, rows)
-    found["dispatch: same line rows"] = label.gap(problem, ours.solution, same, free[:0])
-    found["dispatch: own line rows"] = label.gap(problem, ours.solution, own.solution, free[:0])
+    found["dispatch: same line rows"] = label.gap(problem, ours.solution, same, plan.decided)
+    found["dispatch: own line rows"] = label.gap(problem, ours.solution, own.solution, plan.decided)
     # a row just at its limit may have a price or none: only with all of those do the slopes hold either answer
     wide = _both_ways(kernel, ours.near)
     if wide.hour.size > ours.keys.hour.size:
@@ -117,7 +115,7 @@ def _prices(
 ) -> PriceCount:
     """Every hour's prices against HiGHS's, and where those differ against the slopes of HiGHS's optimum."""
     scale, count = planner.price_scale, PriceCount()
-    for place, kind in enumerate(price_kinds(ours.price.shape[1])):
+    for place, kind in enumerate(price_kinds(planner)):
         price, other = ours.price[:, place].copy(), theirs.price[:, place]
         if recorded is not None and place < recorded.shape[1]:
             price[: len(recorded)] = recorded[:, place] / scale
@@ -156,7 +154,7 @@ class _Label:
     def hour(self, t: int) -> str:
         return f"{self.stamps[t]:%Y-%m-%d %H:%M}"
 
-    def gap(self, problem: Problem, a: Solution, b: Solution, free: IntArray) -> Deviation:
+    def gap(self, problem: Problem, a: Solution, b: Solution, decided: Decided | None) -> Deviation:
         """Relative difference of the objectives; the hour whose cost differs most, the device that moves most in it.
 
         Two optima of equal cost may differ in who does what: only with a difference of the objectives does the place
@@ -166,26 +164,25 @@ class _Label:
         if not away:
             return Deviation(0.0, "")
         t = int(np.argmax(np.abs(hourly_cost(problem, a) - hourly_cost(problem, b))))
-        names, moved = self.outputs(problem, free, a, b, t)
+        names, moved = self.outputs(problem, decided, a, b, t)
         if not names:
             return Deviation(float(away), self.hour(t))
         most = int(np.argmax(np.abs(moved)))
         return Deviation(float(away), f"{self.hour(t)}, {names[most]} {moved[most]:+,.3f} MW")
 
     def outputs(
-        self, problem: Problem, free: IntArray, a: Solution, b: Solution, t: int
+        self, problem: Problem, decided: Decided | None, a: Solution, b: Solution, t: int
     ) -> tuple[list[str], FloatArray]:
         """Devices by name and how much more power each gives in `a` than in `b` in hour `t`. [MW]"""
         planner, case = self.planner, self.planner.case
         units = case.units["name"].astype(str).tolist()
-        given = np.setdiff1d(np.arange(len(units)), free)
-        segs = planner.seg_unit[np.isin(planner.seg_unit, given)]
+        sources, parts = case.sources["name"].astype(str).tolist(), planner.parts(decided)
         names = [
-            *(units[i] for i in segs),
-            *(case.sources["name"].astype(str).tolist()[i] for i in planner.plain),
+            *(units[i] for i in planner.seg_unit[parts.segs]),
+            *(sources[i] for i in planner.plain),
             *(f"unserved at {place}" for place in self.places(planner.shed)),
             *(f"spill at {place}" for place in self.places(planner.spill)),
-            *("reserve up short", "reserve down short"),
+            *(f"reserve {name} short" for name in case.products["name"]),
             *case.links["name"].astype(str),
         ]
         moved = a.x[t] - b.x[t]
@@ -193,8 +190,8 @@ class _Label:
         np.add.at(unit, problem.units.seg_unit, a.q[t] - b.q[t])
         ramped = np.zeros(problem.ramps.bus.size)
         np.add.at(ramped, problem.ramps.seg_ramp, a.ramp_q[t] - b.ramp_q[t])
-        names += [units[i] for i in free]
-        names += [case.sources["name"].astype(str).tolist()[i] for i in planner.ramped]
+        names += [units[i] for i in parts.free] + [sources[i] for i in planner.ramped]
+        names += [units[i] for i in parts.held]
         names += case.stores["name"].astype(str).tolist()
         store = a.discharge[t] - a.charge[t] - b.discharge[t] + b.charge[t]
         return names, np.concatenate((moved, unit, ramped, store)) * planner.power_mw
@@ -209,9 +206,9 @@ class _Label:
         ]
 
 
-def price_kinds(n_prices: int) -> list[str]:
+def price_kinds(planner: Planner) -> list[str]:
     """What the prices of an hour are called."""
-    return [*KINDS, *(f"reserve product {r}" for r in range(len(KINDS), n_prices))][:n_prices]
+    return ["energy", *(f"reserve {name}" for name in planner.case.products["name"])]
 
 
 def hourly_cost(problem: Problem, s: Solution) -> FloatArray:
@@ -235,5 +232,6 @@ def fresh_state(planner: Planner, t0: int) -> State:
     for first, after, count, avail in zip(planner.first_unit[:-1], planner.first_unit[1:], on, free, strict=True):
         state.unit_on[first:after] = np.arange(after - first) < count
         state.unit_out[first:after] = np.arange(after - first) >= avail
+    state.unit_p_mw = np.where(planner.before(t0, state) > 0, np.nan, 0.0)
     state.ramp_p_mw = np.clip(case.source_max_mw[t0], case.source_min_mw[t0], None)[planner.ramped]
     return state
