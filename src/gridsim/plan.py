@@ -161,7 +161,7 @@ class Planner(Windows):
         fixed: FloatArray,
         known: RowKeys,
         start: Prices | None,
-        products: tuple[int, ...],
+        products: tuple[int, ...] = (1,),
         *,
         whole: bool = True,
     ) -> "Settled":
@@ -216,7 +216,8 @@ class Planner(Windows):
         )
         best: Fixed | None = None
         bound, counts, tried = -np.inf, np.zeros(3, dtype=np.int64), set[bytes]()
-        prices, products = self._known_prices(state, hours), (1,)
+        prices = self._known_prices(state, hours)
+        products: tuple[int, ...] = (1,)
 
         def attempt(wanted: FloatArray, threshold: float) -> None:
             """Round, fix, and keep it if it is the cheapest so far."""

@@ -50,15 +50,16 @@ class Bounds(NamedTuple):
 
 
 def limits_of(units: pd.DataFrame) -> UnitLimits:
-    """The limits of the case's units; a ramp beyond the whole range is the range."""
+    """The limits of the case's units; a ramp beyond the whole range is the range.
+
+    Ramps hold for output above the minimum, which counts as 0 while a unit is off: they limit its first and last hour too.
+    """
     p_min, p_max, up, down, start, stop = (
         units[name].to_numpy(dtype=float)
         for name in ("p_min_mw", "p_max_mw", "ramp_up_mw_per_h", "ramp_down_mw_per_h", "start_ramp_mw", "stop_ramp_mw")
     )
-    width = p_max - p_min
-    return UnitLimits(
-        p_min, p_max, np.minimum(up, width), np.minimum(down, width), np.minimum(start, p_max), np.minimum(stop, p_max)
-    )
+    up, down = np.minimum(up, p_max - p_min), np.minimum(down, p_max - p_min)
+    return UnitLimits(p_min, p_max, up, down, np.minimum(start, p_min + up), np.minimum(stop, p_min + down))
 
 
 def can_bind(limits: UnitLimits) -> BoolArray:
