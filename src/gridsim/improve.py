@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from gridsim.plan import Fixed, Settled
 
 
+CHEAP = 1e-3  # cost of sources that the sweeps may use as they like, relative to the dearest segment
+
+
 class Members(NamedTuple):
     """Single units of a window, scaled, and the row of units each belongs to."""
 
@@ -94,10 +97,11 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
     return Members(units, row)
 
 
-def scarcest_up(windows: Windows, solution: Solution, problem: Problem) -> int:
+def scarcest_up(windows: Windows, t0: int, solution: Solution) -> int:
     """Column of the up product whose reserve is worth most in the window; products of quick starters that are off
     are left out."""
-    worth = (solution.price[:, 1:] * np.maximum(problem.need[:, 1:], 0.0)).sum(axis=0)
+    asked = windows.case.product_need_mw[t0 : t0 + len(solution.price)]
+    worth = (solution.price[:, 1:] * asked).sum(axis=0)
     usable = windows.is_up & windows.case.products["spinning"].to_numpy(bool)
     return int(np.argmax(np.where(usable, worth, -1.0))) + 1
 
@@ -175,7 +179,7 @@ def better(
     hours, solution = len(problem.need), relaxed.solution
     if not windows.is_up.any() or not windows.free.size:
         return None
-    product = scarcest_up(windows, solution, problem)
+    product = scarcest_up(windows, t0, solution)
     who = members(windows, t0, hours, state, product)
     if who is None:
         return None
@@ -192,9 +196,15 @@ def better(
         tried.append(found)
         return _verdict(windows, who, found, product, constant)
 
-    # sources and stores as the relaxed window uses them: what the sweeps take for given
+    # stores and dear sources as the relaxed window uses them; the others may give what the units leave
     energy, reserve = rest.given_by(problem, solution)
-    net = search.Net(demand.demand - energy, demand.demand - energy, rest.reserve - reserve)
+    free = (problem.boxes.coef[:, 0] > 0.0) & (problem.boxes.cost.max(axis=0) <= CHEAP * who.units.seg_cost.max())
+    boxes = problem.boxes
+    net = search.Net(
+        demand.demand - energy - (boxes.hi - solution.x)[:, free].sum(axis=1),
+        demand.demand - energy + (solution.x - boxes.lo)[:, free].sum(axis=1),
+        rest.reserve - reserve,
+    )
     result = search.improve(
         who.units, demand, solution.price[:, 0].copy(), solution.price[:, product].copy(), dispatch, effort=effort,
         target_gap=target_gap, net=net, rest=rest, start=_one_by_one(who, start, state), place=who.row,

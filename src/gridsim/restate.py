@@ -1,6 +1,6 @@
 """Windows of a case as the scaled arrays of `kernels.problem`, and the line rows that go with them.
 
-Power is scaled so that the highest load is 100, money so that the dearest full-load cost is 0.6: what the interior
+Power is scaled so that the highest load is 100, money so that the full-load cost in the middle of the capacity is 0.35: what the interior
 point likes, whatever the currency and the size of the grid. What may never make a window infeasible - shedding,
 spilling, shortfalls of reserve - stands among the boxes.
 """
@@ -130,10 +130,13 @@ class Windows:
             axis=1
         )
         full = (energy + units.no_load_cost.to_numpy(float)) / p_max
-        dearest = max(
-            float(np.max(full, initial=0.0)), float(np.max(np.abs(sources.cost.to_numpy(float)), initial=0.0))
-        )
-        self.price_scale = dearest / 0.6 if dearest > 0 else 1.0  # currency/MWh
+        # the middle of the capacity sets the scale: a few odd units would dwarf all others
+        order = np.argsort(full)
+        capacity = np.cumsum((p_max * units.units.to_numpy(float))[order])
+        middle = full[order][np.searchsorted(capacity, 0.5 * capacity[-1])] if full.size else 0.0
+        if middle <= 0.0:
+            middle = float(np.max(np.abs(sources.cost.to_numpy(float)), initial=0.0))
+        self.price_scale = middle / 0.35 if middle > 0.0 else 1.0  # currency/MWh
         self.money = self.power_mw * self.price_scale
 
         self.must = units.must_run.to_numpy(bool)
