@@ -159,6 +159,7 @@ class Output(NamedTuple):
     shed: list[float]
     spill: list[float]
     unit_p: list[float]
+    let_go: list[float]  # energy that stores spill
 
     def net(self) -> list[float]:
         """Net output of each store."""
@@ -173,7 +174,8 @@ class Lived(NamedTuple):
     flow: list[float]
     cost: dict[str, float]
     regulation: dict[str, float]
-    reserve: list[float]  # provided up, short up, provided down, short down
+    provided: list[float]  # of each product
+    short: list[float]
     margin: list[float]  # up, down
     moved: float  # against the plan, what making stores one-way has cost apart
 
@@ -190,8 +192,11 @@ def step_store(
     keep: float,
     e_min: float,
     e_max: float,
-) -> tuple[float, float, float, float]:
-    """Charge and discharge in one direction only, the energy after the hour, and the supply gained by one direction.
+    inflow: float,
+    reservoir: float,
+    planned: float,
+) -> tuple[float, float, float, float, float]:
+    """Charge and discharge in one direction only, the energy after the hour, the supply gained, and what is spilled.
 
     Both directions at once burn energy; the change of the stored energy is what the plan wanted, and is kept.
     """
@@ -204,10 +209,24 @@ def step_store(
         for power, most in ((charge, charge_max), (discharge, discharge_max))
     )
     gained = discharge - charge - supply
-    held = keep * e
-    charge = min(charge, max(0.0, e_max - held) / eta_c)
+    rules = {"eta_c": eta_c, "eta_d": eta_d, "keep": keep, "e_min": e_min, "e_max": e_max}
+    spilled = let_go(charge, discharge, planned, e, **rules, inflow=inflow, reservoir=reservoir)
+    held = keep * e + inflow - spilled
+    charge = charge if reservoir > 0.0 else min(charge, max(0.0, e_max - held) / eta_c)
     discharge = min(discharge, max(0.0, held - e_min) * eta_d)
-    return charge, discharge, held + eta_c * charge - discharge / eta_d, gained
+    return charge, discharge, held + eta_c * charge - discharge / eta_d, gained, spilled
+
+
+def let_go(
+    charge: float, discharge: float, planned: float, e: float,
+    *, eta_c: float, eta_d: float, keep: float, e_min: float, e_max: float, inflow: float, reservoir: float,
+) -> float:  # fmt: skip
+    """Energy of an hour that is spilled: as planned, but no more than is there, and whatever would run over."""
+    if reservoir == 0.0:
+        return 0.0
+    planned = planned if planned >= step.DUST_STORE_MW else 0.0
+    after = keep * e + inflow + eta_c * charge - discharge / eta_d
+    return max(min(planned, after - e_min), after - e_max, 0.0)
 
 
 def snap(value: float, lo: float, hi: float) -> float:
@@ -228,11 +247,14 @@ def absorb(short: float, values: list[float], bounds: list[tuple[float, float]],
     return short
 
 
-def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float]) -> Lived:
-    """Hour `t` of the plan `h` lived from stores at `e`; `h` and `e` are left alone."""
+def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: Sequence[float]) -> Lived:
+    """Hour `t` of the plan `h` lived from stores at `e` and units at `before`; all of these are left alone."""
     on = [int(n) for n in h.on[t]]
     top = [on[i] * mw for i, mw in zip(f.seg_unit, f.seg_mw, strict=True)]
-    seg = [snap(p, 0.0, hi) for p, hi in zip(h.seg[t], top, strict=True)]
+    held = [bool(f.unit_held[i]) for i in f.seg_unit]
+    seg = [
+        min(max(p, 0.0), hi) if stiff else snap(p, 0.0, hi) for p, hi, stiff in zip(h.seg[t], top, held, strict=True)
+    ]
     available = list(zip(h.source_lo[t], h.source_hi[t], strict=True))
     source = [snap(p, lo, hi) for p, (lo, hi) in zip(h.source[t], available, strict=True)]
     shed = [snap(p, 0.0, load) for p, load in zip(h.shed[t], h.load[t], strict=True)]
@@ -241,11 +263,13 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float]) -> Lived:
         step_store(
             h.charge[t, i], h.discharge[t, i], e[i],
             charge_max=f.charge_max[i], discharge_max=f.discharge_max[i], eta_c=f.eta_c[i], eta_d=f.eta_d[i],
-            keep=f.keep[i], e_min=f.e_min[i], e_max=f.e_max[i],
+            keep=f.keep[i], e_min=f.e_min[i], e_max=f.e_max[i], inflow=h.inflow[t, i], reservoir=f.reservoir[i],
+            planned=h.let_go[t, i],
         )
         for i in range(len(e))
     ]  # fmt: skip
-    charge, discharge, after, gained = (list(column) for column in zip(*stores, strict=True)) if stores else ([],) * 4
+    parts = (list(column) for column in zip(*stores, strict=True)) if stores else ([],) * 5
+    charge, discharge, after, gained, spilled = parts
     for bus, surplus in zip(f.store_bus, gained, strict=True):  # what is no longer burnt stays at its bus
         if surplus > step.DUST_MW:
             for j, (lo, _) in enumerate(available):
@@ -257,10 +281,22 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float]) -> Lived:
     minimum = sum(n * p for n, p in zip(on, f.unit_p_min, strict=True))
     short = sum(h.load[t]) - sum(shed) + sum(spill) - minimum - sum(seg) - sum(source) - sum(discharge) + sum(charge)
     moved = abs(short)
-    devices, bounds = seg + source, [(0.0, hi) for hi in top] + available
+    easy = [k for k, stiff in enumerate(held) if not stiff]
+    devices, bounds = [seg[k] for k in easy] + source, [(0.0, top[k]) for k in easy] + available
     for between in (True, False):
         short = absorb(short, devices, bounds, between=between)
-    seg, source = devices[: len(seg)], devices[len(seg) :]
+    for k, p in zip(easy, devices, strict=False):
+        seg[k] = p
+    source = devices[len(easy) :]
+    for k in (k for k, stiff in enumerate(held) if stiff):  # what ramps hold gives way last, as far as they allow
+        i = f.seg_unit[k]
+        p = on[i] * f.unit_p_min[i] + sum(seg[j] for j in range(len(seg)) if f.seg_unit[j] == i)
+        most, least = min(top[k] - seg[k], h.cap[t, i] - p), -seg[k]
+        if before[i] == before[i]:
+            most, least = min(most, before[i] + h.rise[t, i] - p), max(least, before[i] - h.fall[t, i] - p)
+        part = min(short, max(most, 0.0)) if short >= 0.0 else max(short, min(least, 0.0))
+        seg[k] += part
+        short -= part
     if short > 0.0:
         absorb(short, shed, [(0.0, load) for load in h.load[t]], between=False)
     else:
@@ -269,11 +305,12 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float]) -> Lived:
     unit_p = [n * p for n, p in zip(on, f.unit_p_min, strict=True)]
     for i, p in zip(f.seg_unit, seg, strict=True):
         unit_p[i] += p
-    out = Output(seg, source, charge, discharge, shed, spill, unit_p)
+    out = Output(seg, source, charge, discharge, shed, spill, unit_p, spilled)
     flow = flows(f, h, t, out)
-    reserve = reserves(f, h, t, out)
-    cost, mw = costs(f, h, t, out) | network_costs(f, flow), regulation(f, h, t, out)
-    return Lived(out, after, flow, cost, mw, reserve, margins(f, h, t, out, before=e), moved)
+    provided = answers(f, h, t, out, before)
+    short = [max(0.0, need - mw) for need, mw in zip(h.need[t], provided, strict=True)]
+    cost, mw = costs(f, h, t, out, short) | network_costs(f, flow), regulation(f, h, t, out)
+    return Lived(out, after, flow, cost, mw, provided, short, margins(f, h, t, out, before=e), moved)
 
 
 def flows(f: step.Fleet, h: step.Hour, t: int, out: Output) -> list[float]:
@@ -297,18 +334,17 @@ def dot(a: Iterable[float], b: Iterable[float]) -> float:
     return float(sum(x * y for x, y in zip(a, b, strict=True)))
 
 
-def costs(f: step.Fleet, h: step.Hour, t: int, out: Output) -> dict[str, float]:
+def costs(f: step.Fleet, h: step.Hour, t: int, out: Output, short: list[float]) -> dict[str, float]:
     """Of the hour, by part."""
     minimum = [n * p for n, p in zip(h.on[t], f.unit_p_min, strict=True)]
-    _, short_up, _, short_down = reserves(f, h, t, out)
     return {
         "energy": dot(f.seg_cost, out.seg) + dot(f.unit_min_cost, minimum) + dot(f.source_cost, out.source),
         "no_load": dot(f.unit_no_load, h.on[t]),
-        "start": dot(f.unit_start, h.start[t]),
+        "start": float(sum(h.start_cost[t])),
         "wear": dot(f.charge_cost, out.charge) + dot(f.discharge_cost, out.discharge),
         "shed": float(f.penalties[0] * sum(out.shed)),
         "spill": float(f.penalties[1] * sum(out.spill)),
-        "reserve_short": float(f.penalties[2] * (short_up + short_down)),
+        "reserve_short": float(f.penalties[2] * sum(short)),
     }
 
 
@@ -336,16 +372,23 @@ def regulation(f: step.Fleet, h: step.Hour, t: int, out: Output) -> dict[str, fl
     return mw
 
 
-def reserves(f: step.Fleet, h: step.Hour, t: int, out: Output) -> list[float]:
-    """Provided up, short up, provided down, short down."""
-    up = down = 0.0
-    for i, p in enumerate(out.unit_p):
-        up += f.unit_up[i] * (h.on[t, i] * f.unit_p_max[i] - p)
-        down += f.unit_down[i] * (p - h.on[t, i] * f.unit_p_min[i])
-    for i, p in enumerate(out.source):
-        up += f.source_up[i] * (h.source_hi[t, i] - p)
-        down += f.source_down[i] * (p - h.source_lo[t, i])
-    return [up, max(0.0, h.need_up[t] - up), down, max(0.0, h.need_down[t] - down)]
+def answers(f: step.Fleet, h: step.Hour, t: int, out: Output, before: Sequence[float]) -> list[float]:
+    """What answers to each product; the outputs of units in the hour before limit only rows that ramps hold."""
+    total = [0.0] * len(f.product_up)
+    for k, up in enumerate(f.product_up):
+        for i, p in enumerate(out.unit_p):
+            most = h.on[t, i] * f.unit_response[i, k]
+            if not up:
+                total[k] += min(most, p - h.on[t, i] * f.unit_p_min[i])
+                continue
+            rooms = [h.cap[t, i] - p]
+            if f.unit_held[i] and before[i] == before[i]:
+                rooms.append(before[i] + h.rise[t, i] - p)
+            total[k] += min(most, max(0.0, min(rooms)))
+            total[k] += (h.available[t, i] - h.on[t, i]) * f.unit_offline[i, k]
+        for i, p in enumerate(out.source):
+            total[k] += f.source_responds[i, k] * (h.source_hi[t, i] - p if up else p - h.source_lo[t, i])
+    return total
 
 
 def margins(f: step.Fleet, h: step.Hour, t: int, out: Output, *, before: Sequence[float]) -> list[float]:
@@ -358,7 +401,7 @@ def margins(f: step.Fleet, h: step.Hour, t: int, out: Output, *, before: Sequenc
     down = sum(p - n * bottom for n, bottom, p in zip(h.on[t], f.unit_p_min, out.unit_p, strict=True))
     down += sum(p - h.source_lo[t, i] for i, p in enumerate(out.source) if f.source_supplier[i] >= 0)
     for i, (e, net) in enumerate(zip(before, out.net(), strict=True)):
-        held = f.keep[i] * e
+        held = f.keep[i] * e + h.inflow[t, i]
         give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
         take = min(f.charge_max[i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
         up += max(0.0, give - net)

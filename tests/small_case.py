@@ -21,8 +21,8 @@ FROM_CASE = (  # what the writer takes from the case when the block leaves it ou
     "dispatch/source_available_mw",
     "dispatch/load_mw",
     "commitment/available",
-    "reserve/up_required_mw",
-    "reserve/down_required_mw",
+    "storage/inflow_mw",
+    "reserve/need_mw",
     "curtailment/source_mw",
 )
 

@@ -86,7 +86,7 @@ def test_the_right_file_uses_every_slack():
     data = series(6)
     for name in ("unserved/load_mw", "spill/bus_mw", "flow/branch_overload_mw", "flow/interface_overload_mw"):
         assert data[name].max() > 0.1, name
-    assert data["reserve/up_short_mw"].max() > 0.1
+    assert data["reserve/short_mw"].max(axis=0).min() > 0.1
     assert data["commitment/start"].sum() == 1
 
 
@@ -103,6 +103,9 @@ BREAKS = {
     "minimum down time": both(
         put("commitment/on", (2, 1), 0), put("commitment/stop", (2, 1), 1), put("commitment/start", (3, 1), 1)
     ),
+    "ramps of units, up": put("units/ramp_up_mw_per_h", 0, 0.5),
+    "ramps of units, down": put("units/ramp_down_mw_per_h", 0, 0.5),
+    "output in first and last hours": put("units/stop_ramp_mw", 1, 45.0),
     "source output within available": add("dispatch/source_available_mw", (4, 0), -0.1),
     "source output above its least": add("dispatch/source_p_mw", (4, 1), -20.0),
     "source ramps": put("sources/ramp_mw_per_h", 1, 4.0),
@@ -119,12 +122,14 @@ BREAKS = {
     "discharging within limits": put("stores/p_discharge_max_mw", 0, 11.9),
     "no hour with both": add("storage/discharge_mw", (0, 0), 0.1),
     "stored at the end of the run": both(put("stores/end_rule", 0, b"fixed"), put("stores/e_end_mwh", 0, 90.0)),
-    "reserve up covered or short": add("reserve/up_required_mw", 1, 0.1),
-    "reserve up short not negative": both(add("reserve/up_short_mw", 4, -1.0), add("reserve/up_provided_mw", 4, 1.0)),
-    "reserve up really there": add("reserve/up_provided_mw", slice(None), 500.0),
-    "reserve down covered or short": add("reserve/down_short_mw", slice(None), -100.0),
-    "reserve down short not negative": add("reserve/down_short_mw", 1, -200.0),
-    "reserve down really there": add("reserve/down_provided_mw", slice(None), 500.0),
+    "spill of stores not negative": add("storage/spill_mw", (1, 0), -1.0),
+    "charging of whole units": put("stores/p_charge_min_mw", 0, 10.01),
+    "discharging of whole units": put("stores/p_discharge_min_mw", 0, 12.1),
+    "reserve covered or short": add("reserve/need_mw", (1, 0), 0.1),
+    "reserve short not negative": both(
+        add("reserve/short_mw", (4, 1), -200.0), add("reserve/provided_mw", (4, 1), 200.0)
+    ),
+    "reserve really there": add("reserve/provided_mw", slice(None), 0.01),
     "unserved within the load": add("unserved/load_mw", (3, 0), 400.0),
     "spill not negative": add("spill/bus_mw", (2, 0), -1.0),
     "balance of every island": add("dispatch/load_mw", (2, 0), 0.01),
@@ -139,7 +144,7 @@ BREAKS = {
     "flows of pandapower's rundcpp": put("branches/shift_deg", 1, 0.1),
     "cost: energy": put("units/seg_cost", (0, 0), 300.5),
     "cost: no_load": put("units/no_load_cost", 1, 2001.0),
-    "cost: start": put("units/start_cost", 1, 50_001.0),
+    "cost: start": put("units/start_cost_by_lag", (1, 1), 70_001.0),
     "cost: wear": put("stores/charge_cost", 0, 10.1),
     "cost: shed": attribute("meta", "penalty_shed", 19_999.0),
     "cost: spill": attribute("meta", "penalty_spill", 499.0),
@@ -170,7 +175,37 @@ def test_each_check_can_fail(check: str, broken: Callable[[Callable[[h5py.File],
 
 def test_every_check_of_a_right_file_is_broken_once(good: Path):
     always = {"every series is whole", "the run is complete", "minimum up time, cut by planned outages (excused)"}
+    always |= {"ramps widened (recorded)"}
     assert {row.check for row in audit(good).rows} - always <= set(BREAKS)
+
+
+REALLY_THERE = {  # what a file may not count as reserve
+    "more than units answer with": put("units/response_mw", (1, 0), 14.9),
+    "more than ramps leave": put("units/ramp_up_mw_per_h", 1, 14.9),
+    "what does not start in time": put("units/offline_mw", (1, 2), 11.0),
+    "what lies above the most of a first hour": put("units/start_ramp_mw", 1, 59.9),
+    "what lies above the most of a last hour": put("units/stop_ramp_mw", 1, 54.9),
+    "sources that do not answer": put("sources/responds", (0, 0), 0),
+}
+
+
+@pytest.mark.parametrize("what", REALLY_THERE)
+def test_reserve_that_is_not_there_is_found(what: str, broken: Callable[[Callable[[h5py.File], None]], Path]):
+    assert not audit(broken(REALLY_THERE[what])).row("reserve really there").ok
+
+
+def test_a_start_is_priced_by_the_hours_off(broken: Callable[[Callable[[h5py.File], None]], Path]):
+    """The plant starts in the second hour: off for one more than before the first hour."""
+    for hours, ok in ((1, False), (4, False), (5, True), (9, True)):
+        assert audit(broken(put("units/initial_hours", 1, hours))).row("cost: start").ok == ok
+
+
+def test_a_widened_ramp_is_allowed_as_far_as_it_is_recorded(broken: Callable[[Callable[[h5py.File], None]], Path]):
+    tight = both(put("units/ramp_up_mw_per_h", 0, 0.5), put("units/ramp_down_mw_per_h", 0, 0.5))
+    report = audit(broken(both(tight, put("commitment/ramp_relaxed_mw", (slice(None), 0), 150.0))))
+    assert report.row("ramps of units, up").ok
+    assert report.row("ramps of units, down").ok
+    assert report.row("ramps widened (recorded)").worst == 150.0
 
 
 def test_where_names_hour_and_element(broken: Callable[[Callable[[h5py.File], None]], Path]):

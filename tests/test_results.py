@@ -140,7 +140,7 @@ def test_summary_from_the_arrays(path):
         assert s["peak_valley_mw"] == {"before": 1.0, "after": 1.0}
         assert s["overload_mwh"] == run.array("flow/branch_overload_mw").sum()
         assert s["reserve_short_mwh"] == pytest.approx(
-            run.array("reserve/up_short_mw").sum() + run.array("reserve/down_short_mw").sum()
+            run.array("reserve/short_mw").sum()
         )
         assert s["file_mb"] == path.stat().st_size / 1e6
         assert as_text(s) is not None

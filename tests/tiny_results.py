@@ -82,6 +82,13 @@ def tables() -> dict[str, dict[str, Any]]:
             "reserve_up": [True, True],
             "reserve_down": [True, False],
             "initial_on": [2, 0],
+            "initial_hours": [10_000, 9],
+            "initial_p_mw": [np.nan, 0.0],
+            "ramp_up_mw_per_h": [np.inf, 20.0],
+            "ramp_down_mw_per_h": [np.inf, 20.0],
+            "start_ramp_mw": [np.inf, 60.0],
+            "stop_ramp_mw": [np.inf, 55.0],
+            "quick_start": [False, True],
             "min_cost": [310.0, 620.0],
         },
         "sources": {
@@ -108,6 +115,9 @@ def tables() -> dict[str, dict[str, Any]]:
             "tech": ["battery"],
             "p_charge_max_mw": [20.0],
             "p_discharge_max_mw": [20.0],
+            "p_charge_min_mw": [6.0],
+            "p_discharge_min_mw": [0.0],
+            "units": [2],
             "e_min_mwh": [5.0],
             "e_max_mwh": [100.0],
             "e_start_mwh": [50.0],
@@ -149,6 +159,12 @@ def tables() -> dict[str, dict[str, Any]]:
             "p_max_mw": [40.0],
         },
         "interfaces": {"name": ["section"], "limit_mw": [150.0], "reverse_limit_mw": [150.0]},
+        "products": {
+            "name": ["up", "down", "quick"],
+            "direction": ["up", "down", "up"],
+            "within_min": [np.inf, np.inf, 15.0],
+            "spinning": [True, True, False],
+        },
     }
 
 
@@ -174,9 +190,10 @@ def series(hours: int) -> dict[str, np.ndarray]:
     source_p = np.stack([wind_available - cut, schedule - 3.0], axis=1)
     charge = np.where(t % 6 < 2, 10.0, 0.0)
     discharge = np.where(t % 6 == 3, 12.0, 0.0)
+    inflow, let_go = np.where(t % 6 == 4, 3.0, 0.0), np.where(t % 6 == 4, 1.0, 0.0)
     e, stored = np.empty(hours), 50.0
     for k in range(hours):
-        stored = 0.999 * stored + 0.95 * charge[k] - discharge[k] / 0.93
+        stored = 0.999 * stored + 0.95 * charge[k] - discharge[k] / 0.93 + inflow[k] - let_go[k]
         e[k] = stored
     link = 15.0 + 10.0 * np.cos(day)
     gas = 50.0 * gas_on
@@ -194,22 +211,27 @@ def series(hours: int) -> dict[str, np.ndarray]:
 
     room_up = on @ unit["p_max_mw"].to_numpy() - unit_p.sum(1) + cut
     room_down = unit_p[:, 0] - 160.0
-    required = {"up": np.full(hours, 160.0), "down": np.full(hours, 90.0)}
-    provided = {side: np.minimum(room, required[side]) for side, room in (("up", room_up), ("down", room_down))}
-    short = {side: required[side] - provided[side] for side in required}
+    # gas answers with 15 MW, in its first hour with what is left to 60 MW, in its last with what is left to 55 MW;
+    # off it answers to the quick product only; the second product is of coal, the last of gas
+    gas_up = gas_on * np.select([t % 6 == 1, t % 6 == 4], [10.0, 5.0], 15.0)
+    room = np.stack([400.0 - unit_p[:, 0] + gas_up + cut, room_down, gas_up + 100.0 * (1 - gas_on)], axis=1)
+    need = np.tile([400.0, 90.0, 12.0], (hours, 1))
+    provided = np.minimum(room, need)
+    short = need - provided
 
     coal_left = unit_p[:, 0] - 160.0
     energy = 160.0 * 310.0 + np.minimum(coal_left, 160.0) * 300.0 + np.maximum(coal_left - 160.0, 0.0) * 350.0
     energy = energy + gas_on * (30.0 * 620.0 + 20.0 * 600.0) + 280.0 * source_p[:, 1]
     starts, stops = np.maximum(on - before, 0), np.maximum(before - on, 0)
+    cold = np.where(t == 1, 20_000.0, 0.0)  # off for ten hours then, for two hours before every later start
     cost = {
         "energy": energy,
         "no_load": on @ unit["no_load_cost"].to_numpy(),
-        "start": starts @ unit["start_cost"].to_numpy(),
+        "start": starts @ unit["start_cost"].to_numpy() + cold,
         "wear": 10.0 * charge + 20.0 * discharge,
         "shed": PENALTY["shed"] * unserved.sum(1),
         "spill": PENALTY["spill"] * spill.sum(1),
-        "reserve_short": PENALTY["reserve_short"] * (short["up"] + short["down"]),
+        "reserve_short": PENALTY["reserve_short"] * short.sum(1),
         "overload": PENALTY["overload"] * (branch_over.sum(1) + section_over),
     }
     cost["total"] = np.sum(list(cost.values()), axis=0)
@@ -236,6 +258,10 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "commitment/start": starts.astype(np.int16),
         "commitment/stop": stops.astype(np.int16),
         "commitment/available": available.astype(np.int16),
+        "commitment/start_cost": starts * unit["start_cost"].to_numpy() + np.stack([0.0 * cold, cold], axis=1),
+        "commitment/ramp_relaxed_mw": np.zeros((hours, 2)),
+        "storage/inflow_mw": inflow[:, None],
+        "storage/spill_mw": let_go[:, None],
         "storage/charge_mw": charge[:, None].astype(np.float32),
         "storage/discharge_mw": discharge[:, None].astype(np.float32),
         "storage/e_mwh": e[:, None],
@@ -244,17 +270,16 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "flow/branch_overload_mw": branch_over,
         "flow/interface_overload_mw": section_over[:, None],
         "price/energy": (350.0 + 50.0 * np.sin(day)).astype(np.float32),
-        "price/reserve_up": np.zeros(hours, np.float32),
-        "price/reserve_down": np.zeros(hours, np.float32),
+        "price/reserve": np.zeros((hours, 3), np.float32),
         "price/bus": np.tile((350.0 + 50.0 * np.sin(day))[:, None], (1, 3)).astype(np.float32),
         "curtailment/source_mw": curtailed,
         "curtailment/system_mw": system,
         "curtailment/network_mw": curtailed - system,
         "unserved/load_mw": unserved,
         "spill/bus_mw": spill,
-        **{f"reserve/{side}_required_mw": required[side] for side in required},
-        **{f"reserve/{side}_provided_mw": provided[side] for side in required},
-        **{f"reserve/{side}_short_mw": short[side] for side in required},
+        "reserve/need_mw": need,
+        "reserve/provided_mw": provided,
+        "reserve/short_mw": short,
         "peak_shaving/load_mw": load.sum(1),
         "peak_shaving/net_load_mw": net_load,
         "peak_shaving/regulation_mw": regulation,
@@ -274,6 +299,11 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "interfaces/branch_weight": np.array([[0.0, 0.0, 1.0]]),
         "interfaces/link_weight": np.array([[1.0]]),
         "units/seg_mw": np.array([[80.0, 40.0], [70.0, 0.0]]),
+        "units/start_lag_h": np.array([[0, 0], [2, 6]]),
+        "units/start_cost_by_lag": np.array([[400_000.0, 400_000.0], [50_000.0, 70_000.0]]),
+        "units/response_mw": np.array([[120.0, 120.0, 0.0], [15.0, 0.0, 15.0]]),
+        "units/offline_mw": np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 100.0]]),
+        "sources/responds": np.array([[1, 0, 0], [0, 0, 0]]),
         "units/seg_cost": np.array([[300.0, 350.0], [600.0, 0.0]]),
     }
 
@@ -310,7 +340,7 @@ def summary(data: dict[str, np.ndarray]) -> dict[str, Any]:
         "curtailment_mwh": data["curtailment/source_mw"].sum(),
         "curtailment_rate": data["curtailment/source_mw"].sum() / wind,
         "spill_mwh": data["spill/bus_mw"].sum(),
-        "reserve_short_mwh": data["reserve/up_short_mw"].sum() + data["reserve/down_short_mw"].sum(),
+        "reserve_short_mwh": data["reserve/short_mw"].sum(),
         "overload_mwh": data["flow/branch_overload_mw"].sum() + data["flow/interface_overload_mw"].sum(),
         "starts": int(data["commitment/start"].sum()),
         "co2_mt": data["carbon/tech_t"].sum() / 1e6,
@@ -327,6 +357,7 @@ DIMENSIONS = {
     "branch": "branches",
     "link": "links",
     "interface": "interfaces",
+    "product": "products",
 }
 
 

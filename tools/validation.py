@@ -250,7 +250,7 @@ def table(figures: list[Figure], model: dict[str, float]) -> str:
 
 def about(run: ResultsReader) -> str:
     """Which run this is."""
-    short = run.array("reserve/up_short_mw")
+    short = run.array("reserve/short_mw")[:, run.names("product").index("up")]
     units = run.table("units")
     spare = (run.array("commitment/available") - run.array("commitment/on")) @ units["p_max_mw"].to_numpy()
     lacking = (short > 1.0) & (spare < 1.0)

@@ -17,7 +17,7 @@ def arrays(units):
     return np.array(on, dtype=bool), whole(*hours), np.array(out, dtype=bool)
 
 
-def rounded(relaxed, avail, units, *, min_up, min_down, threshold=0.3):
+def rounded(relaxed, avail, units, *, min_up, min_down, threshold=0.3, stay=0):
     """Counts and starts of one group of units."""
     hours = len(relaxed)
     count, start = np.full((2, hours, 1), -1, dtype=np.int64)
@@ -28,6 +28,7 @@ def rounded(relaxed, avail, units, *, min_up, min_down, threshold=0.3):
         *arrays(units),
         whole(min_up),
         whole(min_down),
+        whole(stay),
         threshold,
         count,
         start,
@@ -105,6 +106,53 @@ def test_whole_counts_are_kept():
         assert rounded(relaxed, [3] * 12, units, min_up=3, min_down=3, threshold=threshold)[0].tolist() == relaxed
 
 
+def test_a_unit_too_fast_to_stop_stays_on():
+    """Whatever it costs and however long it has been on; an outage takes it all the same, and a unit off stays off."""
+    rounding = {"min_up": 1, "min_down": 1}
+    assert rounded(np.zeros(4), [1] * 4, [Unit(True, 9)], **rounding, stay=3)[0].tolist() == [1, 1, 1, 0]
+    assert rounded(np.zeros(4), [1, 0, 0, 1], [Unit(True, 9)], **rounding, stay=3)[0].tolist() == [1, 0, 0, 0]
+    assert rounded(np.zeros(4), [1] * 4, [Unit(False, 9)], **rounding, stay=3)[0].tolist() == [0] * 4
+
+
+# -- what starts cost ------------------------------------------------------------------------------------------------
+
+LAG, COST = [[2, 5, 9]], [[10.0, 20.0, 40.0]]
+
+
+def priced(units, *, count, start, avail):
+    """Cost of the starts of one group in every hour."""
+    counts = (whole(*values).reshape(-1, 1) for values in (count, start, avail))
+    on, hours, out = arrays(units)
+    total = np.full((len(count), 1), np.nan)
+    scratch = np.empty_like(on), np.empty_like(hours), total
+    commit.start_costs(*counts, whole(0, len(units)), on, hours, out, np.array(LAG), np.array(COST), *scratch)
+    return total[:, 0].tolist()
+
+
+@pytest.mark.parametrize(("off_h", "cost"), [(1, 10.0), (2, 10.0), (4, 10.0), (5, 20.0), (8, 20.0), (9, 40.0)])
+def test_a_start_costs_by_the_hours_off_before_it(off_h, cost):
+    assert priced([Unit(False, off_h)], count=[1, 1], start=[1, 0], avail=[1, 1]) == [cost, 0.0]
+
+
+def test_hours_off_are_counted_through_the_window():
+    count = [0, 0, 0, 0, 0, 1, 0, 1]
+    assert priced([Unit(True, 7)], count=count, start=[0, 0, 0, 0, 0, 1, 0, 1], avail=[1] * 8) == [0.0] * 5 + [
+        20.0,  # off from hour 0 on: five hours
+        0.0,
+        10.0,  # one hour
+    ]
+
+
+def test_the_longest_rested_unit_of_a_group_starts_first():
+    units = [Unit(False, 3), Unit(False, 20), Unit(True, 4)]
+    assert priced(units, count=[2, 3], start=[1, 1], avail=[3, 3]) == [40.0, 10.0]
+
+
+def test_an_outage_is_time_off():
+    units = [Unit(False, 1, out=True)]
+    assert priced(units, count=[0, 0, 0, 0, 1], start=[0, 0, 0, 0, 1], avail=[0, 0, 0, 1, 1])[4] == 20.0
+
+
 # -- groups -----------------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +220,7 @@ def test_groups_do_not_see_each_other():
         *arrays(units),
         whole(one[1], other[1]),
         whole(one[2], other[2]),
+        whole(0, 0),
         0.3,
         count,
         start,
@@ -280,7 +329,7 @@ def test_an_outage_takes_the_longest_rested_and_gives_back_whom_it_had_longest()
 def test_inputs_are_only_read():
     """Interpreted, writing to a read-only array raises; compiled, the bytes are compared."""
     relaxed, avail, first = np.array([[0.4], [1.6], [2.0]]), whole(2, 2, 2).reshape(3, 1), whole(0, 2)
-    inputs = (relaxed, avail, first, *arrays([Unit(True, 3), Unit(False, 9)]), whole(2), whole(2))
+    inputs = (relaxed, avail, first, *arrays([Unit(True, 3), Unit(False, 9)]), whole(2), whole(2), whole(0))
     before = [array.tobytes() for array in inputs]
     for array in inputs if INTERPRETED else ():
         array.flags.writeable = False

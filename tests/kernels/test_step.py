@@ -7,7 +7,10 @@ from reference import INTERPRETED, live_hour
 
 from gridsim.kernels import step
 
-READ = ("on", "start", "source_lo", "source_hi", "link", "load", "need_up", "need_down", "reference")
+READ = (
+    *("on", "start", "start_cost", "available", "cap", "rise", "fall", "unit_before", "source_lo", "source_hi"),
+    *("inflow", "link", "load", "need", "reference"),
+)
 SIZES = {"units": 4, "sources": 6, "stores": 4, "loads": 4, "links": 2, "buses": 6, "branches": 7, "interfaces": 2}
 
 
@@ -37,12 +40,12 @@ def fleet(rng):
         unit_p_max=p_max,
         unit_min_cost=price(nu),
         unit_no_load=price(nu),
-        unit_start=1e4 * price(nu),
         unit_co2=price(nu),
         unit_co2_no_load=price(nu),
         unit_supplier=rng.choice([-1, step.COAL_DEEP, step.GAS], nu),
-        unit_up=flag(nu),
-        unit_down=flag(nu),
+        unit_held=rng.integers(0, 2, nu),
+        unit_response=flag((nu, 3)) * rng.uniform(10.0, 300.0, (nu, 3)),
+        unit_offline=flag((nu, 3)) * p_max[:, None],
         seg_unit=seg_unit,
         seg_mw=((p_max - p_min) / segments)[seg_unit],
         seg_cost=price(seg_unit.size),
@@ -50,8 +53,7 @@ def fleet(rng):
         source_cost=price(ns),
         source_co2=price(ns),
         source_supplier=rng.choice([-1, step.IMPORT], ns),
-        source_up=flag(ns),
-        source_down=flag(ns),
+        source_responds=flag((ns, 3)),
         store_bus=bus(nst),
         charge_max=rng.uniform(40.0, 200.0, nst),
         discharge_max=rng.uniform(40.0, 200.0, nst),
@@ -62,6 +64,7 @@ def fleet(rng):
         keep=np.where(rng.random(nst) < 0.5, 1.0, 1.0 - rng.uniform(1e-4, 1e-2, nst)),
         e_min=energy * rng.uniform(0.0, 0.2, nst),
         e_max=energy,
+        reservoir=rng.choice([0.0, 30.0], nst),
         store_supplier=rng.choice([-1, step.PUMPED_HYDRO, step.BATTERY, step.CAES], nst),
         load_bus=bus(nl),
         link_from=bus(nlk),
@@ -72,6 +75,7 @@ def fleet(rng):
         limit=limit,
         back_limit=back,
         overload_cost=price(nbr + nif),
+        product_up=np.array([1, 0, 1]),
         penalties=np.array([9000.0, 300.0, 2000.0]),
     )
 
@@ -90,10 +94,15 @@ def plan(rng, f, hours):
     source_lo = rng.choice([-60.0, 0.0, 80.0], (hours, ns))
     source_hi = source_lo + rng.choice([0.0, 40.0, 300.0], (hours, ns))
     charge, discharge, e = np.zeros((hours, nst)), np.zeros((hours, nst)), np.zeros((hours, nst))
+    inflow, gone = np.zeros((hours, nst)), np.zeros((hours, nst))
     first = rng.uniform(f.e_min + 0.2 * (f.e_max - f.e_min), f.e_max)
     before = first
     for t in range(hours):
-        held = f.keep * before
+        inflow[t] = np.where(f.reservoir > 0, rng.choice([0.0, 5.0, 30.0], nst), 0.0)
+        gone[t] = np.where(rng.random(nst) < 0.5, inflow[t], 0.0)
+        gone[t] = np.maximum(gone[t], f.keep * before + inflow[t] - f.e_max)  # a full reservoir runs over
+        gone[t] = np.where(f.reservoir > 0, gone[t], 0.0)
+        held = f.keep * before + inflow[t] - gone[t]
         most = np.minimum(f.charge_max, (f.e_max - held) / f.eta_c)
         least = np.minimum(f.discharge_max, (held - f.e_min) * f.eta_d)
         way = rng.integers(-1, 2, nst)
@@ -104,6 +113,12 @@ def plan(rng, f, hours):
     h = step.Hour(
         on=on,
         start=rng.integers(0, 2, (hours, nu)),
+        start_cost=rng.uniform(0.0, 1e6, (hours, nu)),
+        available=on + rng.integers(0, 3, (hours, nu)),
+        cap=np.full((hours, nu), np.nan),
+        rise=np.full((hours, nu), np.nan),
+        fall=np.full((hours, nu), np.nan),
+        unit_before=np.full(nu, np.nan),
         seg=seg,
         source=between(source_lo, source_hi),
         source_lo=source_lo,
@@ -111,20 +126,28 @@ def plan(rng, f, hours):
         charge=charge,
         discharge=discharge,
         e=e,
+        inflow=inflow,
+        let_go=gone,
         link=rng.uniform(-100.0, 100.0, (hours, nlk)),
         load=np.zeros((hours, nl)),
         shed=np.zeros((hours, nl)),
         spill=np.where(rng.random((hours, nb)) < 0.1, 7.0, 0.0),
-        need_up=rng.uniform(0.0, 1500.0, hours),
-        need_down=rng.uniform(0.0, 1500.0, hours),
+        need=rng.uniform(0.0, 1500.0, (hours, 3)),
         reference=rng.uniform(0.0, 300.0, (hours, len(step.SUPPLIERS))),
         unit_p=np.full((hours, nu), np.nan),
         flow=np.full((hours, nbr + nif), np.nan),
         cost=np.full((hours, len(step.COST_PARTS)), np.nan),
         regulation=np.full((hours, len(step.SUPPLIERS)), np.nan),
-        reserve=np.full((hours, 4), np.nan),
+        provided=np.full((hours, 3), np.nan),
+        short=np.full((hours, 3), np.nan),
         margin=np.full((hours, 2), np.nan),
     )
+    p = on * f.unit_p_min
+    np.add.at(p.T, f.seg_unit, seg.T)
+    h.cap[:] = p + rng.choice([0.0, 40.0, 400.0], p.shape)
+    h.unit_before[:] = np.where(rng.random(nu) < 0.3, np.nan, p[0] + rng.uniform(-50.0, 50.0, nu))
+    move = np.diff(p, axis=0, prepend=np.nan_to_num(h.unit_before, nan=0.0)[None])
+    h.rise[:], h.fall[:] = (np.maximum(sign * move, 0.0) + rng.choice([0.0, 60.0], p.shape) for sign in (1.0, -1.0))
     h.load[:] = supply(f, h)[:, None] * rng.dirichlet(np.full(nl, 3.0), hours)
     h.shed[:, 0] = np.where(rng.random(hours) < 0.2, 0.5 * h.load[:, 0], 0.0)
     h.load[:, 1] += h.shed[:, 0]
@@ -164,6 +187,13 @@ def copied(h):
     return step.Hour(*(array.copy() for array in h))
 
 
+def hours_of(h, begin, end):
+    """Some hours of a block; the ones before must have been lived."""
+    before = h.unit_before if begin == 0 else h.unit_p[begin - 1].copy()
+    parts = {name: array[begin:end] for name, array in h._asdict().items() if name != "unit_before"}
+    return step.Hour(unit_before=before, **parts)
+
+
 def drawn(seed, hours=8):
     rng = np.random.default_rng(seed)
     f = fleet(rng)
@@ -192,13 +222,13 @@ KINDS = ("exact", "dust", "loads", "flood", "stores")
 def test_lives_as_the_twin_does(seed, kind):
     rng, f, h, e = drawn(seed)
     h = upset(rng, f, h, kind)
-    planned, state, moves = copied(h), e.copy(), [0.0]
+    planned, state, moves, before = copied(h), e.copy(), [0.0], h.unit_before
     moved = step.walk(f, h, state)
     for t in range(len(h.load)):
-        want = live_hour(f, planned, t, e)
-        e = np.array(want.e)
+        want = live_hour(f, planned, t, e, before)
+        e, before = np.array(want.e), want.output.unit_p
         moves.append(want.moved)
-        values = want.output._asdict() | {name: getattr(want, name) for name in ("e", "flow", "reserve", "margin")}
+        values = want.output._asdict() | {name: getattr(want, name) for name in ("e", "flow", "provided", "short", "margin")}
         for name, value in values.items():
             assert_allclose(getattr(h, name)[t], value, rtol=1e-11, atol=1e-8, err_msg=f"{name}, hour {t}")
         parts = [want.cost[name] for name in step.COST_PARTS]
@@ -213,7 +243,7 @@ def test_an_exact_plan_is_not_moved(seed):
     _, f, h, e = drawn(seed)
     planned = copied(h)
     assert step.walk(f, h, e) < 1e-8
-    for name in ("seg", "source", "charge", "discharge", "e", "shed", "spill"):
+    for name in ("seg", "source", "charge", "discharge", "e", "let_go", "shed", "spill"):
         assert_allclose(getattr(h, name), getattr(planned, name), rtol=0.0, atol=1e-8, err_msg=name)
     assert e.tolist() == h.e[-1].tolist()
 
@@ -226,7 +256,7 @@ def test_what_every_lived_hour_keeps(seed, kind):
     h = upset(rng, f, h, kind)
     loads, first = h.load.copy(), e.copy()
     step.walk(f, h, e)
-    held = f.keep * np.vstack((first, h.e[:-1]))  # a store at its minimum may still lose what stands
+    held = f.keep * np.vstack((first, h.e[:-1])) + h.inflow - h.let_go  # a store at its minimum may still lose what stands
     assert unbalanced(f, h) < 1e-9 * max(1.0, loads.sum(axis=1).max())
     assert not ((h.charge > 0.0) & (h.discharge > 0.0)).any()
     top = h.on[:, f.seg_unit] * f.seg_mw
@@ -241,7 +271,7 @@ def test_what_every_lived_hour_keeps(seed, kind):
     ):
         assert (value >= np.asarray(lo) - 1e-9).all()
         assert (value <= np.asarray(hi) + 1e-9).all()
-    assert all(np.isfinite(array).all() for array in h)
+    assert all(np.isfinite(array).all() for name, array in h._asdict().items() if name != "unit_before")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -266,11 +296,12 @@ def test_energy_is_conserved_over_a_year():
     step.walk(f, h, e)
     before = np.vstack((first, h.e[:-1]))
     lost = (1.0 - f.keep) * before
-    into = f.eta_c * h.charge - h.discharge / f.eta_d - lost
+    into = f.eta_c * h.charge - h.discharge / f.eta_d - lost + h.inflow - h.let_go
     assert_allclose(e - first, into.sum(axis=0), rtol=0.0, atol=1e-7)
     assert (np.abs(h.charge).sum(axis=0) > 1000.0).all()
     for begin, end in ((0, 1), (1, 25), (25, 8760)):
-        step.walk(f, step.Hour(*(array[begin:end] for array in parts)), state)
+        block = hours_of(parts, begin, end)
+        step.walk(f, block, state)
     assert state.tobytes() == e.tobytes()
     assert parts.cost.tobytes() == h.cost.tobytes()
 
@@ -309,6 +340,7 @@ def test_says_how_far_an_hour_moved(extra):
 
 def test_load_is_shed_only_when_everything_runs_at_its_limit():
     _, f, h, e = drawn(4)
+    f.unit_held[:] = 0
     h.load[2] *= 4.0
     step.walk(f, h, e)
     assert_allclose(h.seg[2], h.on[2, f.seg_unit] * f.seg_mw, rtol=1e-12)
@@ -319,6 +351,7 @@ def test_load_is_shed_only_when_everything_runs_at_its_limit():
 
 def test_surplus_is_spilled_only_when_everything_runs_at_its_minimum():
     _, f, h, e = drawn(4)
+    f.unit_held[:] = 0
     spilled = h.spill[2].sum()
     h.load[2] *= 0.02
     h.shed[2] = 0.0
@@ -348,7 +381,7 @@ def test_a_store_runs_one_way_and_changes_its_energy_as_planned(charge, discharg
     h.charge[0, 2], h.discharge[0, 2] = charge, discharge
     h.load[0], h.shed[0] = 0.0, 0.0
     h.load[0, 0] = before + discharge - max(charge, 0.0)
-    hour = step.Hour(*(array[:1] for array in h))
+    hour = hours_of(h, 0, 1)
     moved = step.walk(f, hour, e)
     assert_allclose((hour.charge[0, 2], hour.discharge[0, 2]), want, atol=1e-9)
     assert e[2] == pytest.approx(300.0 + 0.8 * max(charge, 0.0) - discharge / 0.9, abs=1e-9)
@@ -356,6 +389,66 @@ def test_a_store_runs_one_way_and_changes_its_energy_as_planned(charge, discharg
     assert moved == pytest.approx(0.0, abs=1e-6)  # what one direction saves is no disagreement with the plan
     assert unbalanced(f, hour) < 1e-9
     assert -want[0] + want[1] - (discharge - max(charge, 0.0)) == pytest.approx(gained, abs=1e-6)
+
+
+def test_what_ramps_hold_moves_no_further_than_they_let_it():
+    """Asked for ever more, rows rise by their ramps and up to their most; the rest of the load is shed."""
+    _, f, h, e = drawn(12)
+    f.unit_held[:] = 1
+    h.rise[3], h.fall[3] = 12.0, 7.0
+    h.cap[3] = h.on[3] * f.unit_p_max
+    h.source[3], h.shed[3] = h.source_hi[3], 0.0
+    h.seg[3] = 0.5 * h.on[3, f.seg_unit] * f.seg_mw
+    planned = h.on[3] * f.unit_p_min
+    np.add.at(planned, f.seg_unit, h.seg[3])
+    h.unit_before[:] = planned
+    block = hours_of(h, 3, 4)._replace(unit_before=planned)
+    block.load[0] *= 3.0
+    step.walk(f, block, e)
+    assert_allclose(block.unit_p[0], np.minimum(planned + 12.0, h.cap[3]), rtol=1e-12)
+    assert block.shed.sum() > 100.0
+
+
+def test_reserve_of_every_kind_by_hand():
+    """Two units on of 100 to 200 MW at 260 MW in all, one off; wind at 30 of 50 MW."""
+    _, f, h, e = drawn(13)
+    f.unit_p_min[:], f.unit_p_max[:] = 100.0, 200.0
+    f.seg_mw[:] = (100.0 / np.bincount(f.seg_unit))[f.seg_unit]
+    f.unit_held[:], f.source_responds[:] = 0, 0.0
+    f.unit_held[0] = 1
+    f.unit_response[:], f.unit_offline[:] = 0.0, 0.0
+    f.unit_response[0] = (30.0, 45.0, 90.0)  # up, down, up
+    f.unit_offline[0, 2], f.source_responds[0] = 200.0, 1.0
+    h.on[:], h.available[:], h.cap[:], h.rise[:], h.shed[:] = 2, 3, 400.0, 1e3, 0.0
+    h.seg[:] = (120.0 / np.bincount(f.seg_unit))[f.seg_unit] / 2.0  # 2 x 100 + 60
+    h.source_lo[:, 0], h.source_hi[:, 0], h.source[:, 0] = 10.0, 50.0, 30.0
+    h.cap[1, 0], h.rise[2, 0] = 300.0, 15.0
+    h.need[:] = (70.0, 90.0, 500.0)
+    h.load[:] = supply(f, h)[:, None] / SIZES["loads"]
+    h.unit_before[:] = 260.0
+    step.walk(f, h, e)
+    assert_allclose(h.unit_p[:3], 260.0, rtol=1e-12)
+    assert_allclose(h.provided[0], (60.0 + 20.0, 60.0 + 20.0, 140.0 + 200.0 + 20.0))  # the second at its output
+    assert_allclose(h.provided[1], (40.0 + 20.0, 80.0, 40.0 + 200.0 + 20.0))  # at most 300 MW
+    assert_allclose(h.provided[2], (15.0 + 20.0, 80.0, 15.0 + 200.0 + 20.0))  # 15 MW of ramp left
+    assert_allclose(h.short[2], (35.0, 10.0, 265.0))
+
+
+def test_a_full_reservoir_runs_over_and_a_store_without_inflow_does_not():
+    _, f, h, _ = drawn(1)
+    for values, value in ((f.eta_c, 0.8), (f.eta_d, 0.9), (f.keep, 1.0), (f.e_min, 0.0), (f.e_max, 300.0)):
+        values[:] = value
+    f.charge_max[:] = f.discharge_max[:] = 200.0
+    f.reservoir[:] = (40.0, 40.0, 0.0, 40.0)
+    e = np.array([290.0, 100.0, 290.0, 300.0])
+    hour = hours_of(h, 0, 1)
+    hour.charge[:], hour.discharge[:], hour.let_go[:] = 0.0, 0.0, 0.0
+    hour.inflow[0], hour.let_go[0, 1] = (40.0, 40.0, 0.0, 40.0), 25.0
+    hour.charge[0, 2] = 50.0
+    step.walk(f, hour, e)
+    assert_allclose(hour.let_go[0], (30.0, 25.0, 0.0, 40.0), atol=1e-9)
+    assert_allclose(e, (300.0, 115.0, 300.0, 300.0), atol=1e-9)
+    assert hour.charge[0, 2] == pytest.approx(12.5)
 
 
 def test_coal_regulates_from_half_load_down_and_gas_by_what_departs_from_its_mean():
