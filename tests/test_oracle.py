@@ -12,8 +12,8 @@ from scipy.optimize import linprog
 from gridsim import oracle
 from gridsim.errors import InputError, WindowError
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
-from gridsim.oracle_commitment import Commitment, add_whole_units
-from gridsim.oracle_limits import OutputLimits, StartCosts, add_start_costs
+from gridsim.oracle_commitment import Commitment, add_whole_units, complete
+from gridsim.oracle_limits import OutputLimits, StartCosts, add_limits, add_start_costs
 from gridsim.oracle_matrix import build
 
 ATOL = 1e-8  # HiGHS is asked for 1e-9
@@ -430,9 +430,11 @@ def given_units(n, on, groups, limits):
         up = np.where(before, limits.ramp_up[i], limits.start_ramp[i])
         down = np.where(runs, limits.ramp_down[i], limits.stop_ramp[i])
         up[~runs], down[~before] = 0.0, 0.0  # it falls, or is and stays off
-        up, down = np.where(runs | before, up, 0.0), np.where(runs | before, down, 0.0)
+        p0 = limits.p0[i] if group["on0"] else 0.0
+        if np.isnan(p0):  # not known: any change into the first hour
+            p0, up[0], down[0] = 0.0, np.inf, np.inf
         width, cost = [group["width"] * runs], [group["seg_cost"]]
-        each.append({"base": group["p_min"] * runs, "up": up, "down": down, "p0": limits.p0[i]})
+        each.append({"base": group["p_min"] * runs, "up": up, "down": down, "p0": p0})
         each[-1] |= {"width": width, "seg_cost": cost}
     return ramps(n, *each)
 
@@ -451,7 +453,41 @@ def cost_of_starts(on, groups, starts):
     return total
 
 
-@pytest.mark.parametrize("seed", range(6))
+def limits_drawn(rng, p_min, width, on0):
+    """Limits of single units, none in some places; their output before the window."""
+    count = p_min.size
+    ramp = width * rng.uniform(0.2, 0.9, (2, count))
+    edge = p_min + width * rng.uniform(0.0, 0.7, (2, count))
+    p0 = on0 * (p_min + width * rng.uniform(0.0, 1.0, count))
+    drawn = OutputLimits(*np.where(rng.random((4, count)) < 0.3, np.inf, np.vstack([ramp, edge])), p0)
+    return drawn._replace(p0=np.where(rng.random(count) < 0.2, np.nan, p0))
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_every_schedule_of_a_unit_costs_what_its_limits_leave(seed):
+    """One unit, five hours of random prices: all 32 schedules, of which limits of output may forbid some."""
+    rng = np.random.default_rng(seed)
+    n, (min_up, min_down) = 5, rng.integers(1, 3, 2)
+    group = {"p_min": 0.4, "width": 0.6, "seg_cost": 10.0, "cost": 4.0, "on0": float(rng.integers(2))}
+    on0 = np.array([group["on0"]])
+    limits = limits_drawn(rng, np.array([0.4]), np.array([0.6]), on0)
+    starts = StartCosts(np.array([[1, 2, 4]]), np.sort(rng.uniform(0.5, 12.0, (1, 3)), axis=1))
+    market = boxes(n, {"lo": -10.0, "cost": rng.uniform(-20.0, 40.0, n)})
+    problem = window(np.zeros(n), units(n, group), market)
+    past = complete(problem, np.array([min_up]), np.array([min_down]), None, None, longest_lag_h=4)
+    model = add_start_costs(add_whole_units(build(problem), problem, past), problem, past, starts)
+    found = allowed_counts(add_limits(model, problem, past, limits), [1] * n)
+    for pattern in itertools.product((0, 1), repeat=n):
+        on = np.array(pattern, dtype=float)[:, None]
+        want = np.inf
+        if keeps_minimum_times(on[:, 0], on0[0], min_up, min_down):
+            with contextlib.suppress(WindowError):  # no output keeps the limits of this schedule
+                given = window(np.zeros(n), box=market, ramp=given_units(n, on, [group], limits))
+                want = oracle.solve_lp(given).objective + cost_of_starts(on, [group], starts)
+        assert found.get(pattern, np.inf) == pytest.approx(want, abs=1e-7), pattern
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_best_of_all_schedules_with_start_costs_by_time_off_and_limits(seed):
     """Two single units, five hours: every schedule priced by its own LP, its units written as ramped devices."""
     rng = np.random.default_rng(seed)
@@ -462,13 +498,7 @@ def test_best_of_all_schedules_with_start_costs_by_time_off_and_limits(seed):
         for i, c in enumerate(rng.uniform(5, 20, 2))
     ]
     on0 = np.array([group["on0"] for group in groups])
-    limits = OutputLimits(
-        ramp_up=np.where(rng.random(2) < 0.3, np.inf, width * rng.uniform(0.2, 0.9, 2)),
-        ramp_down=np.where(rng.random(2) < 0.3, np.inf, width * rng.uniform(0.2, 0.9, 2)),
-        start_ramp=np.where(rng.random(2) < 0.3, np.inf, p_min + width * rng.uniform(0.0, 0.7, 2)),
-        stop_ramp=np.where(rng.random(2) < 0.3, np.inf, p_min + width * rng.uniform(0.0, 0.7, 2)),
-        p0=on0 * (p_min + width * rng.uniform(0.0, 1.0, 2)),
-    )
+    limits = limits_drawn(rng, p_min, width, on0)
     starts = StartCosts(np.array([[1, 3, 4], [2, 3, 3]]), np.sort(rng.uniform(0.5, 12.0, (2, 3)), axis=1))
     starts.cost[1, 2] = starts.cost[1, 1]
     slacks = boxes(n, {"cost": 60.0}, {"bal": -1.0, "line": -1.0, "cost": 5.0})

@@ -174,7 +174,7 @@ def demand_optimal(highs: Any, model: Model) -> None:
 
 
 def _solution(model: Model, y: FloatArray, row_dual: FloatArray, *, bound: float | None = None) -> Solution:
-    """Read primal and prices; HiGHS's row dual is d cost / d right-hand side. The bound is the duals' if none is given."""
+    """Read the primal and the prices; HiGHS's row dual is d cost / d right-hand side. No `bound`: that of the duals."""
     parts = {name: y[at] for name, at in model.columns.items()}
     hourly = np.column_stack([model.rows["balance"], model.rows["reserve"]])
     return Solution(

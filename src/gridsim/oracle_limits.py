@@ -59,7 +59,7 @@ class OutputLimits(NamedTuple):
     ramp_down: FloatArray  # (nu,)
     start_ramp: FloatArray  # (nu,) most output of one unit in its first hour on, >= p_min
     stop_ramp: FloatArray  # (nu,) in its last hour on, >= p_min
-    p0: FloatArray  # (nu,) output of the group before the window; NaN: not known, nothing limits the first change
+    p0: FloatArray  # (nu,) output of the group before the window; NaN: not known (0 if it is off)
 
 
 def check_starts(problem: Problem, starts: StartCosts) -> None:
@@ -158,8 +158,9 @@ def add_limits(model: Model, problem: Problem, commitment: Commitment, limits: O
     p_max = _p_max(problem)
     up, down = (np.where(np.isfinite(ramp), ramp, 0.0) for ramp in (limits.ramp_up, limits.ramp_down))
     start, stop = np.minimum(limits.start_ramp, p_max), np.minimum(limits.stop_ramp, p_max)
-    known = np.isfinite(limits.p0)
-    p0 = np.where(known, limits.p0, 0.0)
+    p0 = np.where(problem.units.on0 > 0.0, limits.p0, 0.0)
+    known = np.isfinite(p0)
+    p0 = np.where(known, p0, 0.0)
 
     for name, ramp, sign in (("rise", limits.ramp_up, 1.0), ("fall", limits.ramp_down, -1.0)):
         held = np.tile(np.isfinite(ramp), (n_hours, 1))

@@ -5,6 +5,7 @@ The output that a ramped device has whatever its segments do, `base`, counts in 
 it is no column, so its share of a row stands on the right-hand side.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,7 +64,7 @@ class Triplets:
         return sp.coo_matrix(entries, shape=shape).tocsc()
 
 
-def number(shapes: dict[str, tuple[int, ...]], first: int = 0) -> tuple[dict[str, IntArray], int]:
+def number(shapes: Mapping[str, tuple[int, ...]], first: int = 0) -> tuple[dict[str, IntArray], int]:
     """Give every entry of every block its position, block after block; return the first free one too."""
     positions = {}
     for name, shape in shapes.items():
@@ -73,7 +74,7 @@ def number(shapes: dict[str, tuple[int, ...]], first: int = 0) -> tuple[dict[str
     return positions, first
 
 
-def grown(model: Model, columns: dict[str, tuple[int, ...]], rows: dict[str, tuple[int, ...]]) -> Model:
+def grown(model: Model, columns: Mapping[str, tuple[int, ...]], rows: Mapping[str, tuple[int, ...]]) -> Model:
     """A copy with further blocks: columns from 0 up without cost, rows without entries or bounds."""
     m, n = model.matrix.shape
     col, width = number(columns, n)
