@@ -463,7 +463,7 @@ def limits_drawn(rng, p_min, width, on0):
     return drawn._replace(p0=np.where(rng.random(count) < 0.2, np.nan, p0))
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(40))
 def test_every_schedule_of_a_unit_costs_what_its_limits_leave(seed):
     """One unit, five hours of random prices: all 32 schedules, of which limits of output may forbid some."""
     rng = np.random.default_rng(seed)
@@ -603,10 +603,8 @@ def test_group_rules_allow_what_single_units_can_do(seed):
     assert set(allowed_counts(model, avail)) == set(reachable)
 
 
-@pytest.mark.parametrize("steady", [True, False])
-@pytest.mark.parametrize("seed", range(12))
-def test_starts_cost_what_the_best_choice_of_units_costs(seed, steady):
-    """Which of the units off starts is not written in the counts; with outages the cost may be less."""
+def costs_of_counts(seed, *, steady):
+    """Least start costs of every count sequence of a group: of the program, and of single units."""
     rng = np.random.default_rng(seed)
     avail, problem, past = group_drawn(rng, 4, 4, steady=steady)
     starts = StartCosts(np.sort(rng.integers(1, 5, (1, 3)), axis=1), np.sort(rng.uniform(1.0, 9.0, (1, 3)), axis=1))
@@ -620,13 +618,22 @@ def test_starts_cost_what_the_best_choice_of_units_costs(seed, steady):
     want = reachable_counts(avail.tolist(), past.on_hours[0], past.off_hours[0], *times, start_cost)
     found = allowed_counts(model, avail)
     assert set(found) == set(want)
-    for counts, cost in want.items():
-        if steady:
-            assert found[counts] == pytest.approx(cost, abs=1e-7), counts
-        else:
-            assert found[counts] <= cost + 1e-7, counts
-    same = sum(abs(found[counts] - cost) < 1e-7 for counts, cost in want.items())
-    assert same >= 0.85 * len(want)
+    return np.array([found[counts] for counts in want]), np.array(list(want.values()))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_starts_cost_what_the_best_choice_of_units_costs(seed):
+    """Which of the units off starts is not written in the counts."""
+    found, want = costs_of_counts(seed, steady=True)
+    assert_allclose(found, want, atol=1e-7)
+
+
+def test_with_outages_starts_seldom_cost_less_than_single_units_could_do():
+    """Which unit is out is left open hour by hour: never dearer, and the same in 98 of 100 sequences."""
+    both = [costs_of_counts(seed, steady=False) for seed in range(60)]
+    found, want = (np.concatenate(part) for part in zip(*both, strict=True))
+    assert (found <= want + 1e-7).all()
+    assert (found >= want - 1e-7).mean() > 0.98
 
 
 @pytest.mark.parametrize("seed", range(8))
