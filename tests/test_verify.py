@@ -102,7 +102,7 @@ BREAKS = {
     "bound above the optimum": times("windows/bound", 1, 1.02),
     "record: units on": times("commitment/on", (30, 0), 1, -1),
     "prices: energy": times("price/energy", 40, 1.0, 1.0),
-    "prices: reserve up": times("price/reserve_up", 3, 1.0, 5.0),
+    "prices: reserve up": times("price/reserve", (3, 0), 1.0, 5.0),
     "inputs as recorded": times("dispatch/load_mw", (50, 1), 1.0, 0.01),
 }
 
