@@ -1,11 +1,13 @@
 """The window problem restated for HiGHS: the reference of the tests, and the engine ``highs`` for a second opinion.
 
 `solve_lp` solves a window with on-counts relaxed (or fixed), `solve_milp` with whole units and minimum up and down
-times as ``gridsim.oracle_commitment`` states them. Nothing here is shared with the interior point of
+times as ``gridsim.oracle_commitment`` states them, and with start costs by time off, ramps and limits of the first and
+last hour on as ``gridsim.oracle_limits`` does. Nothing here is shared with the interior point of
 ``gridsim.kernels.window``. HiGHS runs on one thread with a fixed seed: the same arrays give the same answer, unless a
 time limit ends the search.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import highspy
@@ -15,6 +17,14 @@ from gridsim import errors
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.oracle_commitment import add_whole_units, complete
+from gridsim.oracle_limits import (
+    OutputLimits,
+    StartCosts,
+    add_limits,
+    add_start_costs,
+    check_limits,
+    check_starts,
+)
 from gridsim.oracle_matrix import Model, build, dual_objective
 
 TOLERANCE = 1e-9  # primal and dual feasibility asked of HiGHS, in the scaled units of the problem
@@ -64,6 +74,8 @@ def solve_milp(
     time_limit_s: float | None = None,
     on_hours: IntArray | None = None,
     off_hours: IntArray | None = None,
+    starts: StartCosts | None = None,
+    limits: OutputLimits | None = None,
 ) -> tuple[Solution, float]:
     """Solve a window with whole units and minimum up and down times; prices are those of the commitment found.
 
@@ -77,13 +89,17 @@ def solve_milp(
         Stop the search then, and return the best schedule found with the bound proven. Not repeatable to the byte.
     on_hours, off_hours : (nu, K) int64, optional
         Units of each group that have been on (off and available) before the window for exactly 1, 2, .. K-1 hours,
-        and in the last column for K or more; K is not less than any minimum time. Without them every unit has been
-        as it is for long.
+        and in the last column for K or more; K is not less than any minimum time or lag of a start cost. Without them
+        every unit has been as it is for long.
+    starts : StartCosts, optional
+        Cost of a start by hours off, in place of ``start_cost``.
+    limits : OutputLimits, optional
+        Ramps of units on, and their most output in the first and the last hour on.
 
     Returns
     -------
     solution, bound
-        The solution's objective and prices come from the linear program with on-counts fixed as found; its `bound`
+        The solution's objective and prices come from the linear program with whole numbers fixed as found; its `bound`
         is the one that branch and bound has proven for the whole window, and is returned a second time by itself.
 
     Raises
@@ -93,8 +109,17 @@ def solve_milp(
     WindowError
         If HiGHS finds no schedule, or ends without an optimum for another reason than `time_limit_s`.
     """
-    commitment = complete(problem, min_up_h, min_down_h, on_hours, off_hours)
-    model = add_whole_units(build(problem, rows), problem, commitment)
+    model = build(problem, rows)
+    if starts is not None:
+        check_starts(problem, starts)
+    lag = 1 if starts is None else int(np.max(starts.lag_h, initial=1))
+    commitment = complete(problem, min_up_h, min_down_h, on_hours, off_hours, longest_lag_h=lag)
+    model = add_whole_units(model, problem, commitment)
+    if starts is not None:
+        model = add_start_costs(model, problem, commitment, starts)
+    if limits is not None:
+        check_limits(problem, limits)
+        model = add_limits(model, problem, commitment, limits)
     highs = load(model, whole=True)
     highs.setOptionValue("mip_rel_gap", float(gap))
     highs.setOptionValue("mip_feasibility_tolerance", TOLERANCE)
@@ -106,9 +131,16 @@ def solve_milp(
     if not (out_of_time and has_schedule):
         demand_optimal(highs, model)
     bound = float(highs.getInfo().mip_dual_bound)
-    u = np.array(highs.getSolution().col_value)[model.columns["u"]]
-    fixed = solve_lp(problem, rows, on=np.rint(u))
-    return fixed._replace(bound=bound), bound
+    found = np.array(highs.getSolution().col_value)
+    if starts is None and limits is None:
+        return solve_lp(problem, rows, on=np.rint(found[model.columns["u"]]))._replace(bound=bound), bound
+    held, whole = model.whole == 1, np.rint(found)
+    fixed = replace(model, col_lo=np.where(held, whole, model.col_lo), col_hi=np.where(held, whole, model.col_hi))
+    highs = load(fixed, whole=False)
+    highs.run()
+    demand_optimal(highs, fixed)
+    solution = highs.getSolution()
+    return _solution(fixed, np.array(solution.col_value), np.array(solution.row_dual), bound=bound), bound
 
 
 def load(model: Model, *, whole: bool) -> Any:
@@ -141,8 +173,8 @@ def demand_optimal(highs: Any, model: Model) -> None:
         raise errors.WindowError(f"HiGHS on a window of {hours} h ({n} columns, {m} rows) ended with: {words}")
 
 
-def _solution(model: Model, y: FloatArray, row_dual: FloatArray) -> Solution:
-    """Read the primal and the prices; HiGHS's row dual is d cost / d right-hand side."""
+def _solution(model: Model, y: FloatArray, row_dual: FloatArray, *, bound: float | None = None) -> Solution:
+    """Read the primal and the prices; HiGHS's row dual is d cost / d right-hand side. No `bound`: that of the duals."""
     parts = {name: y[at] for name, at in model.columns.items()}
     hourly = np.column_stack([model.rows["balance"], model.rows["reserve"]])
     return Solution(
@@ -152,7 +184,7 @@ def _solution(model: Model, y: FloatArray, row_dual: FloatArray) -> Solution:
         ramp_price=_of_step(0.0 - row_dual[model.rows["ramp"]]),
         store_value=0.0 - row_dual[model.rows["store"]],
         objective=float(model.cost @ y),
-        bound=dual_objective(model, row_dual),
+        bound=dual_objective(model, row_dual) if bound is None else bound,
     )
 
 

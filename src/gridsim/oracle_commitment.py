@@ -18,19 +18,19 @@ form, for one unit the convex hull of its schedules: D. Rajan, S. Takriti, "Mini
 commitment problem with start-up costs", IBM Research Report RC23628, 2005.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from gridsim import errors
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Problem
-from gridsim.oracle_matrix import Model, Triplets, number
+from gridsim.oracle_matrix import Model, Triplets, grown, with_entries
 
 
 @dataclass(frozen=True)
 class Commitment:
-    """What the MILP knows beyond the problem. nu groups; K hours of history, K >= every minimum time."""
+    """What the MILP knows beyond the problem. nu groups; K hours of history, K >= every minimum time and lag."""
 
     min_up_h: IntArray  # (nu,) >= 1
     min_down_h: IntArray  # (nu,) >= 1
@@ -39,9 +39,15 @@ class Commitment:
 
 
 def complete(
-    problem: Problem, min_up_h: IntArray, min_down_h: IntArray, on_hours: IntArray | None, off_hours: IntArray | None
+    problem: Problem,
+    min_up_h: IntArray,
+    min_down_h: IntArray,
+    on_hours: IntArray | None,
+    off_hours: IntArray | None,
+    *,
+    longest_lag_h: int = 1,
 ) -> Commitment:
-    """Fill in a history where none is given, and check it all."""
+    """Fill in a history where none is given, and check it all; it must reach back as far as any time or lag."""
     units, found = problem.units, []
     nu = units.bus.size
     up, down = np.asarray(min_up_h, np.int64), np.asarray(min_down_h, np.int64)
@@ -55,7 +61,7 @@ def complete(
         found.append(errors.Problem("units.on0", "must be whole for a search over whole units"))
     if found:
         raise errors.InputError("window", found)
-    longest = int(max(up.max(initial=1), down.max(initial=1)))
+    longest = int(max(up.max(initial=1), down.max(initial=1), longest_lag_h))
     if on_hours is None:
         on_hours = np.zeros((nu, longest), np.int64)
         on_hours[:, -1] = on0
@@ -64,7 +70,7 @@ def complete(
         off_hours[:, -1] = np.maximum(np.floor(units.avail[0] + 1e-9).astype(np.int64) - on0, 0)
     on, off = np.asarray(on_hours, np.int64), np.asarray(off_hours, np.int64)
     if on.shape != off.shape or on.ndim != 2 or on.shape[0] != nu or on.shape[1] < longest:
-        rule = f"must both have shape ({nu}, K) with K >= {longest}, the longest minimum time; have {on.shape}, "
+        rule = f"must both have shape ({nu}, K) with K >= {longest}, the longest minimum time or lag; have {on.shape}, "
         found.append(errors.Problem("on_hours, off_hours", f"{rule}{off.shape}"))
     elif (on < 0).any() or (off < 0).any() or (on.sum(axis=1) != on0).any():
         found.append(errors.Problem("on_hours, off_hours", "must not be negative, and on_hours must add up to on0"))
@@ -76,28 +82,23 @@ def complete(
 def add_whole_units(model: Model, problem: Problem, commitment: Commitment) -> Model:
     """The mixed-integer program: `model` with columns stop, taken, and with (1) to (5)."""
     n_hours, nu = problem.units.avail.shape
-    m, n = model.matrix.shape
-    avail = np.floor(problem.units.avail + 1e-9)
-    before = (commitment.on_hours.sum(axis=1) + commitment.off_hours.sum(axis=1)).astype(float)
-    drop = np.maximum(-np.diff(avail, axis=0, prepend=before[None, :]), 0.0)
+    avail, drop = np.floor(problem.units.avail + 1e-9), outages(problem, commitment)
     excused = {
-        "young": _early(drop, commitment.min_up_h),
-        "resting": _early(drop, commitment.min_down_h),
+        "young": early(drop, commitment.min_up_h),
+        "resting": early(drop, commitment.min_down_h),
     }
     shapes: dict[str, tuple[int, ...]] = {"stop": (n_hours, nu), "taken": (n_hours, nu)}
     shapes |= {name: (found.shape[1],) for name, found in excused.items()}
-    more, width = number(shapes, n)
-    col = model.columns | more
     pairs = {name: np.unique(found[:2], axis=1, return_inverse=True) for name, found in excused.items()}
-    shapes = {"min_up": (n_hours, nu), "min_down": (n_hours, nu)}
-    shapes |= {f"{name}_moved": (pair.shape[1],) for name, (pair, _) in pairs.items()}
-    shapes |= {f"{name}_taken": (n_hours, nu) for name in excused}
-    more, height = number(shapes, m)
-    row = model.rows | more
+    rows: dict[str, tuple[int, ...]] = {"min_up": (n_hours, nu), "min_down": (n_hours, nu)}
+    rows |= {f"{name}_moved": (pair.shape[1],) for name, (pair, _) in pairs.items()}
+    rows |= {f"{name}_taken": (n_hours, nu) for name in excused}
+    larger = grown(model, shapes, rows)
+    col, row, row_lo, row_hi = larger.columns, larger.rows, larger.row_lo, larger.row_hi
+    for name in rows:
+        row_hi[row[name]] = 0.0
 
     entries = Triplets()
-    row_lo = np.concatenate([model.row_lo, np.full(height - m, -np.inf)])
-    row_hi = np.concatenate([model.row_hi, np.zeros(height - m)])
     entries.add(row["start"], col["stop"], -1.0)  # `build` wrote v_t - u_t + u_(t-1) >= -u_(-1)
     entries.add(row["start"], col["taken"], -1.0)
     row_hi[row["start"]] = row_lo[row["start"]]
@@ -128,28 +129,21 @@ def add_whole_units(model: Model, problem: Problem, commitment: Commitment) -> M
         entries.add(row[f"{young}_taken"], col["taken"], -1.0 if up else 1.0)
         row_hi[row[f"{young}_taken"]] = 0.0 if up else drop
 
-    col_hi = np.concatenate([model.col_hi, np.full(width - n, np.inf)])
-    col_hi[col["u"]] = avail
-    col_hi[col["taken"]] = drop
-    matrix = model.matrix.copy()
-    matrix.resize((height, width))
-    whole = np.concatenate([model.whole, np.ones(width - n, np.int64)])
-    whole[col["u"]] = whole[col["v"]] = 1
-    return replace(
-        model,
-        cost=np.concatenate([model.cost, np.zeros(width - n)]),
-        matrix=(matrix + entries.matrix((height, width))).tocsc(),
-        col_lo=np.concatenate([model.col_lo, np.zeros(width - n)]),
-        col_hi=col_hi,
-        row_lo=row_lo,
-        row_hi=row_hi,
-        whole=whole,
-        columns=col,
-        rows=row,
-    )
+    larger.col_hi[col["u"]] = avail
+    larger.col_hi[col["taken"]] = drop
+    for name in ("u", "v", *shapes):
+        larger.whole[col[name]] = 1
+    return with_entries(larger, entries)
 
 
-def _early(drop: FloatArray, minimum: IntArray) -> IntArray:
+def outages(problem: Problem, commitment: Commitment) -> FloatArray:
+    """(T, nu) units that a planned outage takes in each hour."""
+    avail = np.floor(problem.units.avail + 1e-9)
+    before = (commitment.on_hours.sum(axis=1) + commitment.off_hours.sum(axis=1)).astype(float)
+    return np.maximum(-np.diff(avail, axis=0, prepend=before[None, :]), 0.0)
+
+
+def early(drop: FloatArray, minimum: IntArray) -> IntArray:
     """Rows (group, hour moved, hour taken) of all units an outage may take before their minimum time is up.
 
     The hour moved is negative before the window. Shape (3, count).

@@ -5,11 +5,13 @@ The output that a ramped device has whatever its segments do, `base`, counts in 
 it is no column, so its share of a row stands on the right-hand side.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows
@@ -62,7 +64,7 @@ class Triplets:
         return sp.coo_matrix(entries, shape=shape).tocsc()
 
 
-def number(shapes: dict[str, tuple[int, ...]], first: int = 0) -> tuple[dict[str, IntArray], int]:
+def number(shapes: Mapping[str, tuple[int, ...]], first: int = 0) -> tuple[dict[str, IntArray], int]:
     """Give every entry of every block its position, block after block; return the first free one too."""
     positions = {}
     for name, shape in shapes.items():
@@ -70,6 +72,35 @@ def number(shapes: dict[str, tuple[int, ...]], first: int = 0) -> tuple[dict[str
         positions[name] = np.arange(first, first + size).reshape(shape)
         first += size
     return positions, first
+
+
+def grown(model: Model, columns: Mapping[str, tuple[int, ...]], rows: Mapping[str, tuple[int, ...]]) -> Model:
+    """A copy with further blocks: columns from 0 up without cost, rows without entries or bounds."""
+    m, n = model.matrix.shape
+    col, width = number(columns, n)
+    row, height = number(rows, m)
+    matrix = model.matrix.copy()
+    matrix.resize((height, width))
+
+    def longer(values: NDArray[Any], size: int, fill: float) -> NDArray[Any]:
+        return np.concatenate([values, np.full(size - values.size, fill, values.dtype)])
+
+    return Model(
+        cost=longer(model.cost, width, 0.0),
+        matrix=matrix,
+        col_lo=longer(model.col_lo, width, 0.0),
+        col_hi=longer(model.col_hi, width, np.inf),
+        row_lo=longer(model.row_lo, height, -np.inf),
+        row_hi=longer(model.row_hi, height, np.inf),
+        whole=longer(model.whole, width, 0),
+        columns=model.columns | col,
+        rows=model.rows | row,
+    )
+
+
+def with_entries(model: Model, entries: Triplets) -> Model:
+    """The model with entries added to its matrix."""
+    return replace(model, matrix=(model.matrix + entries.matrix(model.matrix.shape)).tocsc())
 
 
 def no_rows(columns: int = 0) -> Rows:

@@ -184,7 +184,8 @@ def test_the_bound_holds_wherever_the_solver_stops():
         for most in (0, 1, 2, 4, 7, 11):
             solution, outcome = window.solve(problem, rows, max_iterations=most)
             assert outcome.status == window.ITERATION_LIMIT
-            assert outcome.iterations == most
+            # each time a reserve product comes in, the window is solved again
+            assert most <= outcome.iterations <= most * problem.need.shape[1]
             bounds.append(solution.bound)
         assert max(bounds) <= highs.objective + 1e-9 * scale
         assert bounds[-1] > bounds[0]
