@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gridsim.plan import Fixed, Settled
 
 
+SHORT_MW = 0.05  # what a dispatch may be short of: rounding and what ramps leave open
 CHEAP = 1e-3  # cost of sources that the sweeps may use as they like, relative to the dearest segment
 
 
@@ -236,5 +237,6 @@ def _verdict(windows: Windows, who: Members, found: "Fixed", product: int, const
     shift = slope[:, who.row]
     x = s.x
     short = np.vstack((x[:, parts.shed].sum(axis=1), x[:, parts.short][:, product - 1]))
+    short = np.where(short * windows.power_mw > SHORT_MW, short, 0.0)
     on_shift = -at_bus[:, bus][:, who.row] * units.p_min
     return search.Dispatch((found.cost - constant) / windows.money, short, shift, on_shift)

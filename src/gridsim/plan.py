@@ -32,7 +32,7 @@ THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit th
 SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
 MISSING_MW = 0.1  # reserve up that ramps leave too little for, from which it is given what they leave
-ANSWER_ROUNDS = 2  # times a dispatch is solved again with what a solution has decided
+ANSWER_ROUNDS = 3  # times a dispatch is solved again with what a solution has decided
 BEST_OF_TARGET = 0.05  # share of the target gap that the effort `best` searches for
 
 
@@ -339,10 +339,12 @@ class Planner(Windows):
             idle = (case.unit_available[at] - decided.on) @ case.unit_offline_mw
             there = answer + idle + (case.source_max_mw[at] - source_mw) @ case.source_responds
             missing = case.product_need_mw[at] - there - s.x[:, parts.short] * sp
-            short = (missing[:, self.is_up] > MISSING_MW).any(axis=1)
-            if short.any():
+            lacking = missing[:, self.is_up].max(axis=1)
+            if (lacking > MISSING_MW).any():
+                asked = np.where(lacking > MISSING_MW, lacking, 0.0)
+                kept = ramping.set_aside(bounds, unit_mw, state.unit_p_mw, left, asked)
                 before = np.inf if decided.answer_mw is None else decided.answer_mw
-                out = out._replace(answer_mw=np.where(short[:, None], left, before))
+                out = out._replace(answer_mw=np.where(np.isfinite(kept), kept, before))
         return None if out is decided else out
 
     def _outputs(self, decided: Decided, problem: Problem, s: Solution) -> tuple[FloatArray, FloatArray]:

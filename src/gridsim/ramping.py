@@ -39,6 +39,9 @@ class UnitLimits(NamedTuple):
         return UnitLimits(*(part[rows] for part in self))
 
 
+SPARE = 1.2  # times the missing reserve that rows set aside: the new dispatch will have other outputs
+
+
 class Bounds(NamedTuple):
     """What the rows may do, (T, n) each. [MW]"""
 
@@ -121,6 +124,24 @@ def left_to_rise(held: BoolArray, bounds: Bounds, p_mw: FloatArray, p_before: Fl
     before = np.vstack((p_before[None], p_mw[:-1]))
     left = np.maximum(bounds.up - (p_mw - before), 0.0)
     return np.where(held & ~np.isnan(before), left, np.inf)
+
+
+def set_aside(
+    bounds: Bounds, p_mw: FloatArray, p_before: FloatArray, left: FloatArray, missing: FloatArray
+) -> FloatArray:
+    """(T, n) how much of its rise each row keeps for reserve, so that nothing is missing; endless where nothing is.
+
+    What the ramps leave at the present outputs, and of what is `missing` (T,) a share of each row's further headroom. A
+    row that keeps w rises by at most its ramp less w: output and reserve then fit in the ramp together. [MW]
+    """
+    spare = np.maximum(np.minimum(bounds.cap - p_mw, bounds.up) - left, 0.0)
+    total = spare.sum(axis=1)
+    share = np.minimum(SPARE * missing / np.maximum(total, 1e-9), 1.0)
+    known = np.isfinite(p_before)
+    before = np.vstack((np.where(known, p_before, bounds.base[0])[None], bounds.base[:-1]))
+    most = 0.9 * np.maximum(bounds.up - np.maximum(bounds.base - before, 0.0), 0.0)  # a path of output must be left
+    kept = np.minimum(left + share[:, None] * spare, np.minimum(most, bounds.cap - bounds.base))
+    return np.where((missing > 0.0)[:, None], kept, np.inf)
 
 
 def answers_up(on: IntArray, room: FloatArray, left: FloatArray, response: FloatArray) -> FloatArray:

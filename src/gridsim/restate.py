@@ -50,8 +50,8 @@ class Decided(NamedTuple):
 
     on: IntArray  # (T, nu) units on
     start: IntArray  # (T, nu) units started at the beginning of the hour
-    # (T, nu) most that ramp-limited rows answer with upwards, MW: what their ramps leave beside the energy they give
-    # where that was found to matter; None: only responses limit them
+    # (T, nu) what ramp-limited rows keep of their rise to answer with upwards, MW, where ramps were found to matter;
+    # inf elsewhere; None: only responses limit them
     answer_mw: FloatArray | None = None
     modes: Modes | None = None  # of stores with a least power; None: still open
 
@@ -423,9 +423,10 @@ class Windows:
             decided.on[:, held], bounds, case.unit_seg_mw[held], case.unit_seg_cost[held],
             case.unit_response_mw[held], self.is_up, most,
         )  # fmt: skip
+        rise = bounds.up - np.where(np.isfinite(most), most, 0.0)  # what is kept for reserve is no room for output
         p0 = state.unit_p_mw[held]
         of_units = Ramps(
-            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, bounds.up / sp, bounds.down / sp,
+            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, rise / sp, bounds.down / sp,
             np.where(np.isnan(p0), 0.5 * (bounds.base[0] + bounds.cap[0]), p0) / sp, ramped.size + segments.row,
             segments.width / sp, segments.cost / sc, np.column_stack((np.ones(segments.row.size), segments.coef)),
         )  # fmt: skip
