@@ -11,6 +11,9 @@ from typing import Any
 
 import highspy
 import numpy as np
+from highs_live import LiveModel, cold, pass_model, quiet
+from opponents import summary
+from sample import STEP_H, WINDOW_H, Day, Year
 
 from gridsim.errors import WindowError
 from gridsim.kernels.jit import FloatArray
@@ -20,9 +23,6 @@ from gridsim.oracle_matrix import build
 from gridsim.plan import BY_HIGHS, Planner
 from gridsim.plan_milp import histories
 from gridsim.restate import RowKeys
-from highs_live import LiveModel, cold, pass_model, quiet
-from opponents import summary
-from sample import STEP_H, WINDOW_H, Day, Year
 
 NAMES = ("kernel_s", "highs_s", "highs_all_s", "gap")
 SAME_COST = 1e-6  # relative: beyond it one schedule is cheaper

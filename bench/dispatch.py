@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from opponents import Opponents, summary
+from sample import STEP_H, WINDOW_H, Recorder, Year
 
 from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem
 from gridsim.plan import Settled
 from gridsim.restate import RowKeys, State
-from opponents import Opponents, summary
-from sample import STEP_H, WINDOW_H, Recorder, Year
 
 NAMES = ("kernel_s", "solves_s", "cold_s", "warm_s", "shifted_s", "highs_s", "rows")
 

@@ -162,7 +162,7 @@ class LiveModel:
         new = np.array([i for i, key in enumerate(wanted) if key not in known], dtype=np.int64)
         if not new.size:
             return
-        some, (m, n) = lines[new], self.base.shape
+        some, m = lines[new], self.base.shape[0]
         starts, index = some.indptr[:-1].astype(np.int32), some.indices.astype(np.int32)
         free = np.full(new.size, np.inf)
         self.highs.addRows(new.size, -free, free, some.nnz, starts, index, some.data)

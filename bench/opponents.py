@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from highs_live import LiveModel
 
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem, Solution
 from gridsim.plan import BINDING, OVERLOAD_SEEN
 from gridsim.restate import RowKeys, Windows
-from highs_live import LiveModel
 
 SAME = 1e-6  # relative difference of two objectives that are one
 HANDS = ("cold", "warm", "shifted")

@@ -1,4 +1,4 @@
-"""Days of the built-in year as the planner meets them: the state each begins with, its plan, and the programs it solved.
+"""Days of the built-in year as the planner meets them: what each begins with, its plan, the programs it solved.
 
 The one place that knows how windows follow each other (plan, live the kept hours, hand the state on). A day of the
 sample is reached from the day before it, which begins in a fresh state and is not measured: so every measured window
