@@ -232,8 +232,8 @@ def _pypsa(part: Part) -> str:
     return (
         f"## {TITLES['pypsa']}\n\n`optimize_with_rolling_horizon`, 48 hours by 24, {part['windows']} windows "
         f"({versions}; the model goes to HiGHS in memory; import and building of the network not counted). The case is "
-        "the built-in year without commitment, reserve, interfaces, ramps and rules for what stores hold at the end, for both. The "
-        "two ran one after the other, in processes of their own; gridsim's time includes making its arrays. "
+        "the built-in year without commitment, reserve, interfaces, ramps and rules for what stores hold at the end, for "
+        "both. The two ran one after the other, in processes of their own; gridsim's time includes making its arrays. "
         f"The year is extrapolated. Ratio **{part['ratio']:.0f}**; {same} ({part['apart']:.0e}).\n\n"
         f"{table(['', 'CPU s a window', 'CPU s a year, extrapolated'], lines)}"
     )
