@@ -87,7 +87,14 @@ def seconds(value: float | None) -> str:
 
 def ratio(row: Part) -> str:
     """Their time over ours, or a dash."""
-    return "-" if row["ratio"] is None else f"{row['ratio']:.2f}"
+    if row["ratio"] is None:
+        return "-"
+    return f"{row['ratio']:.2f}" if row.get("kernel_done", True) else f"< {row['ratio']:.2g}"
+
+
+def stopped(row: Part, side: str) -> str:
+    """The time of a side that may have been stopped at its limit."""
+    return seconds(row[f"{side}_s"]) if row.get(f"{side}_done", True) else f"stopped at {seconds(row[f'{side}_s'])}"
 
 
 def spread(summary: Part) -> str:
@@ -97,6 +104,8 @@ def spread(summary: Part) -> str:
 
 def apart(row: Part) -> str:
     """Whether two optima are one."""
+    if row["apart"] is None:
+        return "-"
     return f"{row['apart']:.0e}" if row["agree"] else f"**{row['apart']:.0e}: they differ**"
 
 
@@ -167,7 +176,8 @@ def _growth(part: Part) -> str:
     text = (
         f"## {TITLES['growth']}\n\nOne relaxed window, one solve with the line rows of its plan; HiGHS from nothing "
         "with presolve. Hours and units: the built-in year (units drawn from its own, same capacity together). Buses: "
-        "public cases of pandapower under a made-up day, planned whole.\n"
+        "public cases of pandapower under a made-up day, 24 hours; both sides find the line rows by themselves, HiGHS "
+        "going on from its last basis with every round.\n"
     )
     for kind in ("hours", "units", "buses"):
         head = [
@@ -184,9 +194,11 @@ def _growth(part: Part) -> str:
             if row["kernel_s"] is None:
                 lines.append(["-", "-", row["why"], "-", "-", "-", "-", row["case"]])
                 continue
-            theirs = row["highs_ended"] or seconds(row["highs_s"])
-            line = [str(row["size"]), str(row["rows"]), seconds(row["kernel_s"]), theirs, ratio(row), apart(row)]
-            lines.append([*line, *([seconds(row["plan_s"]), row["case"]] if kind == "buses" else [])])
+            counts = (row["rows"], *((row["highs_rows"],) if kind == "buses" else ()))
+            rows = " / ".join("-" if count is None else str(count) for count in counts)
+            ours, theirs = stopped(row, "kernel"), row["highs_ended"] or seconds(row["highs_s"])
+            line = [str(row["size"]), rows, ours, theirs, ratio(row), apart(row)]
+            lines.append([*line, *([stopped(row, "plan"), row["case"]] if kind == "buses" else [])])
         text += f"\n{table(head, lines)}"
     off = [row["why"] for row in part["n1"] if row["kernel_s"] is None]
     if off:
@@ -232,8 +244,8 @@ def _pypsa(part: Part) -> str:
     return (
         f"## {TITLES['pypsa']}\n\n`optimize_with_rolling_horizon`, 48 hours by 24, {part['windows']} windows "
         f"({versions}; the model goes to HiGHS in memory; import and building of the network not counted). The case is "
-        "the built-in year without commitment, reserve, interfaces, ramps and rules for what stores hold at the end, for "
-        "both. The two ran one after the other, in processes of their own; gridsim's time includes making its arrays. "
+        "the built-in year without commitment, reserve, interfaces, ramps and rules for what stores hold at the end, "
+        "for both. The two ran one after the other, each in a process; gridsim's time includes making its arrays. "
         f"The year is extrapolated. Ratio **{part['ratio']:.0f}**; {same} ({part['apart']:.0e}).\n\n"
         f"{table(['', 'CPU s a window', 'CPU s a year, extrapolated'], lines)}"
     )
