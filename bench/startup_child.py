@@ -6,13 +6,12 @@ from typing import Any
 
 
 def main() -> None:
-    """Stamp every stage with the CPU seconds and the wall time since the process began."""
+    """Stamp every stage with the CPU seconds of the process and the wall time since this line."""
     began, stamps = time.perf_counter(), {}
 
     def stamp(name: str) -> None:
         stamps[name] = {"cpu_s": time.process_time(), "wall_s": time.perf_counter() - began}
 
-    stamp("python")
     from numba.core import event
 
     from gridsim.assemble import assemble
