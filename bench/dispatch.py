@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from opponents import Opponents, summary
-from sample import STEP_H, WINDOW_H, Recorder, Year
+from sample import STEP_H, WINDOW_H, Recorder, Year, all_on
 
 from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray
@@ -115,8 +115,7 @@ def lp_windows(
                 state = planner.first_state()
                 state.ramp_p_mw = np.clip(planner.case.source_max_mw[t0], planner.case.source_min_mw[t0], None)
                 state.ramp_p_mw = state.ramp_p_mw[planner.ramped]
-            on = planner.case.unit_available[t0 : t0 + hours]
-            problem, fixed, _ = planner.problem(t0, hours, state, on)
+            problem, fixed, _ = planner.problem(t0, hours, state, all_on(planner.case, t0, hours))
             known = within(state.rows, hours)
             yield at, at == day, problem, fixed, known
             _advance(planner, state, problem, planner.settle(problem, fixed, known, None))
@@ -130,4 +129,4 @@ def _advance(planner: Recorder, state: State, problem: Problem, settled: Settled
     state.ramp_p_mw = problem.ramps.base[last] * planner.power_mw
     np.add.at(state.ramp_p_mw, problem.ramps.seg_ramp, s.ramp_q[last] * planner.power_mw)
     later = RowKeys(*(part[settled.found.hour >= STEP_H] for part in settled.found))
-    state.rows = planner.join(RowKeys(later.hour - STEP_H, later.element, later.sign), later)
+    state.rows = planner.join(later._replace(hour=later.hour - STEP_H), later)

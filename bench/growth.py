@@ -196,11 +196,11 @@ def of_n1(year: Year) -> list[dict[str, Any]]:
     if "n1" not in inspect.signature(Planner.__init__).parameters:
         return [{"size": None, "kernel_s": None, "why": "the planner of this version does not enforce N-1"}]
     out = []
-    for setting in ("off", "enforce"):
-        planner = Recorder(year.case, step_h=STEP_H, n1=setting)
+    for size, n1 in (("off", False), ("enforce", True)):
+        planner = Recorder(year.case, step_h=STEP_H, n1=n1)
         state = fresh_state(planner, DAY * STEP_H)
         began = time.process_time()
         plan = planner.plan(DAY * STEP_H, 48, state)
         spent = time.process_time() - began
-        out.append({"size": setting, "kernel_s": spent, "rows": plan.rows, "rounds": plan.rounds, "cost": plan.cost})
+        out.append({"size": size, "kernel_s": spent, "rows": plan.rows, "rounds": plan.rounds, "cost": plan.cost})
     return out

@@ -13,13 +13,14 @@ from typing import Any
 import highspy
 import numpy as np
 
+from gridsim import oracle
 from gridsim.errors import WindowError
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.oracle_matrix import Model, build
 from gridsim.restate import RowKeys
 
-Key = tuple[int, int, int]
+Key = tuple[int, ...]  # the hour first
 
 
 def quiet(**options: Any) -> Any:
@@ -84,7 +85,7 @@ class LiveModel:
         extra = rows.hour.size
         m, n = model.matrix.shape[0] - extra, model.matrix.shape[1] - extra
         base, lines = model.matrix[:m, :n], model.matrix.tocsr()[m:, :n]
-        wanted = [(int(h), int(e), int(s)) for h, e, s in zip(*keys, strict=True)]
+        wanted: list[Key] = [tuple(map(int, key)) for key in zip(*keys, strict=True)]
         if self.base is None:
             self._begin(model, base)
             basis = None
@@ -187,23 +188,12 @@ class LiveModel:
         return int(self.highs.getInfo().simplex_iteration_count)
 
     def solution(self) -> Solution:
-        """The answer in the window's own order, prices included; without a bound of its own (nan)."""
-        found, model = self.highs.getSolution(), self.model
-        y, dual = np.array(found.col_value), np.array(found.row_dual)
-        m, n = self.base.shape
+        """The answer in the window's own order, prices and bound included."""
+        found, (m, n) = self.highs.getSolution(), self.base.shape
 
-        def lines(values: FloatArray) -> FloatArray:
-            out = np.zeros(self.order.size)
-            out[self.order] = values
+        def in_order(values: Any, first: int) -> FloatArray:
+            out = np.array(values)
+            out[first + self.order] = out[first:].copy()
             return out
 
-        blocks = ("u", "q", "x", "ramp_q", "charge", "discharge", "spill", "e")
-        hourly = np.column_stack([model.rows["balance"], model.rows["reserve"]])
-        return Solution(
-            **{name: y[model.columns[name]] for name in blocks},
-            overload=lines(y[n:]),
-            price=dual[hourly],
-            price_row=lines(-dual[m:]),
-            objective=self.objective,
-            bound=float("nan"),
-        )
+        return oracle._solution(self.model, in_order(found.col_value, n), in_order(found.row_dual, m))

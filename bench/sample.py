@@ -17,9 +17,8 @@ from gridsim.case import Case
 from gridsim.kernels import window
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Problem
-from gridsim.kernels.start import Prices
 from gridsim.plan import Plan, Planner, Settled
-from gridsim.restate import RowKeys, State
+from gridsim.restate import State
 from gridsim.scenario import load
 from gridsim.simulate import fleet, live
 from gridsim.verify_window import fresh_state
@@ -44,10 +43,8 @@ class Recorder(Planner):
         self.solved: list[Solved] = []
         self.solving_s = 0.0
 
-    def settle(
-        self, problem: Problem, fixed: FloatArray, known: RowKeys, start: Prices | None, *, whole: bool = True
-    ) -> Settled:
-        settled = super().settle(problem, fixed, known, start, whole=whole)
+    def settle(self, problem: Problem, fixed: FloatArray, *args: Any, **options: Any) -> Settled:
+        settled = super().settle(problem, fixed, *args, **options)
         self.solved.append(Solved(problem, fixed, settled))
         return settled
 
@@ -137,6 +134,6 @@ def solve(planner: Planner, one: Solved, rows: Any) -> tuple[float, float]:
     return spent, solution.objective
 
 
-def on_of(plan: Plan) -> IntArray:
-    """Units on in a plan, (T, nu)."""
-    return plan.on
+def all_on(case: Case, t0: int, hours: int) -> IntArray:
+    """What `Planner.problem` takes for units that are given: here every available one is on."""
+    return case.unit_available[t0 : t0 + hours]

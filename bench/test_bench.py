@@ -231,5 +231,5 @@ def test_days_are_spread_over_the_year():
 
 
 def test_rows_within_a_shorter_window():
-    keys = RowKeys(*(np.array([0, 30, 47]) for _ in range(3)))
+    keys = RowKeys(*(np.array([0, 30, 47]) for _ in RowKeys._fields))
     assert dispatch.within(keys, 31).hour.tolist() == [0, 30]
