@@ -83,12 +83,15 @@ def _race(theirs: Opponents, planner: Recorder, problem: Problem, fixed: FloatAr
 
 
 def without_commitment(case: Case) -> Case:
-    """The case with every unit free from 0 to its capacity: no minimum, nothing for being on or for starting.
+    """The case with every unit free from 0 to its capacity: no minimum, no ramps, nothing for starting.
 
     What a unit burns at its minimum becomes its first segment, at the mean cost up to there; segments are put in the
     order of their cost, so that the program stays linear.
     """
-    units = case.units.assign(p_min_mw=0.0, no_load_cost=0.0, start_cost=0.0, must_run=False, min_up_h=1, min_down_h=1)
+    limits = dict.fromkeys(("ramp_up_mw_per_h", "ramp_down_mw_per_h", "start_ramp_mw", "stop_ramp_mw"), np.inf)
+    units = case.units.assign(
+        p_min_mw=0.0, no_load_cost=0.0, start_cost=0.0, must_run=False, min_up_h=1, min_down_h=1, **limits
+    )
     width = np.column_stack((case.units["p_min_mw"].to_numpy(float), case.unit_seg_mw))
     cost = np.column_stack((case.unit_min_cost, case.unit_seg_cost))
     cost = np.where(width > 0.0, cost, cost.max(axis=1, keepdims=True))  # padding stays last
