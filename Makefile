@@ -18,6 +18,8 @@ PROJECT := pyproject.toml setup.py
 CODE := src kernels networks profiles tests bench tools setup.py
 SCENARIO ?= jiangsu-2024
 RESULTS ?= results/$(SCENARIO).h5
+BENCH ?= results/bench
+BENCH_ARGS ?=
 PYTEST_ARGS ?=
 
 .PHONY: help run test lint types bench clean
@@ -27,7 +29,7 @@ help:
 	@echo "make test    run the tests"
 	@echo "make lint    ruff: style and formatting"
 	@echo "make types   mypy"
-	@echo "make bench   measure the kernels"
+	@echo "make bench   measure beside HiGHS: $(BENCH)"
 	@echo "make clean   remove .venv, caches and builds; results stay"
 
 run: $(VENV)/.run-stamp
@@ -46,7 +48,7 @@ types: $(VENV)/.dev-stamp
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev-stamp
-	$(BIN)/python -m pytest bench --benchmark-enable
+	$(BIN)/python bench/run.py $(BENCH) --date $$(date +%F) $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .view build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
