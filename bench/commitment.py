@@ -58,7 +58,7 @@ class HighsPlanner(Planner):
         for spent in self.spent.values():
             spent.clear()
         state = copy.deepcopy(day.state)
-        state.rows = day.fixed.settled.keys
+        state.rows, state.prices = day.fixed.settled.keys, None
         plan = self.plan(day.t0, WINDOW_H, state)
         relaxed, fixed = self.spent["relaxed"], self.spent["fixed"]
         return {

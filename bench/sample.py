@@ -15,10 +15,10 @@ import numpy as np
 from gridsim.assemble import assemble
 from gridsim.case import Case
 from gridsim.kernels import window
-from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem
 from gridsim.plan import Plan, Planner, Settled
-from gridsim.restate import State
+from gridsim.restate import Decided, State
 from gridsim.scenario import load
 from gridsim.simulate import fleet, live
 from gridsim.verify_window import fresh_state
@@ -134,6 +134,7 @@ def solve(planner: Planner, one: Solved, rows: Any) -> tuple[float, float]:
     return spent, solution.objective
 
 
-def all_on(case: Case, t0: int, hours: int) -> IntArray:
+def all_on(case: Case, t0: int, hours: int) -> Decided:
     """What `Planner.problem` takes for units that are given: here every available one is on."""
-    return case.unit_available[t0 : t0 + hours]
+    on = case.unit_available[t0 : t0 + hours]
+    return Decided(on, np.maximum(np.diff(on, axis=0, prepend=on[:1]), 0))
