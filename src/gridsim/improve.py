@@ -83,7 +83,7 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
         stop_ramp=np.clip(column("stop_ramp_mw") / sp - p_min, 0.0, cap),
         up_limit=np.minimum(case.unit_response_mw[row, product - 1] / sp, cap),
         down_limit=np.zeros(row.size),
-        in_ramp=np.zeros(row.size, dtype=np.bool_),
+        in_ramp=np.ones(row.size, dtype=np.bool_),  # as the dispatch asks of rows that ramps hold
         must_run=np.zeros(row.size, dtype=np.bool_),
         min_up=table["min_up_h"].to_numpy(np.int64)[of],
         min_down=table["min_down_h"].to_numpy(np.int64)[of],
