@@ -13,6 +13,7 @@ from gridsim.kernels.layout import Layout, Window
 
 SMOOTH = 0.03  # spread of the on-counts around their full-load cost, in scaled money per energy
 BISECTIONS = 24
+DEAREST = 10.0  # dual of a bound at the start, scaled: a path squeezed between its bounds must not drown all prices
 
 
 class Prices(NamedTuple):
@@ -31,7 +32,7 @@ def interior_path(lo, hi, x0, keep, centre, half, out):
     """
     T = lo.size
     low, high = np.empty(T), np.empty(T)
-    for shrink in (0.9, 0.99, 0.999999):
+    for shrink in (0.9, 0.99, 0.999999, 0.9999999999):
         x_low, x_high = x0, x0
         for t in range(T):
             x_low = max(lo[t], keep * x_low + centre[t] - shrink * half[t])
@@ -85,7 +86,7 @@ def paths(lay: Layout, win: Window) -> Paths:
     before = np.vstack((win.e0[None, :], e[:-1])) if T else e
     change = e - win.keep * before - win.inflow  # what charging, discharging and spilling come to
     low, high = np.maximum(0.0, least - change), np.minimum(win.spill_width, greatest - change)
-    spill = low + 0.3 * (high - low)
+    spill = low + 0.5 * (high - low)
     net = change + spill
     low = np.maximum(win.charge_lo, (net + win.discharge_lo / win.eta_d) / win.eta_c)
     high = np.minimum(charge_hi, (net + discharge_hi / win.eta_d) / win.eta_c)
@@ -219,7 +220,7 @@ def fill(
         (lay.el, paths.e - win.e_lo), (lay.eu, win.e_hi - paths.e),
     )  # fmt: skip
     for first, slack in pairs:
-        put(first, slack, mu / slack)
+        put(first, slack, np.minimum(mu / slack, DEAREST))
     return np.tile(p_net.mean(axis=0), (T, 1)) if T else np.zeros((0, lay.ns))
 
 

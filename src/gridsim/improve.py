@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gridsim import search
+from gridsim.errors import WindowError
 from gridsim.kernels import bundle, single
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
@@ -147,7 +148,7 @@ class Better(NamedTuple):
 
     best: "Fixed | None"  # the cheapest dispatch that it has tried
     bound: float  # scaled money, of the window's linear problem: constants of the plan not in it
-    tally: IntArray  # iterations, rounds, retries of its dispatches
+    tally: IntArray  # iterations, rounds, retries, stalls of its dispatches
 
 
 def better(
@@ -188,11 +189,14 @@ def better(
     demand, _ = system(windows, rest, who, rows, solution)
     avail = windows.case.unit_available[t0 : t0 + hours]
     tried: list[Fixed] = []
-    tally = np.zeros(3, dtype=np.int64)
+    tally = np.zeros(4, dtype=np.int64)
 
     def dispatch(on: BoolArray) -> search.Dispatch:
         nonlocal tally
-        found = fix(*counts(who, on, avail, np.flatnonzero(windows.must)))
+        try:
+            found = fix(*counts(who, on, avail, np.flatnonzero(windows.must)))
+        except WindowError:  # a schedule whose dispatch cannot be solved is no schedule
+            return search.Dispatch(np.inf, np.zeros((2, hours)), np.zeros(on.shape), np.zeros(on.shape))
         tally = tally + found.settled.tally
         tried.append(found)
         return _verdict(windows, who, found, product, constant)

@@ -26,6 +26,7 @@ OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again
 OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
 RELAXED = 100.0  # times the tolerance: what a relaxation is solved to that only serves for a bound and for rounding
+FEASIBLE, NEARLY = 1e-6, 1e-4  # residual of rows and relative gap at which a solve that stalls is taken as it is
 ROUGH = 1e-2  # relative gap at which flows are first looked at
 PRICED = 1e-5  # scaled price of a reserve product that is scarce
 THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit that starts it; the second rounds up
@@ -62,6 +63,7 @@ class Plan(NamedTuple):
     rounds: int
     rows: int
     retries: int
+    stalled: int  # solves that were taken short of the tolerance
     next_rows: RowKeys
     next_prices: Prices | None  # of the relaxed window, moved on
     next_products: tuple[int, ...]
@@ -78,7 +80,7 @@ class Settled(NamedTuple):
     keys: RowKeys
     near: RowKeys  # those and the ones found near their limit
     found: RowKeys  # rows of binding elements in the hours in which they come near their limit
-    tally: IntArray  # iterations, rounds, retries
+    tally: IntArray  # iterations, rounds, retries, solves taken short of the tolerance
     open: bool  # some line is overloaded for want of a row
 
 
@@ -140,7 +142,7 @@ class Planner(Windows):
             {"start": None, "mu0": 2.0, "correctors": 2},
             {"start": None, "mu0": 2.0, "reg": 1e-6, "correctors": 2},
         )
-        outcome = None
+        best: tuple[Solution, window.Outcome, int] | None = None
         for retry, options in enumerate(ladder):
             if retry == 1 and start is None:
                 continue
@@ -149,7 +151,11 @@ class Planner(Windows):
             )
             if outcome.status == window.SOLVED:
                 return solution, outcome, retry
-        assert outcome is not None
+            if outcome.primal <= FEASIBLE and (best is None or outcome.gap < best[1].gap):
+                best = solution, outcome, retry
+        # the bound holds wherever a solve stops, and this schedule is feasible: the recorded gap says what it is worth
+        if best is not None and best[1].gap <= NEARLY:
+            return best
         raise WindowError(
             f"the window's linear problem was not solved: gap {outcome.gap:.1e}, balance {outcome.primal:.1e}, prices "
             f"{outcome.dual:.1e} after {outcome.iterations} iterations and {len(ladder)} starts. {outcome.why}"
@@ -171,13 +177,13 @@ class Planner(Windows):
         first looked at when the solution is still rough. With `whole` False small overloads are left as they are
         (`Settled.open`): a relaxation, good for a bound and for rounding.
         """
-        keys, counts = known, np.zeros(3, dtype=np.int64)
+        keys, counts = known, np.zeros(4, dtype=np.int64)
         rough = self.network and start is None and not known.hour.size
         while True:
             tolerance = self.tolerance if whole else RELAXED * self.tolerance
             loose = ROUGH if rough else None
             solution, outcome, retries = self._solve(problem, self.rows(keys, fixed), start, products, tolerance, loose)
-            counts += (outcome.iterations, 1, retries)
+            counts += (outcome.iterations, 1, retries, outcome.status != window.SOLVED)
             products = tuple(sorted({*products, *priced(solution)}))
             if not self.network:
                 return Settled(solution, outcome.snapshot, keys, keys, keys, counts, open=False)
@@ -215,7 +221,7 @@ class Planner(Windows):
             self._round(np.zeros((hours, self.free.size)), t0, state, 1.0)[1][:, self.must], self.must
         )
         best: Fixed | None = None
-        bound, counts, tried = -np.inf, np.zeros(3, dtype=np.int64), set[bytes]()
+        bound, counts, tried = -np.inf, np.zeros(4, dtype=np.int64), set[bytes]()
         prices = self._known_prices(state, hours)
         products: tuple[int, ...] = (1,)
 
@@ -301,22 +307,26 @@ class Planner(Windows):
         """
         decided = Decided(on, start)
         bounds = self.bounds(np.arange(len(self.case.units)), t0, state, decided)
-        counts, products = np.zeros(3, dtype=np.int64), state.products
+        counts, products = np.zeros(4, dtype=np.int64), state.products
         for again in range(ANSWER_ROUNDS + 1):
-            problem, injected, constant = self.problem(t0, hours, state, decided)
-            settled = self.settle(problem, injected, keys, prices, products)
+            stated = self.problem(t0, hours, state, decided)
+            try:
+                solved = self.settle(stated[0], stated[1], keys, prices, products)
+            except WindowError:
+                if again == 0:
+                    raise
+                break  # what was decided on top leaves no path: the dispatch before it stands
+            problem, constant, settled, given = stated[0], stated[2], solved, decided
             counts += settled.tally
             keys, prices = settled.near, settled.snapshot
             products = tuple(sorted({*products, *priced(settled.solution)}))
-            better = (
-                self._decide(t0, state, decided, problem, settled.solution, bounds) if again < ANSWER_ROUNDS else None
-            )
-            if better is None:
+            more = self._decide(t0, state, given, problem, settled.solution, bounds) if again < ANSWER_ROUNDS else None
+            if more is None:
                 break
-            decided = better
+            decided = more
         start_cost = self._start_costs(t0, state, on, start)
         cost = settled.solution.objective * self.money + constant + float(start_cost.sum())
-        return Fixed(cost, settled._replace(tally=counts), on, start, problem, decided, start_cost, bounds)
+        return Fixed(cost, settled._replace(tally=counts), on, start, problem, given, start_cost, bounds)
 
     def _decide(
         self, t0: int, state: State, decided: Decided, problem: Problem, s: Solution, bounds: ramping.Bounds
@@ -470,6 +480,7 @@ class Planner(Windows):
             rounds=int(counts[1]),
             rows=keys.hour.size,
             retries=int(counts[2]),
+            stalled=int(counts[3]),
             next_rows=self.join(shifted, last_day),
             next_prices=None,
             next_products=priced(s),

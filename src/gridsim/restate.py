@@ -22,6 +22,7 @@ from gridsim.pumping import Modes
 from gridsim.segments import cut_segments
 
 NEAR = 0.96  # of a binding loading: hours of the element whose rows are added with it
+EMPTY_HAIR = 1e-5  # of scaled energy, about a ten-millionth of the highest load for an hour
 KEEP = 2  # outages whose rows are added for an element, hour and direction at once
 LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
 
@@ -463,6 +464,11 @@ class Windows:
         hair = 1e-3 * (e_hi[0] - e_lo[0])
         target = np.minimum(column("e_end_mwh") / sp, np.minimum(most, e_hi[0] - hair))
         e_lo[-1] = np.where(np.isin(rule, ("fixed", "cyclic")), np.maximum(e_lo[-1], target), e_lo[-1])
+        # an empty store that nothing can fill keeps a hair of room below, so that its energy has an interior
+        high = e0.copy()
+        for t in range(hours):
+            high = np.minimum(e_hi[t], keep * high + filled / 0.9 + inflow[t])
+            e_lo[t] = np.minimum(e_lo[t], high - EMPTY_HAIR)
         if t0 + hours == self.case.hours:
             back = np.maximum(e_lo[-1], np.maximum(column("e_end_mwh") / sp, least + hair))
             e_hi[-1] = np.where(rule == "cyclic", np.minimum(e_hi[-1], back), e_hi[-1])

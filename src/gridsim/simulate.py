@@ -294,7 +294,7 @@ def simulate(
                 cost=plan.cost,
                 bound=plan.bound,
                 gap=(plan.cost - plan.bound) / max(abs(plan.cost), 1e-9),
-                status=int(plan.retries > 0),
+                status=2 if plan.stalled else int(plan.retries > 0),
                 iterations=plan.iterations,
                 rounds=plan.rounds,
                 rows=plan.rows,
