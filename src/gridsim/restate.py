@@ -446,7 +446,7 @@ class Windows:
             e_hi[-1] = np.where(rule == "cyclic", np.minimum(e_hi[-1], back), e_hi[-1])
         if modes is None:
             none, full = np.zeros((hours, len(stores))), np.ones((hours, 1))
-            modes = Modes(none, full * column("p_charge_max_mw"), none, full * column("p_discharge_max_mw"), e_lo * sp)
+            modes = Modes(none, full * column("p_charge_max_mw"), none, full * column("p_discharge_max_mw"), e_lo * sp, e_hi * sp)
         return Stores(
             bus=stores.bus_row.to_numpy(np.int64),
             charge_min=modes.charge_min / sp,
@@ -462,7 +462,7 @@ class Windows:
             spill_max=spill,
             e0=e0,
             e_lo=np.minimum(e_lo, modes.e_lo / sp),
-            e_hi=e_hi,
+            e_hi=np.maximum(e_hi, modes.e_hi / sp),
             end_value=np.where(rule == "value", column("end_value") / sc, 0.0),
         )
 
