@@ -46,9 +46,9 @@ class Decided(NamedTuple):
 
     on: IntArray  # (T, nu) units on
     start: IntArray  # (T, nu) units started at the beginning of the hour
-    # (T, nu) most that ramp-limited rows answer with upwards, MW: what their ramps leave beside the energy they give
-    # where that was found to matter; None: only responses limit them
-    answer_mw: FloatArray | None = None
+    # (T, nu) MW of their ramps that rows set aside for reserve up, and answer with at most; inf: the ramp is free, and
+    # only the response limits the answer
+    hold_mw: FloatArray | None = None
     modes: Modes | None = None  # of stores with a least power; None: still open
 
 
@@ -397,14 +397,14 @@ class Windows:
             return of_sources
         held = parts.held
         bounds = self.bounds(held, t0, state, decided)
-        most = np.full(bounds.cap.shape, np.inf) if decided.answer_mw is None else decided.answer_mw[:, held]
+        hold = np.full(bounds.cap.shape, np.inf) if decided.hold_mw is None else decided.hold_mw[:, held]
         segments = ramping.cut(
             decided.on[:, held], bounds, case.unit_seg_mw[held], case.unit_seg_cost[held],
-            case.unit_response_mw[held], self.is_up, most,
+            case.unit_response_mw[held], self.is_up, hold,
         )  # fmt: skip
         p0 = state.unit_p_mw[held]
         of_units = Ramps(
-            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, bounds.up / sp, bounds.down / sp,
+            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, (bounds.up - np.where(np.isfinite(hold), hold, 0.0)) / sp, bounds.down / sp,
             np.where(np.isnan(p0), 0.5 * (bounds.base[0] + bounds.cap[0]), p0) / sp, ramped.size + segments.row,
             segments.width / sp, segments.cost / sc, np.column_stack((np.ones(segments.row.size), segments.coef)),
         )  # fmt: skip

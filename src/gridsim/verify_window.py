@@ -81,6 +81,7 @@ def compare(
     ours = kernel.settle(problem, injected, none, None)
     own = highs.settle(problem, injected, none, None)
     dispatch = own.solution.objective * kernel.money + constant + float(plan.start_cost.sum())
+    dispatch += plan.lacking_cost
     rows = kernel.rows(ours.keys, injected)
     probe, same = PriceProbe(problem, rows), oracle.solve_lp(problem, rows)
     found["prices: what they prove"] = _dual(probe, ours.solution, rows)
