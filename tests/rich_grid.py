@@ -57,5 +57,3 @@ def write_rich(folder: Path, seed: int, **sections: Any) -> Scenario:
     frame["inflow/P [MW]"] = np.where(np.arange(HOURS) % 24 < 6, most, 0.0)
     frame.to_csv(folder / "series.csv", index=False)
     return scenario
-
-

@@ -271,7 +271,7 @@ class Planner(Windows):
         return pumping.decide(stores, s.charge * sp, s.discharge * sp, fixed.problem.stores, sp)
 
     def _lacking(self, t0: int, state: State, fixed: "Fixed") -> tuple[FloatArray, FloatArray | None]:
-        """Reserve up that a dispatch counts on and ramps do not leave, (T, np) MW; and what rows should set aside for it.
+        """Reserve up that a dispatch counts on and ramps do not leave (T, np), and what rows should set aside. [MW]
 
         The second is None where nothing is lacking. Else in the hours concerned every row that ramps hold keeps so much
         of its ramp free, what it left anyway and its share of what is lacking, and answers with that and no more.

@@ -39,7 +39,7 @@ class _Mode(NamedTuple):
     """Units of a way that run, and the energy that they must and can store."""
 
     way: int  # 0: charging, 1: discharging
-    count: int
+    running: int
     given: float  # MWh stored as wanted
     low: float
     high: float
@@ -75,8 +75,8 @@ def decide(stores: pd.DataFrame, charge: FloatArray, discharge: FloatArray, free
         modes = _follow(wanted, machines, e0, keep, comes, goes, e_lo, e_hi)
         for t, mode in enumerate(modes):
             for way, (lo, hi) in enumerate(((out.charge_min, out.charge_max), (out.discharge_min, out.discharge_max))):
-                count = mode.count if mode.way == way else 0
-                lo[t, i], hi[t, i] = count * machines[way].least, count * machines[way].most
+                running = mode.running if mode.way == way else 0
+                lo[t, i], hi[t, i] = running * machines[way].least, running * machines[way].most
     return out
 
 
@@ -84,7 +84,7 @@ def _follow(
     wanted: FloatArray, machines: tuple[_Machine, ...], e0: float, keep: float, comes: FloatArray, goes: FloatArray,
     e_lo: FloatArray, e_hi: FloatArray,
 ) -> list[_Mode]:  # fmt: skip
-    """Modes of one store, hour by hour near what is `wanted` (T,) to be stored; moves `e_lo`, `e_hi` that nothing meets.
+    """Modes of one store near what is `wanted` (T,) to be stored; moves `e_lo`, `e_hi` where nothing meets them.
 
     An energy is good if full power can still bring it within the later bounds; of the mode nearest to what is wanted,
     idling and all units one or the other way the first is taken that leads to a good one.

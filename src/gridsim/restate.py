@@ -385,11 +385,11 @@ class Windows:
         case, sp, sc = self.case, self.power_mw, self.price_scale
         sources, ramped, at = case.sources, self.ramped, slice(t0, t0 + hours)
         src_lo, src_hi = case.source_min_mw[at][:, ramped] / sp, case.source_max_mw[at][:, ramped] / sp
-        steps = (
+        up, down = (
             np.tile(sources[f"ramp_{way}_mw_per_h"].to_numpy(float)[ramped] / sp, (hours, 1)) for way in ("up", "down")
         )
         of_sources = Ramps(
-            sources.bus_row.to_numpy(np.int64)[ramped], src_lo, *steps, state.ramp_p_mw / sp, np.arange(ramped.size),
+            sources.bus_row.to_numpy(np.int64)[ramped], src_lo, up, down, state.ramp_p_mw / sp, np.arange(ramped.size),
             src_hi - src_lo, np.tile(sources.cost.to_numpy(float)[ramped] / sc, (hours, 1)),
             np.column_stack((np.ones(ramped.size), self.offers[ramped])),
         )  # fmt: skip
@@ -403,8 +403,9 @@ class Windows:
             case.unit_response_mw[held], self.is_up, hold,
         )  # fmt: skip
         p0 = state.unit_p_mw[held]
+        up = bounds.up - np.where(np.isfinite(hold), hold, 0.0)
         of_units = Ramps(
-            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, (bounds.up - np.where(np.isfinite(hold), hold, 0.0)) / sp, bounds.down / sp,
+            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, up / sp, bounds.down / sp,
             np.where(np.isnan(p0), 0.5 * (bounds.base[0] + bounds.cap[0]), p0) / sp, ramped.size + segments.row,
             segments.width / sp, segments.cost / sc, np.column_stack((np.ones(segments.row.size), segments.coef)),
         )  # fmt: skip
@@ -446,7 +447,9 @@ class Windows:
             e_hi[-1] = np.where(rule == "cyclic", np.minimum(e_hi[-1], back), e_hi[-1])
         if modes is None:
             none, full = np.zeros((hours, len(stores))), np.ones((hours, 1))
-            modes = Modes(none, full * column("p_charge_max_mw"), none, full * column("p_discharge_max_mw"), e_lo * sp, e_hi * sp)
+            modes = Modes(
+                none, full * column("p_charge_max_mw"), none, full * column("p_discharge_max_mw"), e_lo * sp, e_hi * sp
+            )
         return Stores(
             bus=stores.bus_row.to_numpy(np.int64),
             charge_min=modes.charge_min / sp,
