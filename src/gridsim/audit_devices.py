@@ -7,7 +7,6 @@ grid of 2**-20 MW: 2e-5 MW). Bounds are checked to 1e-3 MW beyond what the store
 """
 
 import numpy as np
-import pandas as pd
 
 from gridsim.audit_data import AuditRow, FloatArray, Record, among, at, outside, row_of, skipped
 
@@ -156,13 +155,19 @@ def unit_series(record: Record) -> tuple[dict[str, FloatArray], FloatArray, Floa
         limit[name] = np.minimum(table[name].to_numpy(float), limit["p_max_mw"] - limit["p_min_mw"])
     for name in ("start_ramp_mw", "stop_ramp_mw"):
         limit[name] = np.minimum(table[name].to_numpy(float), limit["p_max_mw"])
-    return limit, *(record.series(f"commitment/{name}") for name in ("on", "start", "stop"))
+    on, start, stop = (record.series(f"commitment/{name}") for name in ("on", "start", "stop"))
+    return limit, on, start, stop
 
 
-def most_output(record: Record) -> FloatArray:
-    """(time, unit) most that the units on may give: less in the first hour of a unit, and in its last."""
+def most_output(record: Record, *, planned: bool = False) -> FloatArray:
+    """(time, unit) most that the units on may give: less in the first hour of a unit, and in its last.
+
+    With `planned` as far as the window knew: what the next one stops in its first hour was not known to be in its last.
+    """
     limit, on, start, stop = unit_series(record)
     last = np.vstack([stop[1:], np.zeros_like(stop[:1])])
+    if planned:
+        last[record.series("windows/first_hour").astype(int)[1:] - 1] = 0.0
     both = np.maximum(start + last - on, 0.0)  # units whose first hour is their last
     slow, late = limit["p_max_mw"] - limit["start_ramp_mw"], limit["p_max_mw"] - limit["stop_ramp_mw"]
     return on * limit["p_max_mw"] - (start - both) * slow - (last - both) * late - both * np.maximum(slow, late)
@@ -377,7 +382,7 @@ def answers(record: Record, low: FloatArray) -> FloatArray:
                 left = np.where(on > start, before + rise - p, np.inf) + RAMP_SHARE * limit["p_max_mw"] * on
                 free = limit["ramp_up_mw_per_h"] >= (limit["p_max_mw"] - limit["p_min_mw"]) * (1 - 1e-6)
                 left = np.where(free | np.isnan(left), np.inf, left)
-                each = np.maximum(np.minimum(most_output(record) - p, left), 0.0)
+                each = np.maximum(np.minimum(most_output(record, planned=True) - p, left), 0.0)
                 off = record.series("commitment/available") - on
                 room[:, k] += off @ record.series("units/offline_mw")[:, k]
             else:

@@ -241,6 +241,7 @@ def _verdict(windows: Windows, who: Members, found: "Fixed", product: int, const
     shift = slope[:, who.row]
     x = s.x
     short = np.vstack((x[:, parts.shed].sum(axis=1), x[:, parts.short][:, product - 1]))
+    short[1] += found.lacking_mw[:, product - 1] / windows.power_mw
     short = np.where(short * windows.power_mw > SHORT_MW, short, 0.0)
     on_shift = -at_bus[:, bus][:, who.row] * units.p_min
     return search.Dispatch((found.cost - constant) / windows.money, short, shift, on_shift)

@@ -70,6 +70,7 @@ class Plan(NamedTuple):
     decided: Decided  # what the dispatch was given
     start_cost: FloatArray  # (T, nu) currency
     bounds: ramping.Bounds  # (T, nu) of every row of units: limits in force
+    lacking_cost: float  # in `cost`: of reserve that the dispatch counts on and ramps do not leave
 
 
 class Settled(NamedTuple):
@@ -95,6 +96,8 @@ class Fixed(NamedTuple):
     decided: Decided
     start_cost: FloatArray  # (T, nu) currency
     bounds: ramping.Bounds  # (T, nu)
+    lacking_mw: FloatArray  # (T, products) reserve that the dispatch counts on and ramps do not leave
+    lacking_cost: float  # of it, in `cost`
 
 
 def priced(solution: Solution) -> tuple[int, ...]:
@@ -296,7 +299,8 @@ class Planner(Windows):
         """Hours (T,) in which the dispatch lacks reserve up or sheds load."""
         parts = self.parts(fixed.decided)
         x = fixed.settled.solution.x * self.power_mw
-        return (x[:, parts.shed].sum(axis=1) > SHORT_MW) | (x[:, parts.short][:, self.is_up] > SHORT_MW).any(axis=1)
+        short = (x[:, parts.short] + fixed.lacking_mw)[:, self.is_up]
+        return (x[:, parts.shed].sum(axis=1) > SHORT_MW) | (short > SHORT_MW).any(axis=1)
 
     def _fix(
         self, t0: int, hours: int, state: State, on: IntArray, start: IntArray, keys: RowKeys, prices: Prices | None
@@ -305,57 +309,74 @@ class Planner(Windows):
 
         It is solved again where it has decided what was open: how many pumps run, and how much reserve the ramps leave.
         """
-        decided = Decided(on, start)
+        decided, best = Decided(on, start), None
         bounds = self.bounds(np.arange(len(self.case.units)), t0, state, decided)
+        start_cost = self._start_costs(t0, state, on, start)
         counts, products = np.zeros(4, dtype=np.int64), state.products
-        for again in range(ANSWER_ROUNDS + 1):
-            stated = self.problem(t0, hours, state, decided)
+        for _ in range(ANSWER_ROUNDS + 1):
+            problem, injected, constant = self.problem(t0, hours, state, decided)
             try:
-                solved = self.settle(stated[0], stated[1], keys, prices, products)
+                settled = self.settle(problem, injected, keys, prices, products)
             except WindowError:
-                if again == 0:
+                if best is None:
                     raise
                 break  # what was decided on top leaves no path: the dispatch before it stands
-            problem, constant, settled, given = stated[0], stated[2], solved, decided
             counts += settled.tally
             keys, prices = settled.near, settled.snapshot
             products = tuple(sorted({*products, *priced(settled.solution)}))
-            more = self._decide(t0, state, given, problem, settled.solution, bounds) if again < ANSWER_ROUNDS else None
-            if more is None:
+            found = Fixed(0.0, settled, on, start, problem, decided, start_cost, bounds, np.zeros((hours, 0)), 0.0)
+            lacking, hold = self._lacking(t0, state, found)
+            lacking_cost = float(lacking.sum()) * self.case.penalties.reserve_short
+            cost = settled.solution.objective * self.money + constant + float(start_cost.sum()) + lacking_cost
+            found = found._replace(cost=cost, lacking_mw=lacking, lacking_cost=lacking_cost)
+            if best is None or best.decided.modes is not decided.modes or cost < best.cost:
+                best = found
+            modes = self._modes(found)
+            if hold is None and modes is decided.modes:
                 break
-            decided = more
-        start_cost = self._start_costs(t0, state, on, start)
-        cost = settled.solution.objective * self.money + constant + float(start_cost.sum())
-        return Fixed(cost, settled._replace(tally=counts), on, start, problem, given, start_cost, bounds)
+            decided = decided._replace(modes=modes, hold_mw=decided.hold_mw if hold is None else hold)
+        assert best is not None
+        return best._replace(settled=best.settled._replace(tally=counts))
 
-    def _decide(
-        self, t0: int, state: State, decided: Decided, problem: Problem, s: Solution, bounds: ramping.Bounds
-    ) -> Decided | None:
-        """What a solution says should be given too, or None: pumps' modes, and what ramps leave to answer with.
+    def _modes(self, fixed: "Fixed") -> pumping.Modes | None:
+        """Modes of stores with a least power, as they are or as the dispatch suggests; None where there is no such."""
+        stores, s, sp = self.case.stores, fixed.settled.solution, self.power_mw
+        if fixed.decided.modes is not None or not pumping.have_minima(stores).any():
+            return fixed.decided.modes
+        return pumping.decide(stores, s.charge * sp, s.discharge * sp, fixed.problem.stores, sp)
 
-        The second only in hours in which the reserve that is really there falls short of what the window counted on.
+    def _lacking(self, t0: int, state: State, fixed: "Fixed") -> tuple[FloatArray, FloatArray | None]:
+        """Reserve up that a dispatch counts on and ramps do not leave (T, np), and what rows should set aside. [MW]
+
+        The second is None where nothing is lacking. Else in the hours concerned every row that ramps hold keeps so much
+        of its ramp free, what it left anyway and its share of what is lacking, and answers with that and no more.
         """
-        out, stores, sp = decided, self.case.stores, self.power_mw
-        if decided.modes is None and pumping.have_minima(stores).any():
-            out = out._replace(modes=pumping.decide(stores, s.charge * sp, s.discharge * sp, problem.stores, sp))
-        parts = self.parts(decided)
-        if parts.held.size and self.is_up.any():
-            case, at = self.case, slice(t0, t0 + len(decided.on))
-            seg_mw, source_mw = self._outputs(decided, problem, s)
-            unit_mw = decided.on * self.limits.p_min
-            np.add.at(unit_mw.T, self.seg_unit, seg_mw.T)
-            left = ramping.left_to_rise(self.held, bounds, unit_mw, state.unit_p_mw)
-            answer = ramping.answers_up(decided.on, bounds.cap - unit_mw, left, case.unit_response_mw)
-            idle = (case.unit_available[at] - decided.on) @ case.unit_offline_mw
-            there = answer + idle + (case.source_max_mw[at] - source_mw) @ case.source_responds
-            missing = case.product_need_mw[at] - there - s.x[:, parts.short] * sp
-            lacking = missing[:, self.is_up].max(axis=1)
-            if (lacking > MISSING_MW).any():
-                asked = np.where(lacking > MISSING_MW, lacking, 0.0)
-                kept = ramping.set_aside(bounds, unit_mw, state.unit_p_mw, left, asked)
-                before = np.inf if decided.answer_mw is None else decided.answer_mw
-                out = out._replace(answer_mw=np.where(np.isfinite(kept), kept, before))
-        return None if out is decided else out
+        case, decided, s, bounds = self.case, fixed.decided, fixed.settled.solution, fixed.bounds
+        at, parts = slice(t0, t0 + len(decided.on)), self.parts(decided)
+        lacking = np.zeros((len(decided.on), self.is_up.size))
+        if not parts.held.size or not self.is_up.any():
+            return lacking, None
+        seg_mw, source_mw = self._outputs(decided, fixed.problem, s)
+        unit_mw = decided.on * self.limits.p_min
+        np.add.at(unit_mw.T, self.seg_unit, seg_mw.T)
+        left = ramping.left_to_rise(self.held, bounds, unit_mw, state.unit_p_mw)
+        answers = ramping.answers_up(decided.on, bounds.cap - unit_mw, left, case.unit_response_mw)
+        idle = (case.unit_available[at] - decided.on) @ case.unit_offline_mw
+        there = answers.sum(axis=1) + idle + (case.source_max_mw[at] - source_mw) @ case.source_responds
+        missing = case.product_need_mw[at] - there - s.x[:, parts.short] * self.power_mw
+        lacking[:, self.is_up] = np.maximum(missing[:, self.is_up], 0.0)
+        most = np.argmax(lacking, axis=1)  # the product that lacks most
+        amount = lacking.max(axis=1)
+        if amount.max() <= MISSING_MW:
+            return lacking, None
+        answer = np.take_along_axis(answers, most[:, None, None], axis=2)[:, :, 0]
+        response = decided.on * case.unit_response_mw[:, most].T
+        could = ramping.could_hold(bounds, response, state.unit_p_mw)
+        more = np.where(self.held, np.maximum(could - answer, 0.0), 0.0)
+        share = np.minimum(1.0, amount / np.maximum(more.sum(axis=1), 1e-9))
+        before = np.full(left.shape, np.inf) if decided.hold_mw is None else decided.hold_mw
+        hold = np.where(np.isfinite(left), np.minimum(answer + more * share[:, None], could), np.inf)
+        return lacking, np.where((amount > MISSING_MW)[:, None], hold, before)
 
     def _outputs(self, decided: Decided, problem: Problem, s: Solution) -> tuple[FloatArray, FloatArray]:
         """Output of the segments of units (T, nk) and of the sources (T, ns). [MW]
@@ -468,7 +489,7 @@ class Planner(Windows):
             shed_mw=self.shed.split(x[:, parts.shed]),
             spill_mw=spill_bus,
             spilled_mw=s.spill * sp,
-            short_mw=x[:, parts.short],
+            short_mw=x[:, parts.short] + best.lacking_mw,
             price=s.price[:, 0] * sc,
             price_reserve=s.price[:, 1:] * sc,
             price_bus=price_bus * sc,
@@ -487,4 +508,5 @@ class Planner(Windows):
             decided=best.decided,
             start_cost=best.start_cost,
             bounds=best.bounds,
+            lacking_cost=best.lacking_cost,
         )

@@ -16,13 +16,33 @@ from gridsim.kernels.problem import Stores
 
 
 class Modes(NamedTuple):
-    """Bounds of powers at the terminals, (T, ns) each. [MW]"""
+    """Bounds of powers at the terminals [MW] and of energies [MWh], (T, ns) each."""
 
     charge_min: FloatArray
     charge_max: FloatArray
     discharge_min: FloatArray
     discharge_max: FloatArray
-    e_lo: FloatArray  # least energy: the end target as far as the modes let it be reached. [MWh]
+    e_lo: FloatArray  # with the end target as far as the modes let it be reached
+    e_hi: FloatArray
+
+
+class _Machine(NamedTuple):
+    """One way of a store. [MW of one unit]"""
+
+    least: float
+    most: float
+    gain: float  # MWh stored per MWh at the terminals; < 0: discharging
+    units: int
+
+
+class _Mode(NamedTuple):
+    """Units of a way that run, and the energy that they must and can store."""
+
+    way: int  # 0: charging, 1: discharging
+    running: int
+    given: float  # MWh stored as wanted
+    low: float
+    high: float
 
 
 def have_minima(stores: pd.DataFrame) -> BoolArray:
@@ -39,49 +59,69 @@ def decide(stores: pd.DataFrame, charge: FloatArray, discharge: FloatArray, free
     free : Stores
         Of the window that was solved; its powers and energies times `power_mw` are MW and MWh.
     """
-    out = Modes(*(part * power_mw for part in (
-        free.charge_min, free.charge_max, free.discharge_min, free.discharge_max, free.e_lo,
-    )))  # fmt: skip
-    out = Modes(*(np.array(part) for part in out))
-    inflow, spill, e_hi = (part * power_mw for part in (free.inflow, free.spill_max, free.e_hi))
+    names = ("charge_min", "charge_max", "discharge_min", "discharge_max", "e_lo", "e_hi")
+    out = Modes(*(np.array(getattr(free, name) * power_mw) for name in names))
     for i in np.flatnonzero(have_minima(stores)):
-        units = float(stores["units"].iloc[i])
-        eta_c, eta_d, keep = float(free.eta_c[i]), float(free.eta_d[i]), float(free.keep[i])
-        ways = [
-            (float(stores[f"p_{way}_min_mw"].iloc[i]), float(stores[f"p_{way}_max_mw"].iloc[i]) / units, gain)
-            for way, gain in (("charge", eta_c), ("discharge", -1.0 / eta_d))
-        ]
-        low = high = float(free.e0[i]) * power_mw
-        owed = 0.0  # energy that the first solution has stored and the modes have not
-        hair = 1e-6 * float(e_hi[:, i].max())
-        for t in range(len(charge)):
-            owed += eta_c * charge[t, i] - discharge[t, i] / eta_d
-            least, most, gain = ways[0 if owed >= 0 else 1]
-            count, power = _machines(owed / gain, least, most, units)
-            held = keep * low + inflow[t, i] - spill[t, i], keep * high + inflow[t, i]
-            change = sorted((gain * count * least, gain * count * most))
-            if held[0] + change[0] > e_hi[t, i] - hair or held[1] + change[1] < free.e_lo[0, i] * power_mw + hair:
-                count, power, change = 0, 0.0, [0.0, 0.0]
-            owed -= gain * power
-            charges = gain > 0
-            for lo, hi, here in (
-                (out.charge_min, out.charge_max, charges),
-                (out.discharge_min, out.discharge_max, not charges),
-            ):
-                lo[t, i], hi[t, i] = (count * least, count * most) if here else (0.0, 0.0)
-            low = max(float(free.e_lo[0, i]) * power_mw, held[0] + change[0])
-            high = min(float(e_hi[t, i]), held[1] + change[1])
-        out.e_lo[-1, i] = min(out.e_lo[-1, i], high - hair)
+        row = stores.iloc[int(i)]
+        units = int(row["units"])
+        gains = float(free.eta_c[i]), -1.0 / float(free.eta_d[i])
+        machines = tuple(
+            _Machine(float(row[f"p_{way}_min_mw"]), float(row[f"p_{way}_max_mw"]) / units, gain, units)
+            for way, gain in zip(("charge", "discharge"), gains, strict=True)
+        )
+        wanted = gains[0] * charge[:, i] + gains[1] * discharge[:, i]
+        comes, goes = free.inflow[:, i] * power_mw, free.spill_max[:, i] * power_mw
+        e0, keep, e_lo, e_hi = float(free.e0[i]) * power_mw, float(free.keep[i]), out.e_lo[:, i], out.e_hi[:, i]
+        modes = _follow(wanted, machines, e0, keep, comes, goes, e_lo, e_hi)
+        for t, mode in enumerate(modes):
+            for way, (lo, hi) in enumerate(((out.charge_min, out.charge_max), (out.discharge_min, out.discharge_max))):
+                running = mode.running if mode.way == way else 0
+                lo[t, i], hi[t, i] = running * machines[way].least, running * machines[way].most
     return out
 
 
-def _machines(power: float, least: float, most: float, units: float) -> tuple[int, float]:
-    """Units that run to give about `power`, and what they give. [MW]"""
-    power = max(power, 0.0)
-    count = min(int(np.ceil(power / max(most, 1e-9) - 1e-6)), int(units))
-    best, given = 0, 0.0
-    for n in {count, max(count - 1, 0)}:
-        reached = min(max(power, n * least), n * most)
-        if abs(reached - power) < abs(given - power) - 1e-9:
-            best, given = n, reached
-    return best, given
+def _follow(
+    wanted: FloatArray, machines: tuple[_Machine, ...], e0: float, keep: float, comes: FloatArray, goes: FloatArray,
+    e_lo: FloatArray, e_hi: FloatArray,
+) -> list[_Mode]:  # fmt: skip
+    """Modes of one store near what is `wanted` (T,) to be stored; moves `e_lo`, `e_hi` where nothing meets them.
+
+    An energy is good if full power can still bring it within the later bounds; of the mode nearest to what is wanted,
+    idling and all units one or the other way the first is taken that leads to a good one.
+    """
+    T = len(wanted)
+    hair = 1e-6 * float(e_hi.max())
+    good_lo, good_hi = np.array(e_lo), np.array(e_hi)
+    everything = [_mode(way, machine, machine.units, np.inf) for way, machine in enumerate(machines)]
+    for t in range(T - 2, -1, -1):
+        good_lo[t] = max(e_lo[t], (good_lo[t + 1] - everything[0].high - comes[t + 1]) / keep)
+        good_hi[t] = min(e_hi[t], (good_hi[t + 1] - everything[1].low - comes[t + 1] + goes[t + 1]) / keep)
+    out, owed, low, high = [], 0.0, e0, e0
+    for t in range(T):
+        owed += wanted[t]
+        way = 0 if owed >= 0.0 else 1
+        nearest = _nearest(way, machines[way], owed / machines[way].gain)
+        floor, ceiling = keep * low + comes[t] - goes[t], keep * high + comes[t]
+        choices = [nearest, _Mode(way, 0, 0.0, 0.0, 0.0), *everything]
+        miss = [max(floor + m.low - good_hi[t], good_lo[t] - ceiling - m.high) + hair for m in choices]
+        mode = choices[next((k for k, short in enumerate(miss) if short <= 0.0), int(np.argmin(miss)))]
+        owed -= mode.given
+        low, high = floor + mode.low, ceiling + mode.high
+        e_lo[t], e_hi[t] = min(e_lo[t], high - hair), max(e_hi[t], low + hair)
+        low, high = max(e_lo[t], low), min(e_hi[t], high)
+        out.append(mode)
+    return out
+
+
+def _nearest(way: int, machine: _Machine, power: float) -> _Mode:
+    """As many units as come nearest to a power."""
+    count = min(int(np.ceil(power / max(machine.most, 1e-9) - 1e-6)), machine.units)
+    off = {n: abs(min(max(power, n * machine.least), n * machine.most) - power) for n in (max(count - 1, 0), count)}
+    return _mode(way, machine, min(off, key=lambda n: (off[n], -n)), power)
+
+
+def _mode(way: int, machine: _Machine, count: int, power: float) -> _Mode:
+    """`count` units that give as near to a power as they can."""
+    least, most = count * machine.least, count * machine.most
+    ends = sorted((machine.gain * least, machine.gain * most))
+    return _Mode(way, count, machine.gain * min(max(power, least), most), ends[0], ends[1])

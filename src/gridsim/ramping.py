@@ -39,9 +39,6 @@ class UnitLimits(NamedTuple):
         return UnitLimits(*(part[rows] for part in self))
 
 
-SPARE = 1.2  # times the missing reserve that rows set aside: the new dispatch will have other outputs
-
-
 class Bounds(NamedTuple):
     """What the rows may do, (T, n) each. [MW]"""
 
@@ -49,6 +46,7 @@ class Bounds(NamedTuple):
     cap: FloatArray
     up: FloatArray  # largest rise into the hour
     down: FloatArray  # largest fall into the hour
+    hair: FloatArray  # by which the two are wider than said
     widened: FloatArray  # how much of a rise or fall stands above the limits of the units
 
 
@@ -97,10 +95,11 @@ def bounds(limits: UnitLimits, on: IntArray, start: IntArray, before: IntArray, 
     down = limits.down * stay + limits.stop * stop - p_min * start + hair
     known = np.isfinite(p_before)
     low = high = np.where(known, p_before, 0.0)
+    anything = cap.max(axis=0) + p_max + low
     widened = np.zeros_like(cap)
     for t in range(len(on)):
         if t == 0:
-            up[0], down[0] = (np.where(known, limit[0], cap[0] + p_max) for limit in (up, down))
+            up[0], down[0] = (np.where(known, limit[0], anything) for limit in (up, down))
         fall, rise = low - down[t] - cap[t], base[t] - high - up[t]
         extra = np.maximum(np.maximum(fall, rise), 0.0)
         down[t] += np.where(fall > 0, extra + hair[t], 0.0)
@@ -109,8 +108,8 @@ def bounds(limits: UnitLimits, on: IntArray, start: IntArray, before: IntArray, 
         low, high = np.maximum(base[t], low - down[t]), np.minimum(cap[t], high + up[t])
         # where no unit is on in both hours, the bounds of the two hours say it all
         none = stay[t] == 0
-        up[t], down[t] = (np.where(none, cap.max(axis=0) + p_max, limit) for limit in (up[t], down[t]))
-    return Bounds(base, cap, up, down, widened)
+        up[t], down[t] = (np.where(none, anything, limit) for limit in (up[t], down[t]))
+    return Bounds(base, cap, up, down, hair, widened)
 
 
 def hours_to_stop(limits: UnitLimits, p_mw: FloatArray) -> IntArray:
@@ -126,28 +125,18 @@ def left_to_rise(held: BoolArray, bounds: Bounds, p_mw: FloatArray, p_before: Fl
     return np.where(held & ~np.isnan(before), left, np.inf)
 
 
-def set_aside(
-    bounds: Bounds, p_mw: FloatArray, p_before: FloatArray, left: FloatArray, missing: FloatArray
-) -> FloatArray:
-    """(T, n) how much of its rise each row keeps for reserve, so that nothing is missing; endless where nothing is.
-
-    What the ramps leave at the present outputs, and of what is `missing` (T,) a share of each row's further headroom. A
-    row that keeps w rises by at most its ramp less w: output and reserve then fit in the ramp together. [MW]
-    """
-    spare = np.maximum(np.minimum(bounds.cap - p_mw, bounds.up) - left, 0.0)
-    total = spare.sum(axis=1)
-    share = np.minimum(SPARE * missing / np.maximum(total, 1e-9), 1.0)
-    known = np.isfinite(p_before)
-    before = np.vstack((np.where(known, p_before, bounds.base[0])[None], bounds.base[:-1]))
-    most = 0.9 * np.maximum(bounds.up - np.maximum(bounds.base - before, 0.0), 0.0)  # a path of output must be left
-    kept = np.minimum(left + share[:, None] * spare, np.minimum(most, bounds.cap - bounds.base))
-    return np.where((missing > 0.0)[:, None], kept, np.inf)
-
-
 def answers_up(on: IntArray, room: FloatArray, left: FloatArray, response: FloatArray) -> FloatArray:
-    """(T, np) what all rows together answer with upwards; of products down it means nothing. [MW]"""
+    """(T, n, np) what each row answers with upwards; of products down it means nothing. [MW]"""
     most = np.maximum(np.minimum(room, left), 0.0)[:, :, None]
-    return np.minimum(on[:, :, None] * response[None], most).sum(axis=1)
+    return np.minimum(on[:, :, None] * response[None], most)
+
+
+def could_hold(bounds: Bounds, response: FloatArray, p_before: FloatArray) -> FloatArray:
+    """(T, n) most of its rise that a row can set aside and still reach its minimum in every hour. [MW]"""
+    before = np.where(np.isnan(p_before), bounds.base[0], p_before)
+    forced = np.maximum(np.diff(bounds.base, axis=0, prepend=before[None]), 0.0)
+    spare = np.minimum(bounds.cap - bounds.base, bounds.up - bounds.hair - forced)
+    return np.maximum(np.minimum(spare, response), 0.0)
 
 
 class Segments(NamedTuple):
@@ -161,7 +150,7 @@ class Segments(NamedTuple):
 
 def cut(
     on: IntArray, bounds: Bounds, seg_mw: FloatArray, seg_cost: FloatArray, response: FloatArray, is_up: BoolArray,
-    most_up: FloatArray,
+    hold: FloatArray,
 ) -> Segments:  # fmt: skip
     """Cut the cost segments of rows at what they can answer with in every hour.
 
@@ -171,7 +160,7 @@ def cut(
     seg_mw, seg_cost : (n, K) of ONE unit; 0 pads
     response : (n, np) of ONE unit on
     is_up : (np,) bool
-    most_up : (T, n)
+    hold : (T, n)
         Most that the row answers with upwards, whatever its response; inf: no such limit. [MW]
     """
     T, n = on.shape
@@ -182,7 +171,7 @@ def cut(
     order_up = ups[np.argsort(-response[:, ups], axis=1, kind="stable")]  # (n, up products), largest first
     order_down = downs[np.argsort(response[:, downs], axis=1, kind="stable")]
     rows = np.arange(n)[:, None]
-    answer_up = np.minimum(response[rows, order_up][None] * on[:, :, None], np.minimum(most_up, room)[:, :, None])
+    answer_up = np.minimum(response[rows, order_up][None] * on[:, :, None], np.minimum(hold, room)[:, :, None])
     answer_down = np.minimum(response[rows, order_down][None] * on[:, :, None], room[:, :, None])
     zero = np.zeros((T, n, 1))
     up_at = np.concatenate((zero, room[:, :, None] - answer_up, room[:, :, None]), axis=2)

@@ -51,9 +51,9 @@ class Decided(NamedTuple):
 
     on: IntArray  # (T, nu) units on
     start: IntArray  # (T, nu) units started at the beginning of the hour
-    # (T, nu) what ramp-limited rows keep of their rise to answer with upwards, MW, where ramps were found to matter;
-    # inf elsewhere; None: only responses limit them
-    answer_mw: FloatArray | None = None
+    # (T, nu) MW of their ramps that rows set aside for reserve up, and answer with at most; inf: the ramp is free, and
+    # only the response limits the answer
+    hold_mw: FloatArray | None = None
     modes: Modes | None = None  # of stores with a least power; None: still open
 
 
@@ -407,11 +407,11 @@ class Windows:
         case, sp, sc = self.case, self.power_mw, self.price_scale
         sources, ramped, at = case.sources, self.ramped, slice(t0, t0 + hours)
         src_lo, src_hi = case.source_min_mw[at][:, ramped] / sp, case.source_max_mw[at][:, ramped] / sp
-        steps = (
+        up, down = (
             np.tile(sources[f"ramp_{way}_mw_per_h"].to_numpy(float)[ramped] / sp, (hours, 1)) for way in ("up", "down")
         )
         of_sources = Ramps(
-            sources.bus_row.to_numpy(np.int64)[ramped], src_lo, *steps, state.ramp_p_mw / sp, np.arange(ramped.size),
+            sources.bus_row.to_numpy(np.int64)[ramped], src_lo, up, down, state.ramp_p_mw / sp, np.arange(ramped.size),
             src_hi - src_lo, np.tile(sources.cost.to_numpy(float)[ramped] / sc, (hours, 1)),
             np.column_stack((np.ones(ramped.size), self.offers[ramped])),
         )  # fmt: skip
@@ -419,15 +419,15 @@ class Windows:
             return of_sources
         held = parts.held
         bounds = self.bounds(held, t0, state, decided)
-        most = np.full(bounds.cap.shape, np.inf) if decided.answer_mw is None else decided.answer_mw[:, held]
+        hold = np.full(bounds.cap.shape, np.inf) if decided.hold_mw is None else decided.hold_mw[:, held]
         segments = ramping.cut(
             decided.on[:, held], bounds, case.unit_seg_mw[held], case.unit_seg_cost[held],
-            case.unit_response_mw[held], self.is_up, most,
+            case.unit_response_mw[held], self.is_up, hold,
         )  # fmt: skip
-        rise = bounds.up - np.where(np.isfinite(most), most, 0.0)  # what is kept for reserve is no room for output
         p0 = state.unit_p_mw[held]
+        up = bounds.up - np.where(np.isfinite(hold), hold, 0.0)  # what is kept for reserve is no room for output
         of_units = Ramps(
-            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, rise / sp, bounds.down / sp,
+            case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, up / sp, bounds.down / sp,
             np.where(np.isnan(p0), 0.5 * (bounds.base[0] + bounds.cap[0]), p0) / sp, ramped.size + segments.row,
             segments.width / sp, segments.cost / sc, np.column_stack((np.ones(segments.row.size), segments.coef)),
         )  # fmt: skip
@@ -474,7 +474,9 @@ class Windows:
             e_hi[-1] = np.where(rule == "cyclic", np.minimum(e_hi[-1], back), e_hi[-1])
         if modes is None:
             none, full = np.zeros((hours, len(stores))), np.ones((hours, 1))
-            modes = Modes(none, full * column("p_charge_max_mw"), none, full * column("p_discharge_max_mw"), e_lo * sp)
+            modes = Modes(
+                none, full * column("p_charge_max_mw"), none, full * column("p_discharge_max_mw"), e_lo * sp, e_hi * sp
+            )
         return Stores(
             bus=stores.bus_row.to_numpy(np.int64),
             charge_min=modes.charge_min / sp,
@@ -490,7 +492,7 @@ class Windows:
             spill_max=spill,
             e0=e0,
             e_lo=np.minimum(e_lo, modes.e_lo / sp),
-            e_hi=e_hi,
+            e_hi=np.maximum(e_hi, modes.e_hi / sp),
             end_value=np.where(rule == "value", column("end_value") / sc, 0.0),
         )
 
