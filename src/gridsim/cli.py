@@ -89,6 +89,8 @@ def main() -> None:
 @click.option("--hours", type=click.IntRange(min=1), help="Number of hours. [default: to the end of the year]")
 @set_option
 @click.option("--engine", type=click.Choice(["kernel", "highs", "highs-milp"]), help="Who solves the windows.")
+@click.option("--effort", type=click.Choice(["fast", "standard", "best"]), help="Time spent on a better commitment.")
+@click.option("--n1", type=click.Choice(["off", "report", "enforce"]), help="Loss of any one circuit or DC link.")
 @click.option("-f", "--force", is_flag=True, help="Replace an existing results file.")
 @click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Draw pictures at the end.")
 @verbose_option
@@ -99,6 +101,8 @@ def run(
     hours: int | None,
     overrides: tuple[str, ...],
     engine: str | None,
+    effort: str | None,
+    n1: str | None,
     force: bool,
     with_report: bool,
     verbose: bool,
@@ -109,7 +113,7 @@ def run(
     """
     from gridsim.part_file import check_output
 
-    given = _load(scenario, (*overrides, *_shorthands(start, hours, engine)))
+    given = _load(scenario, (*overrides, *_shorthands(start=start, hours=hours, engine=engine, effort=effort, n1=n1)))
     path = output or Path("results") / f"{given.name}.h5"
     check_output(path, force=force)  # before numba and pandapower load: a typo should not cost seconds
     from gridsim.simulate import simulate
@@ -283,10 +287,17 @@ def _load(scenario: str, overrides: tuple[str, ...] = ()) -> "Scenario":
     return load(scenario, overrides)
 
 
-def _shorthands(start: str | None, hours: int | None, engine: str | None) -> list[str]:
-    """--start, --hours and --engine as what they stand for; they win over --set."""
-    named = (("horizon.start", start and json.dumps(start)), ("horizon.hours", hours), ("solver.engine", engine))
-    return [f"{key}={value}" for key, value in named if value is not None]
+def _shorthands(**named: Any) -> list[str]:
+    """Options such as --start as the keys they stand for; they win over --set."""
+    keys = {
+        "start": "horizon.start",
+        "hours": "horizon.hours",
+        "engine": "solver.engine",
+        "effort": "solver.effort",
+        "n1": "grid.n1",
+    }
+    given = {keys[name]: value for name, value in named.items() if value is not None}
+    return [f"{key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in given.items()]
 
 
 def _check_results(file: Path) -> None:

@@ -141,8 +141,6 @@ def counts(who: Members, on: BoolArray, avail: IntArray, rows: IntArray) -> tupl
     return out[0], out[1]
 
 
-
-
 class Better(NamedTuple):
     """What the search found."""
 

@@ -183,7 +183,6 @@ class Windows:
             if self.security is not None:
                 wide = self.security._replace(H=self.H, lost_H=self._widen(self.security.lost_H))
                 self.security = wide
-                self.seen = security.new_report(len(self.H), wide.outages.branch.size, case.hours)
 
     def _widen(self, H: FloatArray) -> FloatArray:
         """Rows of H with the columns of shedding and spilling zones."""

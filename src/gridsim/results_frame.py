@@ -166,6 +166,7 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
         "zone": zones_of(case),
         "tech": techs_of(case),
         "supplier": SUPPLIERS,
+        "outage": [*unique_names(case.branches), *unique_names(case.links)],
         "segment": range(case.unit_seg_mw.shape[1]),
         "category": range(case.unit_start_cost.shape[1]),
         "window": range(-(-case.hours // scenario.horizon.step_h)),

@@ -8,6 +8,7 @@ Dimensions
     time       start of each hour, local time of the network: CF "hours since <start>", attribute utc_offset_h
     unit source store load bus branch link interface product     names, in the order of the index tables
     zone tech supplier                                   names
+    outage     branches, then DC links, that may be lost
     window segment category                              0, 1, ...
     day        0, 1, ...: 24 hours each from the first hour (the last may be shorter)
 
@@ -127,6 +128,11 @@ def _window(name: str, dtype: str, units: str, long_name: str) -> Dataset:
     return Dataset(f"windows/{name}", ("window",), dtype, units, long_name)
 
 
+def _n1(name: str, dim: str, long_name: str) -> Dataset:
+    kind = "float64" if name.endswith("loading") else "int32"
+    return Dataset(f"security/{name}", (dim,), kind, "1", long_name)
+
+
 _INJECTS = "> 0 feeds the grid"
 _FLOW = "> 0 from from_row to to_row"
 
@@ -176,6 +182,15 @@ DATASETS: tuple[Dataset, ...] = (
     _mw("peak_shaving/down_margin_mw", "time", "room to lower output, all sources"),
     _mw("peak_shaving/peak_valley_before_mw", "day", "highest less lowest net load, before regulation"),
     _mw("peak_shaving/peak_valley_after_mw", "day", "highest less lowest net load, after regulation"),
+    _n1("hour_loading", "time", "worst loading after any outage, of the emergency rating; 0: not looked at"),
+    _n1("hour_branch", "time", "branch that it would hit; -1: none"),
+    _n1("hour_outage", "time", "what would be lost: a branch, or the number of branches plus a DC link; -1: none"),
+    _n1("branch_loading", "branch", "worst loading of each branch after any outage in the run; 0: not looked at"),
+    _n1("branch_outage", "branch", "what would be lost then, as in hour_outage"),
+    _n1("branch_hour", "branch", "hour of the run; -1: none"),
+    _n1("outage_loading", "outage", "worst loading of any branch after each outage in the run; 0: not looked at"),
+    _n1("outage_branch", "outage", "branch that it would hit"),
+    _n1("outage_hour", "outage", "hour of the run; -1: none"),
     Dataset("carbon/tech_t", ("time", "tech"), "float64", "t", "CO2 by technology in the hour"),
     _cost("energy", "energy cost above no-load"),
     _cost("no_load", "no-load cost"),

@@ -19,6 +19,7 @@ from gridsim.kernels import commit, step
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import ptdf, shift_offset_mw
 from gridsim.kernels.warmup import warm_up
+from gridsim.outages import OutageWatch
 from gridsim.plan import Plan, Planner
 from gridsim.restate import State
 from gridsim.results_writer import ResultsWriter, WindowReport, check_output
@@ -273,6 +274,7 @@ def simulate(
     )
     f = fleet(case, planner)
     state, accountant, windows = planner.first_state(), Accountant(case, f), scenario.windows()
+    watch = OutageWatch(case, active=scenario.grid.n1 != "off" and len(case.branches) > 0)
     with ResultsWriter.open(out, case, scenario, force=force, events=case.events) as writer:
         for index, window in enumerate(windows):
             began = time.process_time()
@@ -285,6 +287,7 @@ def simulate(
                 ) from None
             h = live(case, f, planner, plan, window.first_hour, window.kept, state)
             block = accountant.block(plan, h, window.first_hour)
+            block |= watch.live(h.flow, h.link, window.first_hour)
             report = WindowReport(
                 index=index,
                 count=len(windows),
@@ -306,7 +309,7 @@ def simulate(
             writer.append(block, window.first_hour, report)
             if progress is not None:
                 progress(report)
-        for path, values in accountant.days().items():
+        for path, values in {**accountant.days(), **watch.datasets()}.items():
             writer.write(path, values)
         return writer.finish(
             {

@@ -1,0 +1,83 @@
+"""N-1 of the hours as they were lived: the worst loading after any outage, by branch, by outage, by hour.
+
+Flows are those of the results, so the report says what the grid would have seen, whatever the windows had planned.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from gridsim.case import Case
+from gridsim.kernels import security
+from gridsim.kernels.jit import FloatArray, IntArray
+
+
+class OutageWatch:
+    """Screens lived hours against every loss that does not split the grid, or nothing if it is switched off."""
+
+    def __init__(self, case: Case, *, active: bool):
+        self.case = case
+        self.security = security.build(case) if active else None
+        if self.security is not None:
+            self.seen = security.new_report(len(self.security.H), self.security.outages.branch.size, case.hours)
+
+    def live(self, flow_mw: FloatArray, link_mw: FloatArray, t0: int) -> dict[str, Any]:
+        """Screen hours from `t0`: flows of all branches and interfaces, and of DC links; datasets of these hours."""
+        hours = slice(t0, t0 + len(flow_mw))
+        s = self.security
+        if s is None:
+            none = np.full(len(flow_mw), -1)
+            return self._hourly(np.zeros(len(flow_mw)), none, none)
+        nbr = len(self.case.branches)
+        rows = np.ascontiguousarray(np.hstack((flow_mw[:, s.own], flow_mw[:, nbr:])))
+        is_link = s.outages.branch < 0
+        lost = np.empty((len(flow_mw), s.outages.branch.size))
+        lost[:, ~is_link] = flow_mw[:, s.outages.branch[~is_link]]
+        lost[:, is_link] = link_mw[:, s.outages.link[is_link]]
+        security.screen_n1(s.factors, rows, lost, s.limit, self.seen, t0=t0)
+        seen = self.seen
+        return self._hourly(
+            seen.hour_loading[hours], self._branch(seen.hour_row[hours]), self._lost(seen.hour_outage[hours])
+        )
+
+    def datasets(self) -> dict[str, Any]:
+        """The report of the whole run by branch and by what is lost, by path."""
+        nbr, nlink = len(self.case.branches), len(self.case.links)
+        out: dict[str, Any] = {}
+        names = {"branch": nbr, "outage": nbr + nlink}
+        for name, size in names.items():
+            out[f"{name}_loading"] = np.zeros(size)
+            out[f"{name}_{'outage' if name == 'branch' else 'branch'}"] = np.full(size, -1)
+            out[f"{name}_hour"] = np.full(size, -1)
+        s = self.security
+        if s is not None:
+            own, seen = s.own.size, self.seen
+            out["branch_loading"][s.own] = seen.row_loading[:own]
+            out["branch_outage"][s.own] = self._lost(seen.row_outage[:own])
+            out["branch_hour"][s.own] = seen.row_hour[:own]
+            place = self._lost(np.arange(s.outages.branch.size))
+            out["outage_loading"][place] = seen.outage_loading
+            out["outage_branch"][place] = self._branch(seen.outage_row)
+            out["outage_hour"][place] = seen.outage_hour
+        return {f"security/{name}": values for name, values in out.items()}
+
+    @staticmethod
+    def _hourly(loading: FloatArray, branch: IntArray, outage: IntArray) -> dict[str, Any]:
+        return {
+            "security/hour_loading": loading,
+            "security/hour_branch": branch,
+            "security/hour_outage": outage,
+        }
+
+    def _branch(self, row: IntArray) -> IntArray:
+        """Monitored rows as branches; -1 where none."""
+        assert self.security is not None
+        own = np.concatenate((self.security.own, np.full(len(self.security.sections) + 1, -1)))
+        return own[row]  # row -1 is the last, also -1
+
+    def _lost(self, outage: IntArray) -> IntArray:
+        """Outages as what is lost: a branch, or the number of branches plus a DC link; -1 where none."""
+        assert self.security is not None
+        of = self.security.outages
+        lost = np.where(of.branch >= 0, of.branch, len(self.case.branches) + of.link)
+        return np.concatenate((lost, [-1]))[outage]
