@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from gridsim.kernels import commit, security, step, window
+from gridsim.kernels import bundle, commit, security, single, step, sweep, window
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
 
 
 def warm_up() -> None:
-    """Call every compiled function once with the argument types of a real run."""
+    """Call every compiled function that every run needs once, with the argument types of a real run."""
     problem, rows = _problem()
     solution, _ = window.solve(problem, rows, max_iterations=2)
     one = _whole(1)
@@ -26,6 +26,18 @@ def warm_up() -> None:
     factors = security.Factors(_whole(0, 1), np.zeros(1, dtype=np.int32), _real(0.5))
     row = np.ones((1, 1))
     security.screen_n1(factors, row, row, np.ones((2, 1)), security.new_report(1, 1, 1))
+
+
+def warm_up_search() -> None:
+    """Likewise those of the search for a better schedule: only windows whose gap asks for it wait for them."""
+    units = _single()
+    flat, apart = _real(1.0, 1.0), np.zeros((2, 1))
+    demand = bundle.Demand(flat, 0.1 * flat, 0.0 * flat, 0.0 * flat, apart, apart, 9.0, 9.0)
+    prices = bundle.improve_prices(units, demand, flat.copy(), 0.1 * flat, block=_whole(0), evaluations=2, target=1.0)
+    work, state = single.workspace(units), sweep.state(units)
+    sweep.project(units, np.ascontiguousarray(prices.relaxed), np.zeros((1, 3)), work, state.on)
+    field = sweep.field(units, 0.9 * flat, flat, 0.1 * flat, apart, apart)
+    sweep.descend(units, field, 9.0, True, 1, work, state)
 
 
 def _real(*values: float) -> FloatArray:
@@ -58,6 +70,18 @@ def _problem() -> tuple[Problem, Rows]:
     return Problem(np.tile(_real(1.0, 0.1, 0.1), (2, 1)), units, boxes, ramps, stores), rows
 
 
+def _single() -> single.SingleUnits:
+    one, cap, flag, hour = _real(1.0), _real(0.7), np.array([False]), _whole(1)
+    start, start0 = single.start_tables([[(1, 1.0)]], np.array([True]), _whole(9), 2)
+    return single.SingleUnits(
+        p_min=_real(0.3), cost=_real(0.1), seg_first=_whole(0, 1), seg_width=cap, seg_cost=_real(0.3), cap=cap,
+        ramp_up=_real(0.2), ramp_down=_real(0.2), start_ramp=_real(0.1), stop_ramp=_real(0.1), up_limit=one,
+        down_limit=_real(0.0), in_ramp=flag, must_run=flag, min_up=hour, min_down=hour, on0=np.array([True]),
+        hours0=_whole(9), q0=_real(0.1), avail=np.ones((2, 1), dtype=np.bool_), start_cost=start, start_cost0=start0,
+        same=_whole(0),
+    )  # fmt: skip
+
+
 def _fleet() -> step.Fleet:
     one, zero, two = _real(1.0), _whole(0), np.ones((1, 2))
     return step.Fleet(
@@ -66,8 +90,9 @@ def _fleet() -> step.Fleet:
         unit_response=two, unit_offline=two, seg_unit=zero,
         seg_mw=_real(0.7), seg_cost=one, source_bus=zero, source_cost=one, source_co2=one, source_supplier=zero,
         source_responds=two, store_bus=zero, charge_max=one, discharge_max=one, charge_cost=one,
-        discharge_cost=one, eta_c=one, eta_d=one, keep=one, e_min=_real(0.0), e_max=one, reservoir=one, store_supplier=zero,
-        load_bus=_whole(1), link_from=zero, link_to=_whole(1), ptdf=np.zeros((1, 2)), offset=_real(0.0),
+        discharge_cost=one, eta_c=one, eta_d=one, keep=one, e_min=_real(0.0), e_max=one, reservoir=one,
+        store_supplier=zero, load_bus=_whole(1), link_from=zero, link_to=_whole(1), ptdf=np.zeros((1, 2)),
+        offset=_real(0.0),
         interface_weight=np.zeros((1, 2)), limit=_real(1.0, 1.0), back_limit=_real(1.0, 1.0),
         overload_cost=_real(1.0, 1.0), product_up=_whole(1, 0), penalties=_real(1.0, 1.0, 1.0),
     )  # fmt: skip
@@ -80,7 +105,8 @@ def _hours() -> step.Hour:
     count = np.ones((1, 1), np.int64)
     return step.Hour(
         on=count, start=count, start_cost=full(1), available=count, cap=full(1, 1.0), rise=full(1, 1.0),
-        fall=full(1, 1.0), unit_before=_real(0.5), inflow=full(1), let_go=full(1), seg=full(1), source=full(1), source_lo=full(1), source_hi=full(1, 1.0), charge=full(1),
-        discharge=full(1), e=full(1), link=full(1), load=full(1, 1.0), shed=full(1), spill=full(2), need=full(2), reference=full(6), unit_p=full(1), flow=full(2), cost=full(8), regulation=full(6),
-        provided=full(2), short=full(2), margin=full(2),
+        fall=full(1, 1.0), unit_before=_real(0.5), inflow=full(1), let_go=full(1), seg=full(1), source=full(1),
+        source_lo=full(1), source_hi=full(1, 1.0), charge=full(1), discharge=full(1), e=full(1), link=full(1),
+        load=full(1, 1.0), shed=full(1), spill=full(2), need=full(2), reference=full(6), unit_p=full(1), flow=full(2),
+        cost=full(8), regulation=full(6), provided=full(2), short=full(2), margin=full(2),
     )  # fmt: skip

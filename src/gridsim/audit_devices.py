@@ -7,7 +7,6 @@ grid of 2**-20 MW: 2e-5 MW). Bounds are checked to 1e-3 MW beyond what the store
 """
 
 import numpy as np
-import pandas as pd
 
 from gridsim.audit_data import AuditRow, FloatArray, Record, among, at, outside, row_of, skipped
 
@@ -156,7 +155,8 @@ def unit_series(record: Record) -> tuple[dict[str, FloatArray], FloatArray, Floa
         limit[name] = np.minimum(table[name].to_numpy(float), limit["p_max_mw"] - limit["p_min_mw"])
     for name in ("start_ramp_mw", "stop_ramp_mw"):
         limit[name] = np.minimum(table[name].to_numpy(float), limit["p_max_mw"])
-    return limit, *(record.series(f"commitment/{name}") for name in ("on", "start", "stop"))
+    on, start, stop = (record.series(f"commitment/{name}") for name in ("on", "start", "stop"))
+    return limit, on, start, stop
 
 
 def most_output(record: Record) -> FloatArray:

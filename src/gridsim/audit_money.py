@@ -82,7 +82,7 @@ def start_costs(record: Record, start: FloatArray) -> FloatArray:
     """
     s, units = record.series, record.tables["units"]
     lag, price = s("units/start_lag_h"), s("units/start_cost_by_lag")
-    on, stop, available = s("commitment/on"), s("commitment/stop"), s("commitment/available")
+    stop, available = s("commitment/stop"), s("commitment/available")
     cost = start * price[:, 0]
     for i in np.flatnonzero((price > price[:, :1]).any(axis=1) & (start.sum(axis=0) > 0)):
         must = bool(units["must_run"].iloc[i])

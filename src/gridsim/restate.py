@@ -1,8 +1,8 @@
 """Windows of a case as the scaled arrays of `kernels.problem`, and the line rows that go with them.
 
-Power is scaled so that the highest load is 100, money so that the full-load cost in the middle of the capacity is 0.35: what the interior
-point likes, whatever the currency and the size of the grid. What may never make a window infeasible - shedding,
-spilling, shortfalls of reserve - stands among the boxes.
+Power is scaled so that the highest load is 100, money so that the full-load cost in the middle of the capacity is
+0.35: what the interior point likes, whatever the currency and the size of the grid. What may never make a window
+infeasible - shedding, spilling, shortfalls of reserve - stands among the boxes.
 """
 
 from dataclasses import dataclass
@@ -406,11 +406,11 @@ class Windows:
         case, sp, sc = self.case, self.power_mw, self.price_scale
         sources, ramped, at = case.sources, self.ramped, slice(t0, t0 + hours)
         src_lo, src_hi = case.source_min_mw[at][:, ramped] / sp, case.source_max_mw[at][:, ramped] / sp
-        steps = (
+        up, down = (
             np.tile(sources[f"ramp_{way}_mw_per_h"].to_numpy(float)[ramped] / sp, (hours, 1)) for way in ("up", "down")
         )
         of_sources = Ramps(
-            sources.bus_row.to_numpy(np.int64)[ramped], src_lo, *steps, state.ramp_p_mw / sp, np.arange(ramped.size),
+            sources.bus_row.to_numpy(np.int64)[ramped], src_lo, up, down, state.ramp_p_mw / sp, np.arange(ramped.size),
             src_hi - src_lo, np.tile(sources.cost.to_numpy(float)[ramped] / sc, (hours, 1)),
             np.column_stack((np.ones(ramped.size), self.offers[ramped])),
         )  # fmt: skip

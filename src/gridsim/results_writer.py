@@ -134,8 +134,8 @@ class ResultsWriter:
         ----------
         block : path of each per-hour dataset -> (window.kept, ...) array. Datasets with an empty dimension may be
             left out, and so may those the case already has (`dispatch/load_mw`, `dispatch/source_available_mw`,
-            `dispatch/source_min_mw`, `commitment/available`, `storage/inflow_mw`, `reserve/need_mw`), and ``curtailment/source_mw``,
-            which is the sum of its causes.
+            `dispatch/source_min_mw`, `commitment/available`, `storage/inflow_mw`, `reserve/need_mw`), and
+            ``curtailment/source_mw``, which is the sum of its causes.
         first_hour : must follow the hours appended before
         window : its numbers for /windows and /timing
         """

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridsim import oracle
-from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.oracle_prices import PriceProbe
 from gridsim.plan import Plan, Planner
@@ -63,7 +63,7 @@ def compare(
         Prices of energy and reserve products in a results file, currency/MWh: those are judged in the kept hours, the
         kernel's in the others.
     """
-    case, hours = kernel.case, plan.on.shape[0]
+    hours = plan.on.shape[0]
     none = state.rows.take(slice(0))
     found: dict[str, Deviation] = {}
 

@@ -228,7 +228,9 @@ def test_lives_as_the_twin_does(seed, kind):
         want = live_hour(f, planned, t, e, before)
         e, before = np.array(want.e), want.output.unit_p
         moves.append(want.moved)
-        values = want.output._asdict() | {name: getattr(want, name) for name in ("e", "flow", "provided", "short", "margin")}
+        values = want.output._asdict() | {
+            name: getattr(want, name) for name in ("e", "flow", "provided", "short", "margin")
+        }
         for name, value in values.items():
             assert_allclose(getattr(h, name)[t], value, rtol=1e-11, atol=1e-8, err_msg=f"{name}, hour {t}")
         parts = [want.cost[name] for name in step.COST_PARTS]
@@ -256,7 +258,8 @@ def test_what_every_lived_hour_keeps(seed, kind):
     h = upset(rng, f, h, kind)
     loads, first = h.load.copy(), e.copy()
     step.walk(f, h, e)
-    held = f.keep * np.vstack((first, h.e[:-1])) + h.inflow - h.let_go  # a store at its minimum may still lose what stands
+    # a store at its minimum may still lose what stands
+    held = f.keep * np.vstack((first, h.e[:-1])) + h.inflow - h.let_go
     assert unbalanced(f, h) < 1e-9 * max(1.0, loads.sum(axis=1).max())
     assert not ((h.charge > 0.0) & (h.discharge > 0.0)).any()
     top = h.on[:, f.seg_unit] * f.seg_mw
