@@ -31,8 +31,9 @@ def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False, 
     """Compile a function on its first call and keep the machine code on disk.
 
     ``part=True`` is for a function that one kernel calls in one place: its body is compiled into the caller. A call
-    that hands over tuples of some fifty arrays costs the compiler about a second; a part costs nothing. ``inner=True`` is for one that only kernels call: it gets no
-    entry from Python, whose unpacking of such tuples costs more than the function itself.
+    that hands over tuples of some fifty arrays costs the compiler about a second; a part costs nothing. ``inner=True``
+    is for one that only kernels call: it gets no entry from Python, whose unpacking of such tuples costs more than the
+    function itself.
     """
 
     def compile_later(f: Any) -> Any:
@@ -41,7 +42,8 @@ def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False, 
         try:
             flags: Any = FASTMATH_KEEPS_NAN if fastmath else False
             inline: Any = "always" if part else "never"
-            return numba.njit(
+            njit: Any = numba.njit  # its annotations do not know the wrappers
+            return njit(
                 f,
                 cache=True,
                 nogil=True,

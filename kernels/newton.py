@@ -13,9 +13,9 @@ centring term, a device answers a step of its items' prices in closed form:
   a_lo + a_hi, link 1 / Q, both scaled by keep^t so that every chain is a plain ladder of conductances            (5)
 
 Chains are factored without a subtraction: X_t = x_t + m_t X_(t-1), m_t = l_t / (X_(t-1) + l_t). Their inverses are
-semiseparable: what a device adds to the price matrix between rows of hours q > t is C_q A_q (P_(q-1) .. P_(t+1)) B_t C_t,
-so the matrix is filled by marching every hour's rows backwards, all chains side by side. `reg` is proximal: in the
-curvature, not in dz, so it biases nothing.
+semiseparable: what a device adds to the price matrix between rows of hours q > t is
+C_q A_q (P_(q-1) .. P_(t+1)) B_t C_t, so the matrix is filled by marching every hour's rows backwards, all chains side
+by side. `reg` is proximal: in the curvature, not in dz, so it biases nothing.
 """
 
 from typing import NamedTuple
@@ -122,7 +122,7 @@ def evaluate(lay, win, s, z, lam, cost, reg, a, w):
     -------
     s'z, cost's, largest residual
     """
-    T, R, nu, nk, ng, ns, nm = lay.T, lay.R, lay.nu, lay.nk, lay.ng, lay.ns, lay.nm
+    T, R, nu, nk, ng, ns = lay.T, lay.R, lay.nu, lay.nk, lay.ng, lay.ns
     products = objective = 0.0
     for i in range(lay.over):
         a[i] = z[i] / s[i] + reg

@@ -5,6 +5,8 @@ stores, the latter at fixed values of energy and fixed ramp multipliers, line ro
 is priced, the others count for nothing: that is a relaxation, so a bound made with it holds.
 """
 
+from typing import Any
+
 import numpy as np
 
 from gridsim.kernels.bound import lagrangian
@@ -19,8 +21,8 @@ class Rest:
     """What is left of `problem` without its units, seen from prices of energy and of one reserve product."""
 
     def __init__(self, problem: Problem, rows: Rows, solution: Solution, product: int):
-        none = Units(*(field[..., :0] if field.ndim == 1 else field[:0] for field in problem.units))
-        none = none._replace(avail=problem.units.avail[:, :0])
+        fields: Any = (field[..., :0] if field.ndim == 1 else field[:0] for field in problem.units)
+        none = Units(*fields)._replace(avail=problem.units.avail[:, :0])
         self.lay, self.win, self.maps = lay_out(problem._replace(units=none), rows, np.array([product]))
         lay, win = self.lay, self.win
         self.first = win.row_at[:-1]  # balance row of each hour; the product's row follows it
@@ -60,7 +62,9 @@ class Rest:
         value = lagrangian(lay, win, self.y, self.price, self.theta, self.z, self.maps.constant)
         value -= float(lam @ self.demand + mu @ self.reserve)
         x = np.where(win.box_cost < self.price[self.places], win.box_width, 0.0)
-        supply, reserve = (np.bincount(self.hour, weights=e * x, minlength=lay.T) for e in self.box_effect)
+        supply, reserve = (
+            np.bincount(self.hour, weights=e * x, minlength=lay.T).astype(np.float64) for e in self.box_effect
+        )
         steady = np.delete(self.price, self.places).reshape(lay.T, lay.fixed_items)
         if lay.ng:
             d = win.ramp_cost - steady[:, : lay.ng] + to_segments(win.ramp_level, self.push)

@@ -4,11 +4,12 @@ Every pair starts strictly positive and every equation local to a device holds e
 devices share begin with a residual. This runs once per solve and is plain numpy.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from gridsim.kernels.jit import FloatArray, kernel
+from gridsim.kernels.jit import FloatArray, IntArray, kernel
 from gridsim.kernels.layout import Layout, Window
 
 SMOOTH = 0.03  # spread of the on-counts around their full-load cost, in scaled money per energy
@@ -25,7 +26,7 @@ class Prices(NamedTuple):
 
 @kernel
 def interior_path(lo, hi, x0, keep, centre, half, out):
-    """A path x_t in (lo_t, hi_t) whose steps x_t - keep x_(t-1) lie within half_t of centre_t, amid what can be reached.
+    """A path x_t in (lo_t, hi_t), amid what can be reached; x_t - keep x_(t-1) lies within half_t of centre_t.
 
     Steps are first shrunk to nine tenths, so that the middle keeps a margin to its limits. Returns False if no path
     exists even with the full steps.
@@ -95,17 +96,17 @@ def paths(lay: Layout, win: Window) -> Paths:
     return Paths(p, charge - win.charge_lo, discharge - win.discharge_lo, spill, e, lost)
 
 
-def by_device(level: FloatArray, of_segment: FloatArray, count: int) -> FloatArray:
+def by_device(level: IntArray, of_segment: FloatArray, count: int) -> FloatArray:
     """(T, segments) or (segments,) summed to devices along the last axis, in the layout's order of levels."""
     out = np.zeros((*of_segment.shape[:-1], count))
-    for first, last in zip(level[:-1], level[1:], strict=True):
+    for first, last in pairwise(level):
         out[..., : last - first] += of_segment[..., first:last]
     return out
 
 
-def to_segments(level: FloatArray, of_device: FloatArray) -> FloatArray:
+def to_segments(level: IntArray, of_device: FloatArray) -> FloatArray:
     """(..., devices) repeated for each segment, in the layout's order of levels."""
-    parts = [of_device[..., : last - first] for first, last in zip(level[:-1], level[1:], strict=True)]
+    parts = [of_device[..., : last - first] for first, last in pairwise(level)]
     return np.concatenate(parts, axis=-1) if parts else of_device[..., :0]
 
 
@@ -224,7 +225,7 @@ def fill(
     return np.tile(p_net.mean(axis=0), (T, 1)) if T else np.zeros((0, lay.ns))
 
 
-def box_places(lay: Layout, win: Window) -> FloatArray:
+def box_places(lay: Layout, win: Window) -> IntArray:
     """Places of all boxes among the items."""
     hour = np.repeat(np.arange(lay.T), np.diff(win.box_at))
     return np.arange(lay.nb) + lay.fixed_items * (hour + 1)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from gridsim.kernels import commit, security, step, window
+from gridsim.kernels import bundle, commit, security, single, step, sweep, window
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
 
 
 def warm_up() -> None:
-    """Call every compiled function once with the argument types of a real run."""
+    """Call every compiled function that every run needs once, with the argument types of a real run."""
     problem, rows = _problem()
     solution, _ = window.solve(problem, rows, max_iterations=2)
     one = _whole(1)
@@ -26,6 +26,18 @@ def warm_up() -> None:
     factors = security.Factors(_whole(0, 1), np.zeros(1, dtype=np.int32), _real(0.5))
     row = np.ones((1, 1))
     security.screen_n1(factors, row, row, np.ones((2, 1)), security.new_report(1, 1, 1))
+
+
+def warm_up_search() -> None:
+    """Likewise those of the search for a better schedule: only windows whose gap asks for it wait for them."""
+    units = _single()
+    flat, apart = _real(1.0, 1.0), np.zeros((2, 1))
+    demand = bundle.Demand(flat, 0.1 * flat, 0.0 * flat, 0.0 * flat, apart, apart, 9.0, 9.0)
+    prices = bundle.improve_prices(units, demand, flat.copy(), 0.1 * flat, block=_whole(0), evaluations=2, target=1.0)
+    work, state = single.workspace(units), sweep.state(units)
+    sweep.project(units, np.ascontiguousarray(prices.relaxed), np.zeros((1, 3)), work, state.on)
+    field = sweep.field(units, 0.9 * flat, flat, 0.1 * flat, apart, apart)
+    sweep.descend(units, field, 9.0, True, 1, work, state)
 
 
 def _real(*values: float) -> FloatArray:
@@ -56,6 +68,18 @@ def _problem() -> tuple[Problem, Rows]:
     )  # fmt: skip
     rows = Rows(zero, np.array([[0.5, -0.5]]), _real(0.5), _real(5.0))
     return Problem(np.tile(_real(1.0, 0.1, 0.1), (2, 1)), units, boxes, ramps, stores), rows
+
+
+def _single() -> single.SingleUnits:
+    one, cap, flag, hour = _real(1.0), _real(0.7), np.array([False]), _whole(1)
+    start, start0 = single.start_tables([[(1, 1.0)]], np.array([True]), _whole(9), 2)
+    return single.SingleUnits(
+        p_min=_real(0.3), cost=_real(0.1), seg_first=_whole(0, 1), seg_width=cap, seg_cost=_real(0.3), cap=cap,
+        ramp_up=_real(0.2), ramp_down=_real(0.2), start_ramp=_real(0.1), stop_ramp=_real(0.1), up_limit=one,
+        down_limit=_real(0.0), in_ramp=flag, must_run=flag, min_up=hour, min_down=hour, on0=np.array([True]),
+        hours0=_whole(9), q0=_real(0.1), avail=np.ones((2, 1), dtype=np.bool_), start_cost=start, start_cost0=start0,
+        same=_whole(0),
+    )  # fmt: skip
 
 
 def _fleet() -> step.Fleet:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gridsim.kernels import flat, newton
 from gridsim.kernels.bound import lagrangian
-from gridsim.kernels.jit import FloatArray, IntArray, kernel
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray, kernel
 from gridsim.kernels.layout import Layout, Window, lay_out, split
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.start import Prices, box_places, by_device, fill, full_load, merit_order, paths, to_segments
@@ -98,11 +98,11 @@ def solve(
         wanted[0] = False
 
 
-def _missed(problem: Problem, s: Solution) -> FloatArray:
+def _missed(problem: Problem, s: Solution) -> BoolArray:
     """(R,) reserve products that fall short in some hour."""
     units, boxes, ramps = problem.units, problem.boxes, problem.ramps
     given = s.u @ units.coef + s.q @ units.seg_coef + s.x @ boxes.coef + s.ramp_q @ ramps.seg_coef
-    missed = (given < problem.need).any(axis=0)
+    missed: BoolArray = np.any(given < problem.need, axis=0)
     missed[0] = False
     return missed
 

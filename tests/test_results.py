@@ -139,9 +139,7 @@ def test_summary_from_the_arrays(path):
         assert s["peak_load_mw"] == run.array("dispatch/load_mw").sum(axis=1).max()
         assert s["peak_valley_mw"] == {"before": 1.0, "after": 1.0}
         assert s["overload_mwh"] == run.array("flow/branch_overload_mw").sum()
-        assert s["reserve_short_mwh"] == pytest.approx(
-            run.array("reserve/short_mw").sum()
-        )
+        assert s["reserve_short_mwh"] == pytest.approx(run.array("reserve/short_mw").sum())
         assert s["file_mb"] == path.stat().st_size / 1e6
         assert as_text(s) is not None
 

@@ -130,7 +130,7 @@ def line_price(rows: Rows, solution: Solution, hours: int) -> FloatArray:
 
 
 def counts(who: Members, on: BoolArray, avail: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """Units on and started (T, rows of units) of a schedule (T, n); rows that are must-run are on as far as available."""
+    """Units on and started (T, rows of units) of a schedule (T, n); must-run rows are on as far as available."""
     before = np.vstack((who.units.on0[None, :], on[:-1]))
     out = []
     for each in (on, on & ~before):

@@ -53,7 +53,8 @@ class Bounds(NamedTuple):
 def limits_of(units: pd.DataFrame) -> UnitLimits:
     """The limits of the case's units; a ramp beyond the whole range is the range.
 
-    Ramps hold for output above the minimum, which counts as 0 while a unit is off: they limit its first and last hour too.
+    Ramps hold for output above the minimum, which counts as 0 while a unit is off: they limit its first and last hour
+    too.
     """
     p_min, p_max, up, down, start, stop = (
         units[name].to_numpy(dtype=float)

@@ -1,8 +1,8 @@
 """Windows of a case as the scaled arrays of `kernels.problem`, and the line rows that go with them.
 
-Power is scaled so that the highest load is 100, money so that the full-load cost in the middle of the capacity is 0.35: what the interior
-point likes, whatever the currency and the size of the grid. What may never make a window infeasible - shedding,
-spilling, shortfalls of reserve - stands among the boxes.
+Power is scaled so that the highest load is 100, money so that the full-load cost in the middle of the capacity is
+0.35: what the interior point likes, whatever the currency and the size of the grid. What may never make a window
+infeasible - shedding, spilling, shortfalls of reserve - stands among the boxes.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ from gridsim.errors import WindowError
 from gridsim.kernels import commit, step
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import ptdf, shift_offset_mw
-from gridsim.kernels.warmup import warm_up
+from gridsim.kernels.warmup import warm_up, warm_up_search
 from gridsim.outages import OutageWatch
 from gridsim.plan import Plan, Planner
 from gridsim.restate import State
@@ -341,8 +341,13 @@ def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept:
     return h
 
 
-def warmup() -> float:
-    """Compile every kernel, or load it from the disk cache. Returns the seconds of CPU it took."""
+def warmup(*, search: bool = False) -> float:
+    """Compile the kernels, or load them from the disk cache. Returns the seconds of CPU it took.
+
+    Those of the search are left to the first window that needs them unless `search` says otherwise.
+    """
     began = time.process_time()
     warm_up()
+    if search:
+        warm_up_search()
     return time.process_time() - began

@@ -258,9 +258,8 @@ def test_what_every_lived_hour_keeps(seed, kind):
     h = upset(rng, f, h, kind)
     loads, first = h.load.copy(), e.copy()
     step.walk(f, h, e)
-    held = (
-        f.keep * np.vstack((first, h.e[:-1])) + h.inflow - h.let_go
-    )  # a store at its minimum may still lose what stands
+    # a store at its minimum may still lose what stands
+    held = f.keep * np.vstack((first, h.e[:-1])) + h.inflow - h.let_go
     assert unbalanced(f, h) < 1e-9 * max(1.0, loads.sum(axis=1).max())
     assert not ((h.charge > 0.0) & (h.discharge > 0.0)).any()
     top = h.on[:, f.seg_unit] * f.seg_mw
