@@ -37,8 +37,8 @@ def test_both_find_the_same_optima(name: str, request: pytest.FixtureRequest):
     kernel, highs = Planner(case), Planner(case, engine="highs")
     state = kernel.first_state()
     plan = kernel.plan(0, 48, state)
-    for on in (None, plan.on):
-        problem, injected, _ = kernel.problem(0, 48, state, on)
+    for decided in (None, plan.decided):
+        problem, injected, _ = kernel.problem(0, 48, state, decided)
         ours, theirs = (planner.settle(problem, injected, state.rows, None) for planner in (kernel, highs))
         assert ours.solution.objective == pytest.approx(theirs.solution.objective, rel=1e-6)
         assert ours.solution.bound <= theirs.solution.objective * (1 + 1e-9)

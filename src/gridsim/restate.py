@@ -149,6 +149,9 @@ class Windows:
             case.unit_seg_mw, case.unit_seg_cost, p_max, case.unit_response_mw, self.is_up
         )  # of one unit, by row; with what a MW on each does to the offer of each product
         self.seg_unit, self.seg_mw, self.seg_cost, self.seg_offer = segments
+        # a unit without a range has a segment only while its on-count is relaxed
+        ranges = case.unit_seg_mw.max(axis=1, initial=0.0) > 1e-9 * p_max
+        self.given_seg_mw = np.where(ranges[self.seg_unit], self.seg_mw, 0.0)
         self.limits = ramping.limits_of(units)
         self.held = ramping.can_bind(self.limits)  # rows with ramps or limits in their first or last hour
         self.offers = np.where(self.is_up, -1.0, 1.0) * case.source_responds  # of a MW of each source
@@ -364,7 +367,7 @@ class Windows:
         hours, segs, plain = len(load), parts.segs, self.plain
         nl, nf, np_ = self.shed.groups, self.spill.groups, self.is_up.size
         seg_row = self.seg_unit[segs]
-        seg_hi = running[:, np.searchsorted(parts.given, seg_row)] * (self.seg_mw[segs] / sp)
+        seg_hi = running[:, np.searchsorted(parts.given, seg_row)] * (self.given_seg_mw[segs] / sp)
         link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         asked = case.product_need_mw[at] / sp

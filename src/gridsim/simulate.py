@@ -63,7 +63,7 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         unit_response=np.array(case.unit_response_mw),
         unit_offline=np.array(case.unit_offline_mw),
         seg_unit=planner.seg_unit,
-        seg_mw=planner.seg_mw,
+        seg_mw=planner.given_seg_mw,
         seg_cost=planner.seg_cost,
         source_bus=whole(sources, "bus_row"),
         source_cost=real(sources, "cost"),
