@@ -124,14 +124,13 @@ def evaluate(lay, win, s, z, lam, cost, reg, a, w):
     """
     T, R, nu, nk, ng, ns = lay.T, lay.R, lay.nu, lay.nk, lay.ng, lay.ns
     products = objective = 0.0
+    for i in range(lay.size):  # sums apart from what is written: one machine code, whatever the arrays' addresses
+        products += s[i] * z[i]
+        objective += cost[i] * s[i]
     for i in range(lay.over):
         a[i] = z[i] / s[i] + reg
-        products += s[i] * z[i]
-        objective += cost[i] * s[i]
     for i in range(lay.over, lay.size):
         a[i] = z[i] / s[i] + (reg if i < lay.res else 0.0)
-        products += s[i] * z[i]
-        objective += cost[i] * s[i]
     for t in range(T):
         at = win.row_at[t]
         w.y[at] = lam[t]

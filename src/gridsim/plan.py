@@ -144,6 +144,7 @@ class Planner(Windows):
             {"start": None},
             {"start": None, "mu0": 2.0, "correctors": 2},
             {"start": None, "mu0": 2.0, "reg": 1e-6, "correctors": 2},
+            {"start": None, "reg": 1e-9},  # one huge device: what regularisation leaves of its reduced cost is seen
         )
         best: tuple[Solution, window.Outcome, int] | None = None
         for retry, options in enumerate(ladder):
