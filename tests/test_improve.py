@@ -1,0 +1,107 @@
+"""The search in a window: its bound against branch and bound, and what stands beside its units against HiGHS's duals."""
+
+import numpy as np
+import pytest
+from problems import random_problem
+from reference import INTERPRETED
+from tiny_grid import tiny_grid, write_grid
+from windows import as_solved, with_free_schedules
+
+from gridsim import oracle
+from gridsim.assemble import assemble
+from gridsim.improve import better, members
+from gridsim.kernels.rest import Rest
+from gridsim.plan import Planner
+from gridsim.plan_milp import histories
+
+HOURS = 24
+
+
+def drawn(seed, folder):
+    """A planner of the tiny grid with single units, whose load, costs and minimum times are drawn."""
+    rng = np.random.default_rng(seed)
+    net = tiny_grid(tight=seed % 2 == 1)
+    net.gen["units"], net.gen["profile"] = 1, ""
+    net.gen["min_up_h"], net.gen["min_down_h"] = rng.integers(1, 9, (2, 3))
+    net.gen["start_cost"] = rng.uniform(1e3, 2e4, 3)
+    net.gen["no_load_cost"] = rng.uniform(0.0, 6e3, 3)
+    return Planner(assemble(write_grid(folder, net, load=rng.uniform(0.7, 1.1), horizon={"hours": HOURS})))
+
+
+def relaxed_window(planner, state):
+    """Problem, injections, constant, the relaxed window with all its rows, and these rows."""
+    problem, injected, constant = planner.problem(0, HOURS, state, None)
+    relaxed = planner.settle(problem, injected, state.rows.take(slice(0)), None)
+    return problem, constant, relaxed, planner.rows(relaxed.keys, injected)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")
+@pytest.mark.parametrize("seed", range(6))
+def test_bound_and_cost_enclose_the_optimum(seed, tmp_path):
+    planner = drawn(seed, tmp_path)
+    state = planner.first_state()
+    problem, constant, relaxed, rows = relaxed_window(planner, state)
+    start = planner.case.unit_available[:HOURS].copy()
+
+    def fix(on, begun):
+        return planner._fix(0, HOURS, state, on, begun, relaxed.near, relaxed.snapshot)
+
+    found = better(
+        planner, 0, state, problem, relaxed, rows, fix, start=start, effort="fast", target_gap=0.0, constant=constant
+    )
+    table = planner.case.units.iloc[planner.free]
+    up, down = (np.maximum(table[f"min_{way}_h"].to_numpy(np.int64), 1) for way in ("up", "down"))
+    past = state.unit_on, state.unit_hours, state.unit_out, planner.first_unit
+    on_hours, off_hours = histories(*past, int(max(up.max(), down.max())))
+    exact, proven = oracle.solve_milp(
+        problem, rows, min_up_h=up, min_down_h=down, gap=1e-7, on_hours=on_hours, off_hours=off_hours
+    )
+    tiny = 1e-6 * abs(exact.objective)
+    assert found.bound <= exact.objective + tiny
+    assert found.bound >= relaxed.solution.bound - 0.01 * abs(exact.objective)  # it starts from that window's prices
+    assert (found.best.cost - constant) / planner.money >= proven - tiny
+    assert found.tally[1] >= 1
+
+
+def test_no_search_where_a_bound_would_have_to_name_a_unit(tmp_path):
+    """Three units of which an outage takes one in the middle of the window: which one is open."""
+    planner = Planner(assemble(write_grid(tmp_path, tiny_grid(), horizon={"hours": 48})))
+    state = planner.first_state()
+    assert members(planner, 0, HOURS, state, 1) is None  # the outage begins in hour 20
+    assert members(planner, 0, 12, state, 1).row.tolist() == [0, 0, 0, 1, 1]  # not the must-run plant
+
+
+def without_units(seed):
+    """A random window that has no units, one reserve product, and HiGHS's answer to it."""
+    problem, rows = random_problem(seed, T=10, R=2, units=0)
+    problem = as_solved(with_free_schedules(problem))
+    return problem, rows, oracle.solve_lp(problem, rows)
+
+
+def system_value(rest, lam, mu):
+    value, supply, reserve = rest(lam, mu)
+    return value + lam @ rest.demand + mu @ rest.reserve, supply, reserve
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_rest_at_the_best_prices_is_the_optimum(seed):
+    problem, rows, best = without_units(seed)
+    rest = Rest(problem, rows, best, 1)
+    value, _, _ = system_value(rest, best.price[:, 0].copy(), best.price[:, 1].copy())
+    assert value == pytest.approx(best.objective, rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_rest_at_other_prices_is_below_it_and_its_answer_is_a_slope(seed):
+    problem, rows, best = without_units(seed)
+    rest, rng = Rest(problem, rows, best, 1), np.random.default_rng(seed)
+    prices = [
+        (best.price[:, 0] * rng.uniform(0.5, 1.5, 10), best.price[:, 1] * rng.uniform(0.5, 1.5, 10)) for _ in range(4)
+    ]
+    tiny = 1e-6 * max(1.0, abs(best.objective))
+    values = [system_value(rest, *pair) for pair in prices]
+    for (lam, mu), (value, supply, reserve) in zip(prices, values, strict=True):
+        assert value <= best.objective + tiny
+        for (other_lam, other_mu), (other, _, _) in zip(prices, values, strict=True):
+            slope = (other_lam - lam) @ (rest.demand - supply) + (other_mu - mu) @ (rest.reserve - reserve)
+            assert other <= value + slope + tiny * (1.0 + abs(slope))
