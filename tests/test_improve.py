@@ -1,4 +1,4 @@
-"""The search in a window: its bound against branch and bound, and what stands beside its units against HiGHS's duals."""
+"""The search in a window: its bound against branch and bound, what stands beside its units against HiGHS."""
 
 import numpy as np
 import pytest
