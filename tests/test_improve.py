@@ -68,7 +68,9 @@ def test_no_search_where_a_bound_would_have_to_name_a_unit(tmp_path):
     planner = Planner(assemble(write_grid(tmp_path, tiny_grid(), horizon={"hours": 48})))
     state = planner.first_state()
     assert members(planner, 0, HOURS, state, 1) is None  # the outage begins in hour 20
-    assert members(planner, 0, 12, state, 1).row.tolist() == [0, 0, 0, 1, 1]  # not the must-run plant
+    who = members(planner, 0, 12, state, 1)
+    assert who.row.tolist() == [0, 0, 0, 1, 1]  # not the must-run plant
+    assert all(field.flags.c_contiguous and field.flags.writeable for field in who.units)  # else kernels compile again
 
 
 def without_units(seed):

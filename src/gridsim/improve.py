@@ -91,7 +91,7 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
         on0=on0,
         hours0=hours0,
         q0=np.where(on0, np.where(np.isfinite(each), np.clip(each, 0.0, cap), np.nan), 0.0),
-        avail=np.array(avail, dtype=np.bool_),
+        avail=np.ascontiguousarray(avail, dtype=np.bool_),  # columns were picked: another layout, another compilation
         start_cost=start_cost,
         start_cost0=start_cost0,
         same=np.arange(row.size),
@@ -236,10 +236,10 @@ def _verdict(windows: Windows, who: Members, found: "Fixed", product: int, const
     slope = -at_bus[:, bus]
     for place, row in enumerate(parts.held):
         slope[:, row] += s.ramp_price[:, windows.ramped.size + place]
-    shift = slope[:, who.row]
+    shift = np.ascontiguousarray(slope[:, who.row])
     x = s.x
     short = np.vstack((x[:, parts.shed].sum(axis=1), x[:, parts.short][:, product - 1]))
     short[1] += found.lacking_mw[:, product - 1] / windows.power_mw
     short = np.where(short * windows.power_mw > SHORT_MW, short, 0.0)
-    on_shift = -at_bus[:, bus][:, who.row] * units.p_min
+    on_shift = np.ascontiguousarray(-at_bus[:, bus[who.row]] * units.p_min)
     return search.Dispatch((found.cost - constant) / windows.money, short, shift, on_shift)
