@@ -31,7 +31,7 @@ def test_cost_and_gap(name, record_property):
     found = search.improve(*case, *pglib_uc.crude_prices(case), dispatch, effort=effort)
     gap = (found.cost - found.bound) / found.cost
     for key, value in (("cost", found.cost), ("bound", found.bound), ("gap", gap), ("lps", found.dispatches)):
-        record_property(key, value)
+        record_property(key, float(value))
     assert found.short.max() < 1e-6
     assert found.cost == pytest.approx(dispatch(found.on).cost, rel=1e-9)
     assert found.bound <= best
