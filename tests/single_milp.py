@@ -51,6 +51,7 @@ class Model:
 
     def __init__(self):
         self.h = highspy.Highs()
+        self.h.setOptionValue("threads", 1)  # HiGHS keeps the number of its first run in a process
         self.h.setOptionValue("output_flag", False)
         self.h.setOptionValue("mip_rel_gap", 0.0)
         self.h.setOptionValue("mip_abs_gap", 1e-9)

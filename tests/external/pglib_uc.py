@@ -83,6 +83,7 @@ class FixedDispatch:
         units = case.units
         self.ramped = np.minimum(units.ramp_up, units.ramp_down) < units.cap
         self.highs = highspy.Highs()
+        self.highs.setOptionValue("threads", 1)  # HiGHS keeps the number of its first run in a process
         self.highs.setOptionValue("output_flag", False)
         self.owner = np.repeat(np.arange(units.cap.size), np.diff(units.seg_first))
 

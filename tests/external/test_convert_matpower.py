@@ -89,6 +89,7 @@ def dc_opf(name: str, dc: str) -> float:
         model.hessian_.start_ = np.concatenate(([0], np.cumsum(q != 0))).astype(np.int32)
         model.hessian_.index_, model.hessian_.value_ = at.astype(np.int32), q[at]
     solver = highspy.Highs()
+    solver.setOptionValue("threads", 1)  # HiGHS keeps the number of its first run in a process
     solver.silent()
     solver.passModel(model)
     solver.run()
