@@ -104,7 +104,7 @@ def block(case: c.Case, kept: int, seed: int) -> dict[str, NDArray[Any]]:
     for d in DATASETS:
         if d.per_hour and d.path not in FROM_CASE:
             shape = (kept, *(len(dims[x]) for x in d.dims[1:]))
-            out[d.path] = r.integers(0, 3, shape) if d.dtype == "int16" else r.random(shape) * 1000
+            out[d.path] = r.integers(0, 3, shape) if d.dtype.startswith("int") else r.random(shape) * 1000
     return out
 
 

@@ -32,7 +32,8 @@ def test_builtin_scenario_is_the_whole_year_on_defaults():
     assert (scenario.name, scenario.hours, scenario.year_hours) == ("jiangsu-2024", 8784, 8784)
     assert scenario.start == np.datetime64("2024-01-01T00")
     plain = Scenario(name="x").model_dump() | {"name": scenario.name, "title": scenario.title, "scale": {"load": 1.0}}
-    assert scenario.model_dump() == plain  # the commented file shows the defaults, and only those
+    plain["grid"] |= {"n1": "enforce"}  # a grid with emergency ratings: it is held secure
+    assert scenario.model_dump() == plain  # the commented file shows the other defaults, and only those
 
 
 def test_penalties_are_those_of_the_case():

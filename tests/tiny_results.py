@@ -287,6 +287,14 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "peak_shaving/down_margin_mw": room_down,
         "peak_shaving/peak_valley_before_mw": by_day(net_load, days),
         "peak_shaving/peak_valley_after_mw": by_day(net_load - regulation.sum(1), days),
+        "security/hour_loading": np.zeros(hours),
+        "security/hour_branch": np.full(hours, -1, np.int32),
+        "security/hour_outage": np.full(hours, -1, np.int32),
+        **{
+            f"security/{dim}_{name}": np.zeros(size) if name == "loading" else np.full(size, -1, np.int32)
+            for dim, size, other in (("branch", flow.shape[1], "outage"), ("outage", flow.shape[1] + 1, "branch"))
+            for name in ("loading", other, "hour")
+        },
         "carbon/tech_t": tech_t,
         **{f"cost/{part}": value for part, value in cost.items()},
         "windows/first_hour": np.arange(0, hours, 24),
@@ -425,6 +433,7 @@ def write_file(
             put_strings_or_numbers(file, name, frames[group]["name"])
         put_strings_or_numbers(file, "tech", techs)
         put_strings_or_numbers(file, "supplier", SUPPLIERS)
+        put_strings_or_numbers(file, "outage", [f"loss {i}" for i in range(data["flow/branch_p_mw"].shape[1] + 1)])
         file.create_group("summary").attrs.update(numbers)
 
 

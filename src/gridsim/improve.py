@@ -17,6 +17,7 @@ from gridsim.kernels import bundle, single
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.rest import Rest
+from gridsim.ramping import MARGIN
 from gridsim.restate import State, Windows
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
     width = [case.unit_seg_mw[i][case.unit_seg_mw[i] > 0.0] / sp for i in row]
     price = [case.unit_seg_cost[i][case.unit_seg_mw[i] > 0.0] / sc for i in row]
     cap = np.array([w.sum() for w in width])
+    hair = (
+        2.0 * MARGIN * column("p_max_mw") / sp
+    )  # the dispatch's limits are so much wider, hour after hour: the bound's too
     p_min, on0 = column("p_min_mw") / sp, np.array(state.unit_on)
     running = np.bincount(of, weights=on0, minlength=free.size)[of]
     each = state.unit_p_mw[row] / sp / np.maximum(running, 1.0) - p_min
@@ -78,10 +82,10 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
         seg_width=np.concatenate(width) if width else np.zeros(0),
         seg_cost=np.concatenate(price) if price else np.zeros(0),
         cap=cap,
-        ramp_up=np.minimum(column("ramp_up_mw_per_h") / sp, cap),
-        ramp_down=np.minimum(column("ramp_down_mw_per_h") / sp, cap),
-        start_ramp=np.clip(column("start_ramp_mw") / sp - p_min, 0.0, cap),
-        stop_ramp=np.clip(column("stop_ramp_mw") / sp - p_min, 0.0, cap),
+        ramp_up=np.minimum(column("ramp_up_mw_per_h") / sp + hair, cap),
+        ramp_down=np.minimum(column("ramp_down_mw_per_h") / sp + hair, cap),
+        start_ramp=np.clip(column("start_ramp_mw") / sp - p_min + hair, 0.0, cap),
+        stop_ramp=np.clip(column("stop_ramp_mw") / sp - p_min + hair, 0.0, cap),
         up_limit=np.minimum(case.unit_response_mw[row, product - 1] / sp, cap),
         down_limit=np.zeros(row.size),
         in_ramp=np.ones(row.size, dtype=np.bool_),  # as the dispatch asks of rows that ramps hold

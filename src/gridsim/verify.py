@@ -232,7 +232,10 @@ class _Planners(NamedTuple):
 
         def planner(engine: str, tolerance: float) -> Planner:
             dc, step_h, rounds = scenario.grid.enforce == "dc", scenario.horizon.step_h, solver.max_rounds
-            return Planner(case, tolerance=tolerance, network=dc, step_h=step_h, engine=engine, max_rounds=rounds)
+            return Planner(
+                case, tolerance=tolerance, network=dc, step_h=step_h, engine=engine, max_rounds=rounds,
+                n1=scenario.grid.n1 == "enforce", effort=solver.effort, target_gap=solver.target_gap,
+            )  # fmt: skip
 
         tight = min(TIGHT, solver.tolerance)
         kernel = planner("kernel", tight)
