@@ -360,7 +360,7 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
     state, now, last, none = planner.first_state(), 0, -1, planner.first_state().rows
     for index in spread(len(all_windows), wanted):
         if last < index - 1:
-            state.rows = none
+            state.rows, state.prices, state.products = none, None, (1,)
         for at in range(max(0, index - 1, last + 1), index + 1):  # the one before gives the line rows to begin with
             window = all_windows[at]
             first = window.first_hour
@@ -377,7 +377,7 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
                 kept = slice(first, first + window.kept)
                 cost, bound = (float(table[name].iloc[index]) for name in ("cost", "bound"))
                 yield _Start(index, window, state, plan, _Record(cost, bound, prices[kept], on[kept]))
-            state.rows = plan.next_rows
+            state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
         last = index
 
 
