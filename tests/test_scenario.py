@@ -135,7 +135,6 @@ def test_set(text, key, value):
         ("solver.target_gap=0.2", "solver.target_gap must be at most 0.1: got 0.2"),
         ("solver.target_gap=-1e-3", "solver.target_gap must be at least 0"),
         ("grid.n1=true", 'grid.n1 must be "off" or "report" or "enforce": got true'),
-        ("grid.losses=linear", 'grid.losses must be "none" or "quadratic": got "linear"'),
         ("reserve.product=3", "reserve.product must be a list: got 3"),
         ("reserve.up_load_share=1.5", "reserve.up_load_share must be at most 1"),
         ("penalties.shed=-1", "penalties.shed must be greater than 0"),

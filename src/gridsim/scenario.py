@@ -20,8 +20,8 @@ reserve    assemble (Case.reserve_*_mw)   up_load_share, up_renewable_share, up_
            assemble (Case.products)       down_renewable_share; product: name, direction, within_min, spinning,
                                           series, min_mw, load_share, renewable_share, techs, zones
 penalties  assemble (Case.penalties)      shed, spill, reserve_short, overload
-grid       assemble: ratings, limits      enforce, n1, losses, line_rating_factor, interface_limit_mw
-           simulate: enforce, n1, losses
+grid       assemble: ratings, limits      enforce, n1, line_rating_factor, interface_limit_mw
+           simulate: enforce, n1
 scale      assemble                       load, and any tech of the network
 solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
            assemble                       quadratic_segments
@@ -182,7 +182,6 @@ class Grid(_Section):
 
     enforce: Literal["dc", "copper"] = "dc"  # "copper": no line or interface limit is enforced.  simulate
     n1: Literal["off", "report", "enforce"] = "off"  # the loss of any one branch.  simulate
-    losses: Literal["none", "quadratic"] = "none"  # of branches, in the balance.  simulate
     line_rating_factor: Positive = 1.0  # on rating_mw and emergency_rating_mw of every branch.  assemble
     # limit_mw of the interface of that name, MW; its reverse limit stays as it is.  assemble
     interface_limit_mw: dict[str, Positive] = Field(default_factory=dict)

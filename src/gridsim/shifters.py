@@ -1,4 +1,4 @@
-"""Phase shifters that are controls: transformers whose shift the dispatch may change between two angles."""
+"""Phase shifters: transformers whose shift may be changed between two angles. Read and checked, not dispatched yet."""
 
 from dataclasses import replace
 from typing import Any
@@ -50,10 +50,10 @@ def read_shifters(net: Any, branches: pd.DataFrame) -> tuple[pd.DataFrame, list[
 
 def say_shifters(notes: list[ElementNote], shifters: pd.DataFrame, branches: pd.DataFrame) -> list[ElementNote]:
     """The notes of the branches, with what those of the phase shifters may do."""
-    span = {
-        int(branches.at[row, "element_index"]): f"; its shift is a control, {low:+.6g} to {high:+.6g} deg from now"
-        for _, row, low, high in shifters.itertuples(index=False)
-    }
+    span = {}
+    for _, row, low, high in shifters.itertuples(index=False):
+        could = f"; its shift could move {low:+.6g} to {high:+.6g} deg, but is not dispatched yet: it stays"
+        span[int(branches.at[row, "element_index"])] = could
     return [
         replace(note, why=note.why + span[note.index]) if note.element == "trafo" and note.index in span else note
         for note in notes
