@@ -39,13 +39,16 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
     """The units of all rows that are not must-run, one by one.
 
     None if a row of several units has a planned outage that begins or ends in the window: which unit it takes is then
-    open, and a bound that names one would not hold.
+    open, and a bound that names one would not hold. None, too, if ramps hold a row of several units: the dispatch knows
+    only the sum of their limits, which is looser than the limits of each.
     """
     case, free, sp, sc = windows.case, windows.free, windows.power_mw, windows.price_scale
     table = case.units.iloc[free]
     count = table["units"].to_numpy(np.int64)
     at = slice(t0, t0 + hours)
     several = count > 1
+    if (several & windows.held[free]).any():
+        return None
     if np.ptp(case.unit_available[at][:, free[several]], axis=0).any():
         return None
     of = np.repeat(np.arange(free.size), count)
@@ -112,18 +115,15 @@ def scarcest_up(windows: Windows, t0: int, solution: Solution) -> int:
     return int(np.argmax(np.where(usable, worth, -1.0))) + 1
 
 
-def system(
-    windows: Windows, rest: Rest, who: Members, rows: Rows, solution: Solution
-) -> tuple[bundle.Demand, FloatArray]:
-    """What the units are asked for, and (T, n) what line rows add to the price of energy at each."""
+def system(windows: Windows, rest: Rest, who: Members, rows: Rows, solution: Solution) -> bundle.Demand:
+    """What the units are asked for, with what line rows add to the price of energy at each."""
     T, n = who.units.avail.shape
     line = line_price(rows, solution, T)[:, windows.case.units["bus_row"].to_numpy(np.int64)[who.row]]
     none = np.zeros(T)
     penalties, sc = windows.case.penalties, windows.price_scale
-    demand = bundle.Demand(
+    return bundle.Demand(
         rest.demand, rest.reserve, none, none, line, np.zeros((T, n)), penalties.shed / sc, penalties.spill / sc
     )
-    return demand, line
 
 
 def line_price(rows: Rows, solution: Solution, hours: int) -> FloatArray:
@@ -188,7 +188,7 @@ def better(
     if who is None:
         return None
     rest = Rest(problem, rows, solution, product)
-    demand, _ = system(windows, rest, who, rows, solution)
+    demand = system(windows, rest, who, rows, solution)
     avail = windows.case.unit_available[t0 : t0 + hours]
     tried: list[Fixed] = []
     tally = np.zeros(4, dtype=np.int64)
