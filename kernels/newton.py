@@ -22,7 +22,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridsim.kernels.jit import FloatArray, kernel
+from gridsim.kernels import flat
+from gridsim.kernels.jit import FloatArray, IntArray, kernel
 from gridsim.kernels.layout import Layout
 
 REG = 1e-7
@@ -58,6 +59,8 @@ class Work(NamedTuple):
     du: FloatArray  # (T, chains) step of the chains
     dtheta: FloatArray  # (T, ns)
     buffer: FloatArray  # (deep, most items or chains)
+    shrink: FloatArray  # (2, flat.BLOCK) of `flat.pair_steps`
+    shrink_bits: IntArray  # the same memory
     y: FloatArray  # (rows,) prices
     dy: FloatArray  # (rows,) right-hand side, then step of the prices
     miss: FloatArray  # (rows,) residuals
@@ -69,6 +72,7 @@ def work(lay: Layout, items: int) -> Work:
     """Allocate what `lay` needs; `items` over all hours."""
     T, nd, m, ns = lay.T, lay.nd, lay.m, lay.ns
     widest = max(nd, lay.fixed_items + lay.nb) + 8
+    shrink = np.zeros((2, flat.BLOCK))
 
     def z(*shape: int) -> FloatArray:
         return np.zeros(shape)
@@ -77,7 +81,8 @@ def work(lay: Layout, items: int) -> Work:
         phi=z(T, lay.nk), h=z(items), side=z(items), price=z(items), dprice=z(items), item=z(items), x=z(T, nd),
         link=z(T, nd), m=z(T, nd), inv=z(T, nd), gain=z(T, nd), decay=z(T, nd), own=z(T, nd), answer=z(m, nd),
         reach=z(m, nd), share=z(T, lay.nr), h1=z(T, ns), h2=z(T, ns), h3=z(T, ns), side_c=z(T, ns), side_d=z(T, ns),
-        side_y=z(T, ns), net_e=z(T, ns), k=z(T, nd), du=z(T, nd), dtheta=z(T, ns), buffer=z(lay.deep, widest), y=z(m),
+        side_y=z(T, ns), net_e=z(T, ns), k=z(T, nd), du=z(T, nd), dtheta=z(T, ns), buffer=z(lay.deep, widest),
+        shrink=shrink, shrink_bits=shrink.view(np.int64), y=z(m),
         dy=z(m), miss=z(m), matrix=z(m, m), factor=z(m, m),
     )  # fmt: skip
 
@@ -711,10 +716,5 @@ def direction(lay, win, a, e, s, z, theta, w, ds, dz):
             ds[row] = value - w.miss[i] if s[row] > z[row] else -s[row] - (e[row] + dz[row]) / a[row]
             worst_s = max(worst_s, -ds[row] / s[row])
             worst_z = max(worst_z, -dz[row] / z[row])
-    for i in range(lay.over):
-        inverse = 1.0 / (s[i] * z[i])
-        change = -z[i] - e[i] - z[i] * z[i] * inverse * ds[i]
-        dz[i] = change
-        worst_s = max(worst_s, -ds[i] * z[i] * inverse)
-        worst_z = max(worst_z, -change * s[i] * inverse)
-    return 1.0 / worst_s, 1.0 / worst_z
+    pairs_s, pairs_z = flat.pair_steps(s, z, e, ds, lay.over, dz, w.shrink, w.shrink_bits)
+    return 1.0 / max(worst_s, pairs_s), 1.0 / max(worst_z, pairs_z)
