@@ -1,4 +1,7 @@
-"""Run by `startup` in a process of its own: from nothing to the first window; prints one line of JSON."""
+"""Run by `startup` in a process of its own: from nothing to the first window; prints one line of JSON.
+
+The imports are those of ``gridsim run``, with the command line itself.
+"""
 
 import json
 import time
@@ -14,6 +17,7 @@ def main() -> None:
 
     from numba.core import event
 
+    import gridsim.cli  # noqa: F401  # its settings are part of every run
     from gridsim.assemble import assemble
     from gridsim.plan import Planner
     from gridsim.scenario import load

@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import pandapower as pp
 import pandas as pd
 
 from gridsim.errors import Problem
@@ -143,7 +142,7 @@ def columns_of(element: str) -> dict[str, Column]:
     return {column.name: column for column in COLUMNS if column.element == element}
 
 
-def check_columns(net: pp.pandapowerNet) -> list[Problem]:
+def check_columns(net: Any) -> list[Problem]:
     """Everything wrong with the extra columns of `net`: typos, wrong types, values out of range."""
     problems = []
     for element in ELEMENTS:
@@ -160,7 +159,7 @@ def check_columns(net: pp.pandapowerNet) -> list[Problem]:
     return problems
 
 
-def fill_defaults(net: pp.pandapowerNet) -> None:
+def fill_defaults(net: Any) -> None:
     """Add absent columns to `net` and fill absent values, in place. Values that are there stay.
 
     Two defaults depend on the row: `tech` is read from pandapower's `type` where that names one (PV, WP, CHP), and
@@ -244,6 +243,8 @@ def _stem(name: str) -> str:
 @cache
 def standard_columns(element: str) -> frozenset[str]:
     """What pandapower itself may put on a table: the empty net's columns and the arguments of its create function."""
+    import pandapower as pp  # two seconds: not for who has a net from the cache
+
     create = {
         "gen": pp.create_gen,
         "sgen": pp.create_sgen,
@@ -258,7 +259,9 @@ def standard_columns(element: str) -> frozenset[str]:
 
 
 @cache
-def _empty_network() -> pp.pandapowerNet:
+def _empty_network() -> Any:
+    import pandapower as pp
+
     return pp.create_empty_network()
 
 

@@ -7,8 +7,6 @@ package; its values carry a digest of their own. What does not fit is made again
 import hashlib
 import io
 import json
-import os
-import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim import disk_cache
 from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import calendar
 from gridsim.profiles.events import Event
@@ -87,7 +86,9 @@ class Profiles:
     def digest(self) -> str:
         """sha256 of the names, units, start and values: two runs are the same if and only if this is."""
         text = json.dumps([str(self.start), self.utc_offset_h, self.names, self.units])
-        return hashlib.sha256(text.encode() + np.ascontiguousarray(self.values).tobytes()).hexdigest()
+        total = hashlib.sha256(text.encode())
+        total.update(np.ascontiguousarray(self.values).data)  # without a copy
+        return total.hexdigest()
 
 
 def check_sites(sites: "pd.DataFrame") -> None:
@@ -190,16 +191,13 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Prof
 
 
 def _cache_path(sites: "pd.DataFrame", year: int, seed: int) -> Path:
-    folder = Path(os.environ.get("GRIDSIM_CACHE_DIR", Path.home() / ".cache" / "gridsim")) / "profiles"
-    digest = hashlib.sha256()
-    here = Path(__file__).parent
-    for source in sorted([*here.glob("*.py"), *here.glob("data/*.csv")]):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    digest.update(f"numpy {np.__version__} year {year} seed {seed}\n".encode())
+    used = sites[list(SITE_COLUMNS)].itertuples(index=False)
     # repr of a float is exact; the index does not matter, the order of rows does (it orders the columns).
-    for row in sites[list(SITE_COLUMNS)].itertuples(index=False):
-        digest.update(repr([v.item() if hasattr(v, "item") else v for v in row]).encode())
-    return folder / f"{digest.hexdigest()[:32]}.npz"
+    rows = (repr([v.item() if hasattr(v, "item") else v for v in row]) for row in used)
+    code = disk_cache.sources(Path(__file__).parent, "*.py", "data/*.csv")
+    about = f"numpy {np.__version__} year {year} seed {seed}"
+    key = disk_cache.digest([*code, about.encode(), *(row.encode() for row in rows)])
+    return disk_cache.folder("profiles") / f"{key}.npz"
 
 
 def load_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, cache: bool = True) -> Profiles:
@@ -210,19 +208,18 @@ def load_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, cache: 
     path = _cache_path(sites, year, seed)
     if path.exists():
         try:
-            return _read(path)
+            found = _read(path)
         except Exception as error:  # a file cut short can fail in many ways; all mean: make it again
             warnings.warn(f"{path}: damaged ({error}); the year is made again", RuntimeWarning, stacklevel=2)
+        else:
+            disk_cache.mark_used(path)
+            return found
     profiles = make_year(sites, year, seed)
-    try:
-        _write(path, profiles)
-    except OSError as error:
-        warnings.warn(f"{path}: cannot be written ({error}); the year is not cached", RuntimeWarning, stacklevel=2)
+    disk_cache.write(path, _packed(profiles))
     return profiles
 
 
-def _write(path: Path, profiles: Profiles) -> None:
-    """Write to a temporary name, then rename: readers see the whole file or none."""
+def _packed(profiles: Profiles) -> memoryview:
     about = {
         "utc_offset_h": profiles.utc_offset_h,
         "names": profiles.names,
@@ -233,15 +230,7 @@ def _write(path: Path, profiles: Profiles) -> None:
     }
     buffer = io.BytesIO()
     np.savez(buffer, values=profiles.values, about=np.array(json.dumps(about)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(buffer.getvalue())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    return buffer.getbuffer()
 
 
 def _read(path: Path) -> Profiles:

@@ -35,7 +35,7 @@ from gridsim.interfaces import read_interfaces
 from gridsim.kernels.jit import FloatArray
 from gridsim.net_checks import check_tables
 from gridsim.nettable import NetTable, unique_names
-from gridsim.networks.columns import check_columns
+from gridsim.networks.stored import column_problems, json_of
 from gridsim.products import check_products, make_products, own_requirements
 from gridsim.scenario import RESERVE_NAMES, Scenario, check_names
 from gridsim.series import (
@@ -97,7 +97,7 @@ def assemble(scenario: Scenario) -> Case:
 def assemble_net(scenario: Scenario, net: Any) -> Case:
     """`assemble` for a net that is there already, whatever ``scenario.network.source`` says. `net` is not changed."""
     broken = check_tables(net)
-    of_columns, problems = check_columns(net), [*broken]
+    of_columns, problems = column_problems(net), [*broken]
     costs = read_costs(net, problems, scenario.solver.quadratic_segments)
     penalties = Penalties(**scenario.penalties.model_dump())
     topology: Topology | None = None
@@ -161,8 +161,6 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     )
     response = np.array([spec.response_mw_per_min for spec in elements.unit_specs], dtype=np.float64)
     products = make_products(scenario.reserve, own_mw, units, response, sources)
-    import pandapower as pp
-
     of_branches = say_shifters(topology.notes, shifters, branches)
     notes = (*of_branches, *elements.notes, *interface_notes, *left_out(net, _HANDLED))
     return Case(
@@ -200,7 +198,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         source_responds=products.source_responds,
         penalties=penalties,
         notes=notes,
-        net_json=pp.to_json(net),
+        net_json=json_of(net),
         events=_event_records(inputs),
     )
 

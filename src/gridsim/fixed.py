@@ -37,7 +37,7 @@ def fixed_power_mw(net: Any, table: NetTable) -> tuple[FloatArray, str]:
     if table.element in ("ward", "xward"):
         return table.number("ps_mw", 0.0) + table.number("pz_mw", 0.0), "ps_mw + pz_mw at 1 p.u."
     if table.element == "shunt":
-        vn_kv = net.bus["vn_kv"].reindex(table.frame["bus"]).to_numpy(dtype=np.float64) if table.n else np.zeros(0)
+        vn_kv = net["bus"]["vn_kv"].reindex(table.frame["bus"]).to_numpy(dtype=np.float64) if table.n else np.zeros(0)
         ratio = vn_kv / table.number("vn_kv", vn_kv)
         return table.number("p_mw", 0.0) * table.number("step", 1.0) * ratio**2, "p_mw x step at 1 p.u."
     if table.element in ("asymmetric_load", "asymmetric_sgen"):

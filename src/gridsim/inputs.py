@@ -9,6 +9,7 @@ import pandas as pd
 
 from gridsim.errors import InputError, Problem
 from gridsim.nettable import NetTable
+from gridsim.networks.stored import builtin_key, file_key, through_cache
 from gridsim.scenario import NETWORK_SUFFIXES, PROFILE_SUFFIXES, Scenario, check_names
 from gridsim.series import Series
 
@@ -29,13 +30,16 @@ class Inputs(NamedTuple):
 
 
 def load_net(scenario: Scenario) -> Any:
-    """The pandapower net of a scenario. Raises InputError if there is none to be had."""
+    """The tables of a scenario's net, through the disk cache. Raises InputError if there is none to be had."""
     source = scenario.network.source
     if source == "jiangsu":
         from gridsim.networks import jiangsu
 
-        return jiangsu(scenario.year)
-    return read_net(scenario.resolve(source))
+        return through_cache(lambda: builtin_key(scenario.year), lambda: jiangsu(scenario.year))
+    path = scenario.resolve(source)
+    if not path.is_file():
+        return read_net(path)  # says so
+    return through_cache(lambda: file_key(path), lambda: read_net(path))
 
 
 def read_net(path: Path) -> Any:

@@ -1,21 +1,16 @@
 """From a pandapower net to electrical buses and branches: who is connected to whom, through which reactance.
 
-pandapower itself makes the branch list: this module runs the first half of ``pandapower.rundcpp`` (the conversion to
-pypower arrays) on a copy of the net and takes reactance, tap ratio, phase shift, merged buses (closed bus-bus switches)
-and open ends from there. Whatever branch pandapower knows, such as three-winding transformers (a star of three branches
-and one more bus), impedances or switches with an impedance, is then right by construction, and flows agree with
-``rundcpp``. The arrays are private to pandapower (``net._ppc``, ``net._pd2ppc_lookups``): tests compare the result with
-``rundcpp``, so a change of their layout is noticed.
+pandapower itself makes the branch list (`gridsim.networks.converted`): reactance, tap ratio, phase shift, merged buses
+(closed bus-bus switches) and open ends come from there. Whatever branch pandapower knows, such as three-winding
+transformers (a star of three branches and one more bus), impedances or switches with an impedance, is then right by
+construction, and flows agree with ``rundcpp``.
 
 Several islands: the window problem has one power balance for all of them. Each island but the largest therefore gets
 one more bus without injections as its reference, joined to it by a branch of rating 0 (element "island_balance"). Its
 flow is the sum of the island's injections, so the ordinary branch limit keeps every island balanced.
 """
 
-import copy
 import json
-import logging
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,10 +23,12 @@ from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.network import BASE_MVA, label_islands
 from gridsim.net_checks import references
 from gridsim.nettable import NetTable, unique_names
+from gridsim.networks.converted import Converted
+from gridsim.networks.stored import converted
 
-# pypower's columns of the branch and bus arrays (pandapower.pypower.idx_brch, idx_bus)
+# pypower's columns of the branch array, and its type of a bus out of service (pandapower.pypower.idx_brch, idx_bus)
 _F_BUS, _T_BUS, _BR_R, _BR_X, _TAP, _SHIFT, _BR_STATUS = 0, 1, 2, 3, 8, 9, 10
-_BUS_TYPE, _OUT = 1, 4
+_OUT = 4
 
 # pandapower's converters from MATPOWER write such currents and powers for "no limit"
 _UNLIMITED_KA, _UNLIMITED_MVA = 9_999.0, 99_999.0
@@ -55,7 +52,7 @@ def build_topology(net: Any, overload_cost: float, balance_cost: float) -> tuple
 
     Parameters
     ----------
-    net : pandapowerNet, read only
+    net : pandapowerNet or StoredNet, read only
     overload_cost : float
         Price of a branch's overload. [currency/MWh]
     balance_cost : float
@@ -66,54 +63,20 @@ def build_topology(net: Any, overload_cost: float, balance_cost: float) -> tuple
     (Topology, no problems) or (None, problems).
     """
     try:
-        work = _convert(net)
+        ppc = converted(net)
     except Exception as error:  # pandapower raises whatever it meets: all of it is about the input
         text = " ".join(str(error).split()) or type(error).__name__
         return None, [Problem("network", f"must be one that pandapower can convert for a DC power flow: {text}")]
-    return _Reader(net, work, overload_cost, balance_cost).read()
-
-
-def _convert(net: Any) -> Any:
-    """A copy of `net` that carries pandapower's pypower arrays, as in rundcpp, without solving."""
-    from pandapower.auxiliary import _init_rundcpp_options
-    from pandapower.pd2ppc import _pd2ppc
-
-    work = copy.deepcopy(net)
-    logger = logging.getLogger("pandapower")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        _init_rundcpp_options(
-            work,
-            trafo_model="t",
-            trafo_loading="current",
-            recycle=None,
-            check_connectivity=True,
-            switch_rx_ratio=2,
-            trafo3w_losses="hv",
-        )
-        work._options["numba"] = False  # its bus merging in numba is compiled anew in every process: 1 s for nothing
-        work._pd2ppc_lookups = {k: np.array([], dtype=np.int64) for k in ("bus", "bus_dc", "ext_grid", "gen")}
-        work._pd2ppc_lookups |= {"branch": {}, "branch_dc": {}}
-        with warnings.catch_warnings():  # about columns that pandapower itself renamed: nothing the user asked for
-            warnings.simplefilter("ignore")
-            work._ppc, _ = _pd2ppc(work)
-    finally:
-        logger.setLevel(level)
-    return work
+    return _Reader(net, ppc, overload_cost, balance_cost).read()
 
 
 class _Reader:
     """Carries what the steps of `build_topology` share."""
 
-    def __init__(self, net: Any, work: Any, overload_cost: float, balance_cost: float):
+    def __init__(self, net: Any, ppc: Converted, overload_cost: float, balance_cost: float):
         self.net = net
         self.overload_cost, self.balance_cost = overload_cost, balance_cost
-        self.ppc_branch = np.real(work._ppc["branch"]).astype(np.float64)
-        self.ppc_bus_type = np.real(work._ppc["bus"][:, _BUS_TYPE]).astype(np.int64)
-        self.lookups = work._pd2ppc_lookups
-        self.sn_mva = float(work.sn_mva)
-        self.impedance_switches = np.flatnonzero(np.asarray(work._impedance_bb_switches).astype(bool))
+        self.ppc = ppc
         self.notes: list[ElementNote] = []
         self.problems: list[Problem] = []
         self.buses: list[dict[str, Any]] = []
@@ -160,8 +123,8 @@ class _Reader:
             if not on[i]:
                 self.notes.append(bus.note(i, "ignored", "out of service"))
                 continue
-            ppc_bus = int(self.lookups["bus"][bus.index[i]])
-            if self.ppc_bus_type[ppc_bus] == _OUT:
+            ppc_bus = int(self.ppc.bus_of_id[bus.index[i]])
+            if self.ppc.bus_type[ppc_bus] == _OUT:
                 self.dead.add(bus.index[i])
                 self.notes.append(bus.note(i, "ignored", "no way to a reference through branches in service"))
                 continue
@@ -183,10 +146,10 @@ class _Reader:
         if not trafo3w.n:
             return
         hv = trafo3w.number("hv_bus").astype(np.int64)
-        for i, aux in enumerate(self.lookups["aux"]["trafo3w"]):
-            ppc_bus = int(self.lookups["bus"][aux])
+        for i, aux in enumerate(self.ppc.star_bus_ids):
+            ppc_bus = int(self.ppc.bus_of_id[aux])
             if (
-                self.ppc_bus_type[ppc_bus] == _OUT
+                self.ppc.bus_type[ppc_bus] == _OUT
                 or not trafo3w.in_service()[i]
                 or int(hv[i]) not in self.row_of_bus_id
             ):
@@ -202,18 +165,18 @@ class _Reader:
         self, name: str, element: str, index: int, ppc_row: int, rating: float, emergency: float, n: int
     ) -> str:
         """Add the branch of one pypower row; the reason if it carries nothing, else ''."""
-        values = self.ppc_branch[ppc_row]
+        values = self.ppc.branch[ppc_row]
         if values[_BR_STATUS] == 0:
             return "out of service, or a bus at its end is"
         begin, end = int(values[_F_BUS]), int(values[_T_BUS])
         if begin == end:
             return "both ends are one electrical bus (closed bus-bus switches)"
-        if self.ppc_bus_type[begin] == _OUT or self.ppc_bus_type[end] == _OUT:
+        if self.ppc.bus_type[begin] == _OUT or self.ppc.bus_type[end] == _OUT:
             return "no way to a reference"
         if begin not in self.row_of_ppc or end not in self.row_of_ppc:
             return "open at one end (switch, or bus out of service): carries no active power"
         tap = values[_TAP] if values[_TAP] != 0 else 1.0
-        r_pu, x_pu = (float(values[part] * tap * BASE_MVA / self.sn_mva) for part in (_BR_R, _BR_X))
+        r_pu, x_pu = (float(values[part] * tap * BASE_MVA / self.ppc.sn_mva) for part in (_BR_R, _BR_X))
         if not np.isfinite(x_pu) or x_pu == 0:
             self.problems.append(
                 Problem(
@@ -255,7 +218,7 @@ class _Reader:
         said = [f"{e:.6g} MVA, rated {r:.6g} MVA" for e, r in zip(emergency, rating, strict=True)]
         table.complain(self.problems, "emergency_rating_mva", low, allowed, said)
         circuits = table.whole("parallel", 1)
-        first = self.lookups["branch"][element][0]
+        first = self.ppc.first_branch[element]
         on = table.in_service()
         for i in range(table.n):
             why = "out of service"
@@ -270,7 +233,7 @@ class _Reader:
         """Continuous rating of every row and where it comes from. [MW at 1 p.u. voltage and unit power factor]"""
         loading = table.number("max_loading_percent", 100.0) / 100.0
         if table.element == "line":
-            vn_kv = self.net.bus["vn_kv"].reindex(table.frame["from_bus"]).to_numpy(dtype=np.float64)
+            vn_kv = self.net["bus"]["vn_kv"].reindex(table.frame["from_bus"]).to_numpy(dtype=np.float64)
             i_ka = table.number("max_i_ka", np.inf)
             unlimited = ~(i_ka < _UNLIMITED_KA)
             rating = np.sqrt(3.0) * vn_kv * i_ka * table.number("df", 1.0) * table.number("parallel", 1.0) * loading
@@ -289,7 +252,7 @@ class _Reader:
         table = NetTable(self.net, "trafo3w")
         if not table.n:
             return
-        first = self.lookups["branch"]["trafo3w"][0]
+        first = self.ppc.first_branch["trafo3w"]
         loading = table.number("max_loading_percent", 100.0) / 100.0
         on = table.in_service()
         for i in range(table.n):
@@ -312,16 +275,16 @@ class _Reader:
         table = NetTable(self.net, "switch")
         closed, et = table.flag("closed", True), table.text("et")
         in_ka = table.number("in_ka", np.inf)
-        rank = {int(i): k for k, i in enumerate(self.impedance_switches)}
+        rank = {int(i): k for k, i in enumerate(self.ppc.impedance_switches)}
         for i in range(table.n):
             if not closed[i]:
                 self.notes.append(table.note(i, "merged", "open: what it opens carries no active power"))
             elif et[i] != "b":
                 self.notes.append(table.note(i, "merged", "closed: no effect"))
             elif i in rank:
-                vn_kv = float(self.net.bus.at[table.frame["bus"].iloc[i], "vn_kv"])
+                vn_kv = float(self.net["bus"].at[table.frame["bus"].iloc[i], "vn_kv"])
                 rating = np.sqrt(3.0) * vn_kv * in_ka[i] if in_ka[i] > 0 else np.inf
-                ppc_row = self.lookups["branch"]["switch"][0] + rank[i]
+                ppc_row = self.ppc.first_branch["switch"] + rank[i]
                 why = self._append(table.names[i], "switch", table.index[i], ppc_row, rating, rating, 1)
                 self.notes.append(table.note(i, "ignored" if why else "used", why or "branch with an impedance"))
             else:
