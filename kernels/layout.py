@@ -20,6 +20,7 @@ from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows
 
 WIDTH_MIN = 1e-7  # narrower boxes are constants, in scaled power
+BY_HOUR = 0.7  # of the multiplications of the dense way: below it hour by hour is faster, in shorter loops
 AVAIL_MIN = 1e-6  # an hour without available units keeps this many, so that an interior exists
 
 
@@ -39,6 +40,7 @@ class Layout(NamedTuple):
     m: int  # rows in all
     deep: int  # most rows of an hour
     fixed_items: int  # items of an hour before its boxes
+    by_hour: int  # 1: the price matrix is factored hour by hour, what chains carry from hour to hour apart
     q: int  # (T, nk) output above the minimum
     w: int  # (T, nk) headroom
     n: int  # (T, nu) units not on
@@ -137,7 +139,20 @@ def layout(sizes: dict[str, int]) -> Layout:
     pairs += [nm, T * (R - 1), nm]
     offsets = np.concatenate(([0], np.cumsum(pairs))).tolist()
     items = nu + nk + ng + ns
-    return Layout(T, R, nu, nk, nr, ng, ns, nb, nm, nu + nr + ns, R * T + nm, sizes["deep"], items, *offsets)
+    return Layout(
+        T, R, nu, nk, nr, ng, ns, nb, nm, nu + nr + ns, R * T + nm, sizes["deep"], items, sizes["by_hour"], *offsets
+    )
+
+
+def by_hour(rows: IntArray, chains: int) -> bool:
+    """Whether to factor the price matrix hour by hour, which few rows and many chains make the dearer way.
+
+    Multiplications of both ways: the dense matrix takes a cube of all rows; hour by hour the `rows` (T,) of each and
+    the `chains` are dense among themselves. Without chains no hour knows of another.
+    """
+    m, total = rows.astype(float), float(rows.sum())
+    dense = total**3 / 3.0 + total**2 / 2.0 * chains
+    return not chains or float(np.sum(m**3 / 3.0 + 2.0 * m**2 * chains + 2.5 * m * chains**2)) < BY_HOUR * dense
 
 
 def _own(value: Any) -> Any:
@@ -222,7 +237,8 @@ def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, W
     nb = box.hour.size
     deep = R + int(np.diff(line_at).max(initial=0))
     sizes = {"T": T, "R": R, "nu": unit.size, "nk": seg.size, "nr": ramp.size, "ng": ramp_seg.size}
-    lay = layout(sizes | {"ns": stores.bus.size, "nb": nb, "nm": nm, "deep": deep})
+    apart = by_hour(R + np.diff(line_at), unit.size + ramp.size + stores.bus.size)
+    lay = layout(sizes | {"ns": stores.bus.size, "nb": nb, "nm": nm, "deep": deep, "by_hour": int(apart)})
     box_at = np.searchsorted(box.hour, np.arange(T + 1)).astype(np.int64)
     row_at = R * np.arange(T + 1) + line_at
     row_place = (R * (rows.hour + 1) + np.arange(nm)).astype(np.int64)

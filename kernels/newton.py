@@ -16,6 +16,14 @@ Chains are factored without a subtraction: X_t = x_t + m_t X_(t-1), m_t = l_t / 
 semiseparable: what a device adds to the price matrix between rows of hours q > t is
 C_q A_q (P_(q-1) .. P_(t+1)) B_t C_t, so the matrix is filled by marching every hour's rows backwards, all chains side
 by side. `reg` is proximal: in the curvature, not in dz, so it biases nothing.
+
+With U_q = C_q A_q, W = P and V_t = C_t B_t that form survives a Cholesky factor: its rows are
+U_q W_(q-1) .. W_(t+1) E_t, where only V has become E. What the hours before t have eliminated is one matrix S among
+the chains ::
+
+    L_t L_t' = M_t - U_t S U_t',   E_t = (V_t' - W_t S U_t') L_t'^-1,   S <- W_t S W_t + E_t E_t'                   (6)
+
+so that many rows cost the sum over hours, not the cube of them all (`Layout.by_hour`); without chains S is empty.
 """
 
 from typing import NamedTuple
@@ -64,14 +72,19 @@ class Work(NamedTuple):
     y: FloatArray  # (rows,) prices
     dy: FloatArray  # (rows,) right-hand side, then step of the prices
     miss: FloatArray  # (rows,) residuals
-    matrix: FloatArray  # (rows, rows) lower triangle
-    factor: FloatArray  # (rows, rows)
+    matrix: FloatArray  # (rows, rows) lower triangle; by hour (rows, deep), each row with the columns of its hour
+    factor: FloatArray  # likewise
+    diagonal: FloatArray  # (rows,) of the matrix
+    behind: FloatArray  # (chains, chains) S of equation (6), by hour
+    bend: FloatArray  # (rows, chains) E', by hour
+    carry: FloatArray  # (2, chains)
 
 
 def work(lay: Layout, items: int) -> Work:
     """Allocate what `lay` needs; `items` over all hours."""
     T, nd, m, ns = lay.T, lay.nd, lay.m, lay.ns
     widest = max(nd, lay.fixed_items + lay.nb) + 8
+    width, carried = (lay.deep, nd) if lay.by_hour else (m, 0)
     shrink = np.zeros((2, flat.BLOCK))
 
     def z(*shape: int) -> FloatArray:
@@ -82,8 +95,8 @@ def work(lay: Layout, items: int) -> Work:
         link=z(T, nd), m=z(T, nd), inv=z(T, nd), gain=z(T, nd), decay=z(T, nd), own=z(T, nd), answer=z(m, nd),
         reach=z(m, nd), share=z(T, lay.nr), h1=z(T, ns), h2=z(T, ns), h3=z(T, ns), side_c=z(T, ns), side_d=z(T, ns),
         side_y=z(T, ns), net_e=z(T, ns), k=z(T, nd), du=z(T, nd), dtheta=z(T, ns), buffer=z(lay.deep, widest),
-        shrink=shrink, shrink_bits=shrink.view(np.int64), y=z(m),
-        dy=z(m), miss=z(m), matrix=z(m, m), factor=z(m, m),
+        shrink=shrink, shrink_bits=shrink.view(np.int64), y=z(m), dy=z(m), miss=z(m), matrix=z(m, width),
+        factor=z(m, width), diagonal=z(m), behind=z(carried, carried), bend=z(m, carried), carry=z(2, nd),
     )  # fmt: skip
 
 
@@ -306,6 +319,7 @@ def _assemble(lay, win, a, w):
     for t in range(T):
         begin, end, count = win.row_at[t], win.row_at[t + 1], win.item_at[t + 1] - win.item_at[t]
         h, at = w.h[win.item_at[t] : win.item_at[t + 1]], win.effect_at[t]
+        shift = begin if lay.by_hour else 0
         for r in range(begin, end):  # items of the hour that no chain joins, and chains within the hour
             mine, scaled, place = matrix[r], buffer[0], at + (r - begin) * count
             effect = win.effect[place : place + count]
@@ -316,20 +330,23 @@ def _assemble(lay, win, a, w):
                 other = win.effect[place : place + count]
                 for j in range(nu, count):
                     total += scaled[j] * other[j]
-                mine[c] = total
+                mine[c - shift] = total
             for d in range(nd):
                 scaled[d] = w.own[t, d] * w.answer[r, d]
             for c in range(begin, r + 1):
                 other, total = w.answer[c], 0.0
                 for d in range(nd):
                     total += scaled[d] * other[d]
-                mine[c] += total
+                mine[c - shift] += total
             place = r - begin
             if place >= R:
                 j = win.line_at[t] + place - R
-                mine[r] += 1.0 / a[lay.row + j] + 1.0 / a[lay.over + j]
+                mine[r - shift] += 1.0 / a[lay.row + j] + 1.0 / a[lay.over + j]
             elif place > 0:
-                mine[r] += 1.0 / a[lay.res + t * (R - 1) + place - 1]
+                mine[r - shift] += 1.0 / a[lay.res + t * (R - 1) + place - 1]
+            w.diagonal[r] = mine[r - shift]
+        if lay.by_hour:
+            continue
         for r in range(begin, end):
             out, gain, mine = buffer[r - begin], w.gain[t], w.answer[r]
             for d in range(nd):
@@ -358,15 +375,18 @@ def _assemble(lay, win, a, w):
 
 
 @kernel(fastmath=True, part=True)
-def _cholesky(matrix, factor):
-    """Lower Cholesky factor; a pivot that has vanished freezes its price for the step. Returns frozen pivots."""
-    n, frozen = matrix.shape[0], 0
+def _cholesky(matrix, factor, diagonal, begin, n):
+    """Lower Cholesky factor of the `n` rows from `begin`; a pivot that has vanished freezes its price for the step.
+
+    What has vanished is measured by the `diagonal` before any elimination. Returns frozen pivots.
+    """
+    frozen = 0
     for j in range(0, n, 2):  # two rows against two rows: each value loaded serves twice
         other = min(j + 1, n - 1)
-        r0, r1 = factor[j], factor[other]
+        m0, m1, r0, r1 = matrix[begin + j], matrix[begin + other], factor[begin + j], factor[begin + other]
         for i in range(0, j, 2):
-            c0, c1 = factor[i], factor[i + 1]
-            t00, t01, t10, t11 = matrix[j, i], matrix[j, i + 1], matrix[other, i], matrix[other, i + 1]
+            c0, c1 = factor[begin + i], factor[begin + i + 1]
+            t00, t01, t10, t11 = m0[i], m0[i + 1], m1[i], m1[i + 1]
             for k in range(i):
                 t00 -= r0[k] * c0[k]
                 t01 -= r0[k] * c1[k]
@@ -375,20 +395,98 @@ def _cholesky(matrix, factor):
             r0[i], r1[i] = t00 * c0[i], t10 * c0[i]  # the diagonal holds reciprocals
             r0[i + 1], r1[i + 1] = (t01 - r0[i] * c1[i]) * c1[i + 1], (t11 - r1[i] * c1[i]) * c1[i + 1]
         for place in range(j, other + 1):
-            row = factor[place]
+            given, row = matrix[begin + place], factor[begin + place]
             for i in range(j, place):
-                total = matrix[place, i]
+                total = given[i]
                 for k in range(i):
                     total -= row[k] * r0[k]
                 row[i] = total * r0[i]
-            total = matrix[place, place] * (1.0 + 1e-12)
+            total = given[place] * (1.0 + 1e-12)
             for k in range(place):
                 total -= row[k] * row[k]
-            if total > 1e-13 * matrix[place, place]:
+            if total > 1e-13 * diagonal[begin + place]:
                 row[place] = 1.0 / np.sqrt(total)
             else:
                 row[place] = 0.0
                 frozen += 1
+    return frozen
+
+
+@kernel(fastmath=True, part=True)
+def _reduce(lay, win, t, w):
+    """Take what the hours before have eliminated off the block of hour `t`; (U S)' into its rows of `w.bend`."""
+    nd, begin, end = lay.nd, win.row_at[t], win.row_at[t + 1]
+    gain = w.gain[t]
+    for r in range(begin, end):
+        out, mine = w.buffer[r - begin], w.answer[r]
+        for d in range(nd):
+            out[d] = mine[d] * gain[d]
+    for r in range(begin, end, 2):
+        other = min(r + 1, end - 1)
+        r0, r1, b0, b1 = w.buffer[r - begin], w.buffer[other - begin], w.bend[r], w.bend[other]
+        for c in range(0, nd, 2):
+            next_c = min(c + 1, nd - 1)
+            c0, c1 = w.behind[c], w.behind[next_c]
+            t00 = t01 = t10 = t11 = 0.0
+            for d in range(nd):
+                t00 += r0[d] * c0[d]
+                t01 += r0[d] * c1[d]
+                t10 += r1[d] * c0[d]
+                t11 += r1[d] * c1[d]
+            b0[c], b0[next_c], b1[c], b1[next_c] = t00, t01, t10, t11
+    for r in range(begin, end):
+        matrix, out = w.matrix[r], w.bend[r]
+        for c in range(r - begin + 1):
+            other, total = w.buffer[c], 0.0
+            for d in range(nd):
+                total += out[d] * other[d]
+            matrix[c] -= total
+        matrix[r - begin] += 1e-12 * w.diagonal[r]
+
+
+@kernel(fastmath=True, part=True)
+def _carry_on(lay, win, t, w):
+    """E of hour `t`, and S with what this hour has eliminated: equation (6)."""
+    nd, begin, end = lay.nd, win.row_at[t], win.row_at[t + 1]
+    decay = w.decay[t]
+    for r in range(begin, end):
+        out, reach, factor = w.bend[r], w.reach[r], w.factor[r]
+        for d in range(nd):
+            out[d] = reach[d] - decay[d] * out[d]
+        for c in range(r - begin):
+            other, value = w.bend[begin + c], factor[c]
+            for d in range(nd):
+                out[d] -= value * other[d]
+        value = factor[r - begin]
+        for d in range(nd):
+            out[d] *= value
+    for c in range(nd):
+        row, kept = w.behind[c], decay[c]
+        for d in range(c + 1):
+            row[d] *= kept * decay[d]
+        for r in range(begin, end, 2):
+            b0, b1 = w.bend[r], w.bend[min(r + 1, end - 1)]
+            v0, v1 = b0[c], b1[c] if r + 1 < end else 0.0
+            for d in range(c + 1):
+                row[d] += v0 * b0[d] + v1 * b1[d]
+    for c in range(nd):
+        for d in range(c):
+            w.behind[d, c] = w.behind[c, d]
+
+
+@kernel(fastmath=True, part=True)
+def _eliminate(lay, win, w):
+    """Factor of the price matrix: all of it, or hour by hour. Returns frozen pivots."""
+    frozen, blocks, carries = 0, lay.T if lay.by_hour else 1, lay.by_hour > 0 and lay.nd > 0
+    if carries:
+        w.behind[:] = 0.0
+    for t in range(blocks):
+        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else lay.m
+        if carries:
+            _reduce(lay, win, t, w)
+        frozen += _cholesky(w.matrix, w.factor, w.diagonal, begin, end - begin)
+        if carries:
+            _carry_on(lay, win, t, w)
     return frozen
 
 
@@ -398,7 +496,7 @@ def factorise(lay, win, a, w):
     _curvature(lay, win, a, w)
     _chains(lay, win, w)
     _assemble(lay, win, a, w)
-    return _cholesky(w.matrix, w.factor)
+    return _eliminate(lay, win, w)
 
 
 @kernel(fastmath=True, part=True)
@@ -549,21 +647,59 @@ def _ramp_rho(lay, win, w, priced):
 
 
 @kernel(fastmath=True, part=True)
-def _solve_prices(factor, y):
-    """Solve in place with the factor of `_cholesky`."""
-    n = y.size
-    for i in range(n):
-        row = factor[i]
-        total = y[i]
-        for k in range(i):
-            total -= row[k] * y[k]
-        y[i] = total * row[i]
-    for i in range(n - 1, -1, -1):
-        row = factor[i]
-        value = y[i] * row[i]
-        y[i] = value
-        for k in range(i):
-            y[k] -= row[k] * value
+def _solve_prices(lay, win, w):
+    """Solve for `w.dy` in place with the factor of `_eliminate`."""
+    nd, blocks, carries = lay.nd, lay.T if lay.by_hour else 1, lay.by_hour > 0 and lay.nd > 0
+    carry, scaled, y = w.carry[0], w.carry[1], w.dy
+    for d in range(nd):
+        carry[d] = 0.0
+    for t in range(blocks):
+        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else lay.m
+        mine = y[begin:end]
+        if carries:
+            for d in range(nd):
+                scaled[d] = w.gain[t, d] * carry[d]
+                carry[d] *= w.decay[t, d]
+        for i in range(begin, end):
+            row, total = w.factor[i], y[i]
+            for k in range(i - begin):
+                total -= row[k] * mine[k]
+            if carries:
+                answer = w.answer[i]
+                for d in range(nd):
+                    total -= answer[d] * scaled[d]
+            total *= row[i - begin]
+            y[i] = total
+            if carries:
+                bend = w.bend[i]
+                for d in range(nd):
+                    carry[d] += bend[d] * total
+    for d in range(nd):
+        carry[d] = 0.0
+    for t in range(blocks - 1, -1, -1):
+        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else lay.m
+        mine = y[begin:end]
+        if carries:
+            for d in range(nd):
+                scaled[d] = 0.0
+            for i in range(begin, end):
+                bend, total = w.bend[i], y[i]
+                for d in range(nd):
+                    total -= bend[d] * carry[d]
+                y[i] = total
+        for i in range(end - 1, begin - 1, -1):
+            row = w.factor[i]
+            value = y[i] * row[i - begin]
+            y[i] = value
+            for k in range(i - begin):
+                mine[k] -= row[k] * value
+            if carries:
+                answer = w.answer[i]
+                for d in range(nd):
+                    scaled[d] += answer[d] * value
+        if carries:
+            for d in range(nd):
+                carry[d] = carry[d] * w.decay[t, d] + scaled[d] * w.gain[t, d]
 
 
 @kernel(fastmath=True, part=True)
@@ -683,7 +819,7 @@ def direction(lay, win, a, e, s, z, theta, w, ds, dz):
     if lay.nr > 0:
         _ramp_rho(lay, win, w, False)
     _right_side(lay, win, a, e, s, z, w)
-    _solve_prices(w.factor, w.dy)
+    _solve_prices(lay, win, w)
     price_items(win, w.dy, w.dprice)
     _priced_chains(lay, win, w)
     _solve_chains(w)

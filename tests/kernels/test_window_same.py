@@ -178,6 +178,29 @@ def test_a_group_of_two_is_two_groups_of_one():
         )  # AVAIL_MIN of shed
 
 
+@pytest.mark.parametrize("size", [{}, {"units": 0, "ramps": 0, "stores": 0, "boxes": 6}, {"T": 24, "rows": 120}])
+@pytest.mark.parametrize("seed", range(4))
+def test_hour_by_hour_is_the_same_factor(monkeypatch, seed, size):
+    problem, rows = drawn(seed, **size)
+    found = []
+    for apart in (True, False):
+        monkeypatch.setattr(layout, "by_hour", lambda rows, chains, apart=apart: apart)
+        solution, outcome = window.solve(problem, rows)
+        assert outcome.status == window.SOLVED
+        found.append((solution, outcome.iterations))
+    (hourly, steps), (dense, as_many) = found
+    assert abs(steps - as_many) <= 1
+    assert_allclose(hourly.objective, dense.objective, rtol=1e-7)
+    assert_allclose(hourly.bound, dense.bound, rtol=1e-7)
+
+
+def test_many_rows_are_factored_hour_by_hour():
+    few, many = np.full(48, 5), np.full(48, 60)
+    assert not layout.by_hour(few, 150)
+    assert layout.by_hour(many, 150)
+    assert layout.by_hour(few, 0)
+
+
 def test_a_solution_is_the_same_to_the_byte():
     problem, rows = drawn(11, T=6, rows=4)
     first, second = window.solve(problem, rows), window.solve(problem, rows)
