@@ -77,6 +77,7 @@ class Hour(NamedTuple):
     on: IntArray  # (T, nu)
     start: IntArray
     start_cost: FloatArray  # (T, nu) currency
+    store_start_cost: FloatArray  # (T, nst) currency
     available: IntArray  # (T, nu)
     cap: FloatArray  # (T, nu) most output of the units on
     rise: FloatArray  # (T, nu) largest rise into the hour; endless where nothing holds a row
@@ -338,6 +339,7 @@ def account(f, h, t, e_before):
             regulation[f.source_supplier[i]] += p
     for i in range(f.store_bus.size):
         charge, discharge = h.charge[t, i], h.discharge[t, i]
+        cost[2] += h.store_start_cost[t, i]
         cost[3] += f.charge_cost[i] * charge + f.discharge_cost[i] * discharge
         held = f.keep[i] * e_before[i] + h.inflow[t, i]
         can_give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])

@@ -102,8 +102,8 @@ def _hours() -> step.Hour:
 
     count = np.ones((1, 1), np.int64)
     return step.Hour(
-        on=count, start=count, start_cost=full(1), available=count, cap=full(1, 1.0), rise=full(1, 1.0),
-        fall=full(1, 1.0), unit_before=_real(0.5), seg=full(1), source=full(1), source_lo=full(1),
+        on=count, start=count, start_cost=full(1), store_start_cost=full(1), available=count, cap=full(1, 1.0),
+        rise=full(1, 1.0), fall=full(1, 1.0), unit_before=_real(0.5), seg=full(1), source=full(1), source_lo=full(1),
         source_hi=full(1, 1.0), charge=full(1), discharge=full(1), e=full(1), inflow=full(1), let_go=full(1),
         link=full(1), load=full(1, 1.0), shed=full(1), spill=full(2), need=full(2), reference=full(6), unit_p=full(1),
         flow=full(2), cost=full(8), regulation=full(6), provided=full(2), short=full(2), margin=full(2),

@@ -116,6 +116,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("storage", "discharge_cost", "float", "currency/MWh", 0.0, "wear, at the terminals", low=0),
     Column("storage", "min_charge_mw", "float", "MW", 0.0, "least power of one unit that charges", low=0),
     Column("storage", "min_discharge_mw", "float", "MW", 0.0, "least power of one unit that discharges", low=0),
+    Column("storage", "start_cost", "float", "currency", 0.0, "one start of one unit, pumping or generating", low=0),
     Column("storage", "inflow_profile", "str", "", "", "series of the natural inflow into the store, in MW"),
     Column("storage", "profile_share", "float", "1", 1.0, "share of that series this row takes", low=0, high=1),
     Column("storage", "end_rule", "str", "", "fixed", "what is asked at the end of a window", choices=END_RULES),

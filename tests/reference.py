@@ -340,7 +340,7 @@ def costs(f: step.Fleet, h: step.Hour, t: int, out: Output, short: list[float]) 
     return {
         "energy": dot(f.seg_cost, out.seg) + dot(f.unit_min_cost, minimum) + dot(f.source_cost, out.source),
         "no_load": dot(f.unit_no_load, h.on[t]),
-        "start": float(sum(h.start_cost[t])),
+        "start": float(sum(h.start_cost[t]) + sum(h.store_start_cost[t])),
         "wear": dot(f.charge_cost, out.charge) + dot(f.discharge_cost, out.discharge),
         "shed": float(f.penalties[0] * sum(out.shed)),
         "spill": float(f.penalties[1] * sum(out.spill)),

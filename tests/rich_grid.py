@@ -46,6 +46,7 @@ def rich_grid(seed: int) -> Any:
     store["inflow_profile"], store["end_rule"] = ["", "inflow/P"], ["fixed", "cyclic"]
     store["min_charge_mw"] = [0.0, rng.choice([0.0, 30.0, 55.0])]
     store["min_discharge_mw"] = [0.0, rng.choice([0.0, 20.0])]
+    store["start_cost"] = rng.choice([0.0, 300.0], 2)
     return net
 
 

@@ -15,7 +15,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from rich_grid import NO_SHARES, write_rich
 
-from gridsim import oracle
+from gridsim import oracle, pumping
 from gridsim.assemble import assemble
 from gridsim.audit import audit
 from gridsim.case import Case
@@ -89,6 +89,7 @@ def planned(tmp_path: Path) -> Make:
         plan = planner.plan(0, len(load), state)
         problem, _, constant = planner.problem(0, len(load), state, plan.decided)
         by_highs = oracle.solve_lp(problem).objective * planner.money + constant + plan.start_cost.sum()
+        by_highs += plan.store_start_cost.sum()
         assert plan.cost == pytest.approx(by_highs + plan.lacking_cost, rel=1e-6)
         assert plan.bound <= plan.cost + 1e-6 * abs(plan.cost)
         p_mw = plan.on * case.units["p_min_mw"].to_numpy()
@@ -278,6 +279,24 @@ def test_a_pump_has_a_least_power(planned: Make):
     assert charge.sum() >= 40.0
     assert discharge[4:].sum() >= 30.0
     assert np.minimum(charge, discharge).max() < 1e-4
+
+
+@pytest.mark.parametrize(("start_cost", "starts"), [(100.0, 2), (1e5, 0)])
+def test_starts_of_a_pump_are_worth_their_cost(planned: Make, start_cost: float, starts: int):
+    """Pumped at 10 in the night with 0.8, used against gas at 50 in the evening: 2 MW in one hour, 20 MW in another.
+
+    A MWh saves 50 - 10 / 0.8: a start of 100 pays for the second hour alone, one of 100,000 for none.
+    """
+    store = STORE | {"min_p_mw": -20.0, "soc_percent": 0.0, "end_rule": "free", "eta_charge": 0.8}
+    load = [150.0, 150.0, 302.0, 200.0, 320.0]
+    w = planned(load, store=store | {"start_cost": start_cost}, must_run=True, gas={"must_run": False})
+    count = pumping.running(w.case.stores, w.plan.charge_mw, w.plan.discharge_mw)
+    begun = np.maximum(np.diff(count, axis=1, prepend=0), 0)
+    assert begun.sum() == starts
+    assert_allclose(w.plan.store_start_cost.sum(), start_cost * starts)
+    free = 10 * (150 + 150 + 300 + 200 + 300) + 50 * 22
+    saved = {2: 20 * 37.5, 0: 0}[starts]
+    assert w.plan.cost == pytest.approx(free - saved + start_cost * starts, rel=1e-4)
 
 
 # -- whole runs ----------------------------------------------------------------------------------------------------

@@ -118,6 +118,7 @@ def tables() -> dict[str, dict[str, Any]]:
             "p_charge_min_mw": [6.0],
             "p_discharge_min_mw": [0.0],
             "units": [2],
+            "start_cost": [0.0],
             "e_min_mwh": [5.0],
             "e_max_mwh": [100.0],
             "e_start_mwh": [50.0],

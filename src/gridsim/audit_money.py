@@ -61,6 +61,8 @@ def recompute_costs(record: Record) -> dict[str, FloatArray]:
     if not stores.empty:
         cost["wear"] += s("storage/charge_mw") @ stores["charge_cost"].to_numpy(float)
         cost["wear"] += s("storage/discharge_mw") @ stores["discharge_cost"].to_numpy(float)
+        for way in ("charge", "discharge"):
+            cost["start"] += unit_starts(record, way) @ stores["start_cost"].to_numpy(float)
     cost["shed"] += penalty(record, "shed") * s("unserved/load_mw").sum(1)
     cost["spill"] += penalty(record, "spill") * s("spill/bus_mw").sum(1)
     cost["reserve_short"] += penalty(record, "reserve_short") * s("reserve/short_mw").sum(1)
@@ -72,6 +74,16 @@ def recompute_costs(record: Record) -> dict[str, FloatArray]:
             price = rows["overload_cost"].to_numpy(float) if own else np.full(len(rows), penalty(record, "overload"))
             cost["overload"] += s(name) @ price
     return cost
+
+
+def unit_starts(record: Record, way: str) -> FloatArray:
+    """(time, store) units that begin to charge or discharge: as few run as can give the power; none before the run."""
+    table = record.tables["stores"]
+    units = table["units"].to_numpy(float)
+    power = record.series(f"storage/{way}_mw")
+    each = np.maximum(table[f"p_{way}_max_mw"].to_numpy(float) / units, 1e-3)
+    count = np.minimum(np.maximum(np.ceil((power - 1e-3) / each), 0.0), units)
+    return np.maximum(np.diff(count, axis=0, prepend=np.zeros((1, len(units)))), 0.0)
 
 
 def start_costs(record: Record, start: FloatArray) -> FloatArray:

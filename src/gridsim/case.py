@@ -73,6 +73,7 @@ STORE_COLUMNS = (
     "p_charge_min_mw",  # of ONE unit while it charges; 0: none
     "p_discharge_min_mw",  # of ONE unit while it discharges
     "units",  # identical units in the row
+    "start_cost",  # of one unit's start, charging or discharging, currency
     "e_min_mwh",
     "e_max_mwh",
     "e_start_mwh",

@@ -138,6 +138,8 @@ class _Reader(RowWriter):
         for column in ("charge_cost", "discharge_cost", "end_value"):
             bad = active & ~np.isfinite(table.number(column, 0.0))
             table.complain(problems, column, bad, "finite")
+        start_cost = table.number("start_cost", 0.0)
+        table.complain(problems, "start_cost", active & ~(start_cost >= 0), "at least 0")
         tech, kinds = table.text("tech"), table.text("type")
         charge_cost, discharge_cost = table.number("charge_cost", 0.0), table.number("discharge_cost", 0.0)
         units = np.maximum(table.whole("units", 1), 1)
@@ -166,6 +168,8 @@ class _Reader(RowWriter):
             for power, does in ((least_charge[i], "charges"), (least_discharge[i], "discharges")):
                 if power > 0:
                     said.append(f"a unit that {does} does so with at least {power * factor:.6g} MW")
+            if start_cost[i] > 0:
+                said.append(f"a start of a unit costs {start_cost[i] * factor:.6g}")
             if inflow[i]:
                 said.append(f"inflow by profile '{inflow[i]}'")
             if rule[i] == "cyclic":
@@ -178,6 +182,7 @@ class _Reader(RowWriter):
                 "p_charge_min_mw": float(least_charge[i]) * factor,
                 "p_discharge_min_mw": float(least_discharge[i]) * factor,
                 "units": int(units[i]),
+                "start_cost": float(start_cost[i]) * factor,
                 "e_min_mwh": float(e_min[i]) * factor,
                 "e_max_mwh": float(e_max[i]) * factor,
                 "e_start_mwh": float(e_start[i]) * factor,

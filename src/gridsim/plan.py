@@ -69,6 +69,7 @@ class Plan(NamedTuple):
     next_products: tuple[int, ...]
     decided: Decided  # what the dispatch was given
     start_cost: FloatArray  # (T, nu) currency
+    store_start_cost: FloatArray  # (T, stores) currency
     bounds: ramping.Bounds  # (T, nu) of every row of units: limits in force
     lacking_cost: float  # in `cost`: of reserve that the dispatch counts on and ramps do not leave
 
@@ -95,6 +96,7 @@ class Fixed(NamedTuple):
     problem: Problem
     decided: Decided
     start_cost: FloatArray  # (T, nu) currency
+    store_start_cost: FloatArray  # (T, stores) currency
     bounds: ramping.Bounds  # (T, nu)
     lacking_mw: FloatArray  # (T, products) reserve that the dispatch counts on and ramps do not leave
     lacking_cost: float  # of it, in `cost`
@@ -325,26 +327,65 @@ class Planner(Windows):
             counts += settled.tally
             keys, prices = settled.near, settled.snapshot
             products = tuple(sorted({*products, *priced(settled.solution)}))
-            found = Fixed(0.0, settled, on, start, problem, decided, start_cost, bounds, np.zeros((hours, 0)), 0.0)
+            charge, discharge = (p * self.power_mw for p in (settled.solution.charge, settled.solution.discharge))
+            of_stores = pumping.start_costs(self.case.stores, charge, discharge, state.store_running)
+            found = Fixed(
+                0.0, settled, on, start, problem, decided, start_cost, of_stores, bounds, np.zeros((hours, 0)), 0.0
+            )
             lacking, hold = self._lacking(t0, state, found)
             lacking_cost = float(lacking.sum()) * self.case.penalties.reserve_short
-            cost = settled.solution.objective * self.money + constant + float(start_cost.sum()) + lacking_cost
+            cost = settled.solution.objective * self.money + constant + lacking_cost
+            cost += float(start_cost.sum()) + float(of_stores.sum())
             found = found._replace(cost=cost, lacking_mw=lacking, lacking_cost=lacking_cost)
             if best is None or best.decided.modes is not decided.modes or cost < best.cost:
                 best = found
-            modes = self._modes(found)
+            modes, tally = self._modes(found, t0, state)
+            counts += tally
             if hold is None and modes is decided.modes:
                 break
             decided = decided._replace(modes=modes, hold_mw=decided.hold_mw if hold is None else hold)
         assert best is not None
         return best._replace(settled=best.settled._replace(tally=counts))
 
-    def _modes(self, fixed: "Fixed") -> pumping.Modes | None:
-        """Modes of stores with a least power, as they are or as the dispatch suggests; None where there is no such."""
-        stores, s, sp = self.case.stores, fixed.settled.solution, self.power_mw
-        if fixed.decided.modes is not None or not pumping.have_minima(stores).any():
-            return fixed.decided.modes
-        return pumping.decide(stores, s.charge * sp, s.discharge * sp, fixed.problem.stores, sp)
+    def _modes(self, fixed: "Fixed", t0: int, state: State) -> tuple[pumping.Modes | None, IntArray]:
+        """Modes of stores that need them, as they are or as the dispatch suggests; None where there is no such.
+
+        Also the tally of the solves that took.
+        """
+        stores, sp, tally = self.case.stores, self.power_mw, np.zeros(4, dtype=np.int64)
+        if fixed.decided.modes is not None or not pumping.have_modes(stores).any():
+            return fixed.decided.modes, tally
+        s, free = fixed.settled.solution, fixed.problem.stores
+        powers = pumping.netted(s.charge * sp, s.discharge * sp, free)
+        starts = pumping.start_costs(stores, *powers, state.store_running)
+        if starts.any():
+            first, common = powers, fixed.cost - s.objective * self.money - float(fixed.store_start_cost.sum())
+            cost = common + s.objective * self.money + float(starts.sum())
+            for share in pumping.SHARES:
+                modes = pumping.open_hours(stores, first, fixed.problem.stores, sp, share)
+                problem, injected, _ = self.problem(t0, len(fixed.on), state, fixed.decided._replace(modes=modes))
+                keys, prices = fixed.settled.near, fixed.settled.snapshot
+                try:
+                    settled = self.settle(problem, injected, keys, prices, priced(s))
+                except WindowError:
+                    continue  # no path of its energy keeps to these hours
+                tally += settled.tally
+                found = settled.solution
+                tried = pumping.netted(found.charge * sp, found.discharge * sp, free)
+                starts = pumping.start_costs(stores, *tried, state.store_running)
+                total = common + found.objective * self.money + float(starts.sum())
+                if total < cost:
+                    powers, cost, free = tried, total, problem.stores
+        return pumping.decide(stores, *powers, free, sp), tally
+
+    def _bus_prices(self, settled: "Settled") -> FloatArray:
+        """(T, buses) of energy, scaled money."""
+        s, keys = settled.solution, settled.keys
+        out = np.tile(s.price[:, :1], (1, self.nb))
+        if keys.hour.size:
+            coef = self.rows(keys, np.zeros((len(out), self.columns))).coef[:, : self.nb]
+            np.subtract.at(out, keys.hour, s.price_row[:, None] * coef)
+        return out
 
     def _lacking(self, t0: int, state: State, fixed: "Fixed") -> tuple[FloatArray, FloatArray | None]:
         """Reserve up that a dispatch counts on and ramps do not leave (T, np), and what rows should set aside. [MW]
@@ -468,13 +509,6 @@ class Planner(Windows):
         seg, source = self._outputs(best.decided, problem, s)
         spill_bus = np.zeros((hours, self.nb))
         spill_bus[:, self.fed] = self.spill.split(x[:, parts.spill])
-        price_bus = np.tile(s.price[:, :1], (1, self.nb))
-        if keys.hour.size:
-            np.subtract.at(
-                price_bus,
-                keys.hour,
-                s.price_row[:, None] * (self.rows(keys, np.zeros((hours, self.columns))).coef[:, : self.nb]),
-            )
         active, found = s.price_row > 1e-6, settled.found
         last_day = found.take(found.hour >= self.step_h)
         shifted = last_day._replace(hour=last_day.hour - self.step_h)
@@ -493,7 +527,7 @@ class Planner(Windows):
             short_mw=x[:, parts.short] + best.lacking_mw,
             price=s.price[:, 0] * sc,
             price_reserve=s.price[:, 1:] * sc,
-            price_bus=price_bus * sc,
+            price_bus=self._bus_prices(settled) * sc,
             congested=np.isin(np.arange(hours), keys.hour[active]),
             cost=best.cost,
             bound=bound,
@@ -508,6 +542,7 @@ class Planner(Windows):
             next_products=priced(s),
             decided=best.decided,
             start_cost=best.start_cost,
+            store_start_cost=best.store_start_cost,
             bounds=best.bounds,
             lacking_cost=best.lacking_cost,
         )

@@ -41,6 +41,7 @@ class State:
     unit_p_mw: FloatArray  # (rows of units,) output in the hour before; NaN: not known
     ramp_p_mw: FloatArray  # (ramped sources,) output of the hour before
     e_mwh: FloatArray  # (stores,)
+    store_running: IntArray  # (2, stores) units that charge and that discharge in the hour before
     rows: "RowKeys"
     prices: Prices | None = None  # of the relaxed window, moved on to the next, with those of `rows`
     products: tuple[int, ...] = (1,)  # reserve products that had a price in the last dispatch
@@ -211,6 +212,7 @@ class Windows:
             unit_p_mw=np.where(units.initial_on.to_numpy(np.int64) > 0, p_mw, 0.0),
             ramp_p_mw=before.copy(),
             e_mwh=self.case.stores.e_start_mwh.to_numpy(float).copy(),
+            store_running=np.zeros((2, len(self.case.stores)), dtype=np.int64),
             rows=no_keys(),
         )
 

@@ -154,6 +154,7 @@ DATASETS: tuple[Dataset, ...] = (
     _mw("storage/discharge_mw", "time store", "discharging power at the terminals", ">= 0"),
     _mw("storage/inflow_mw", "time store", "energy that flows in by itself", ">= 0"),
     _mw("storage/spill_mw", "time store", "energy let go unused", ">= 0"),
+    Dataset("storage/start_cost", ("time", "store"), "float64", "currency", "cost of the starts of pumps and turbines"),
     Dataset("storage/e_mwh", ("time", "store"), "float64", "MWh", "stored energy at the END of the hour"),
     _mw("flow/branch_p_mw", "time branch", "flow of each branch", _FLOW),
     _mw("flow/interface_p_mw", "time interface", "weighted sum of flows of each interface", "> 0 in its direction"),

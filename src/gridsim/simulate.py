@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gridsim import pumping
 from gridsim.assemble import assemble
 from gridsim.case import Case
 from gridsim.errors import WindowError
@@ -108,6 +109,7 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_befor
         on=head(plan.on),
         start=head(plan.start),
         start_cost=head(plan.start_cost),
+        store_start_cost=head(plan.store_start_cost),
         available=np.array(case.unit_available[at], order="C"),
         cap=head(plan.bounds.cap),
         rise=head(plan.bounds.up),
@@ -194,6 +196,7 @@ class Accountant:
             "storage/discharge_mw": h.discharge,
             "storage/e_mwh": h.e,
             "storage/spill_mw": h.let_go,
+            "storage/start_cost": h.store_start_cost,
             "flow/branch_p_mw": h.flow[:, :nbr],
             "flow/interface_p_mw": h.flow[:, nbr:],
             "flow/branch_overload_mw": over[:, :nbr],
@@ -336,6 +339,7 @@ def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept:
             state.unit_on, state.unit_hours, state.unit_out,
         )  # fmt: skip
     state.unit_p_mw = h.unit_p[-1].copy()
+    state.store_running = pumping.running(case.stores, h.charge, h.discharge)[:, -1]
     state.ramp_p_mw = h.source[-1, planner.ramped].copy()
     state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
     return h

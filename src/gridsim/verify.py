@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import ValidationError
 
+from gridsim import pumping
 from gridsim.assemble import assemble, assemble_net
 from gridsim.case import Case
 from gridsim.errors import InputError, IntegrityError, Problem
@@ -370,6 +371,8 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
             now = first
             if first > 0:
                 state.e_mwh = results["storage/e_mwh"][first - 1].astype(np.float64)
+                powers = (results[f"storage/{way}_mw"][first - 1 : first] for way in ("charge", "discharge"))
+                state.store_running = pumping.running(planner.case.stores, *powers)[:, 0]
                 state.unit_p_mw = results["dispatch/unit_p_mw"][first - 1].astype(np.float64)
                 state.ramp_p_mw = results["dispatch/source_p_mw"][first - 1][planner.ramped].astype(np.float64)
             plan = planner.plan(first, window.hours, state)

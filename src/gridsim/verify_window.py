@@ -80,7 +80,9 @@ def compare(
     problem, injected, constant = kernel.problem(t0, hours, state, plan.decided)
     ours = kernel.settle(problem, injected, none, None)
     own = highs.settle(problem, injected, none, None)
-    dispatch = own.solution.objective * kernel.money + constant + float(plan.start_cost.sum())
+    dispatch = (
+        own.solution.objective * kernel.money + constant + float(plan.start_cost.sum() + plan.store_start_cost.sum())
+    )
     dispatch += plan.lacking_cost
     rows = kernel.rows(ours.keys, injected)
     probe, same = PriceProbe(problem, rows), oracle.solve_lp(problem, rows)

@@ -8,7 +8,19 @@ from reference import INTERPRETED, live_hour
 from gridsim.kernels import step
 
 READ = (
-    *("on", "start", "start_cost", "available", "cap", "rise", "fall", "unit_before", "source_lo", "source_hi"),
+    *(
+        "on",
+        "start",
+        "start_cost",
+        "store_start_cost",
+        "available",
+        "cap",
+        "rise",
+        "fall",
+        "unit_before",
+        "source_lo",
+        "source_hi",
+    ),
     *("inflow", "link", "load", "need", "reference"),
 )
 SIZES = {"units": 4, "sources": 6, "stores": 4, "loads": 4, "links": 2, "buses": 6, "branches": 7, "interfaces": 2}
@@ -114,6 +126,7 @@ def plan(rng, f, hours):
         on=on,
         start=rng.integers(0, 2, (hours, nu)),
         start_cost=rng.uniform(0.0, 1e6, (hours, nu)),
+        store_start_cost=rng.uniform(0.0, 1e5, (hours, nst)),
         available=on + rng.integers(0, 3, (hours, nu)),
         cap=np.full((hours, nu), np.nan),
         rise=np.full((hours, nu), np.nan),
