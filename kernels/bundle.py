@@ -1,14 +1,14 @@
 """Better prices: a proximal bundle method on the Lagrangian of a window of single units.
 
-    L(lam, mu) = sum_t lam_t demand_t + mu_t reserve_t + sum_t min over the band of -lam_t y_t
-                 + sum_i V_i(lam, mu) + rest(lam, mu)
+    L(pi) = sum_t lam_t demand_t + mu_t reserve_t + sum_m nu_m need_m + sum_t min over the band of -lam_t y_t
+            + sum_i V_i(pi) + rest(pi),    pi = (lam, mu, nu)
 
-is concave, and every value of it is a lower bound on the cost of the window. V_i are the unit values of `single`. Every
+with prices nu >= 0 of further rows that read "what units give >= need" (other reserve products, lines) is concave, and every value of it is a lower bound on the cost of the window. V_i are the unit values of `single`. Every
 evaluation gives one cut per block of units: its schedules' cost c and supply a, with V_b(pi) <= c - pi . a. From the
 best prices so far, pi, the next ones are pi + d with the d that maximises the least of the cuts, summed over blocks,
 less |d|^2 / (2 step). In terms of weights x >= 0 on the cuts, summing to one in each block,
 
-    d = step * s  cut to lowest <= pi + d <= highest,   s = (demand, reserve) - (y, 0) - sum_b sum_j x_bj a_bj       (1)
+    d = step * s  cut to lowest <= pi + d <= highest,   s = (demand, reserve, need) - (y, 0, 0) - sum_bj x_bj a_bj    (1)
 
 and the weights are improved two at a time, block by block, by exact steps. One block for all units is the classic
 aggregated bundle; one block per unit is as strong as column generation, with its prices held near the best. The weights
@@ -23,10 +23,28 @@ import numpy as np
 from gridsim.kernels import single
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray, kernel
 
-Rest = Callable[[FloatArray, FloatArray], tuple[float, FloatArray, FloatArray]]
+Rest = Callable[[FloatArray], tuple[float, FloatArray]]
 
 # shares of the predicted gain: for a step, for a longer one, for a much longer one; cut after null steps
 _SERIOUS, _GROW, _LEAP, _SHRINK = 0.1, 0.5, 0.9, 0.6
+
+
+class UnitRows(NamedTuple):
+    """Further rows that units have a part in: what they give in an hour >= need. M rows, sorted by hour or not."""
+
+    hour: IntArray  # (M,)
+    need: FloatArray  # (M,)
+    on: FloatArray  # (M, n) of a unit on at p_min
+    seg: FloatArray  # (M, nk) of a MW on a segment; dearer segments never give more per money: prices must not fall
+    highest: FloatArray  # (M,) what a MW not given costs: no price is above it
+
+
+def no_unit_rows(units: single.SingleUnits) -> UnitRows:
+    """None."""
+    none = np.zeros(0)
+    return UnitRows(
+        np.zeros(0, np.int64), none, np.zeros((0, units.cap.size)), np.zeros((0, units.seg_width.size)), none
+    )
 
 
 class Demand(NamedTuple):
@@ -43,19 +61,19 @@ class Demand(NamedTuple):
 
 
 class Master(NamedTuple):
-    """Cuts of every block. nb blocks, M cuts at most, 2 T prices."""
+    """Cuts of every block. nb blocks, M cuts at most, P prices: of energy, of reserve, of further rows."""
 
     used: IntArray  # (nb,) cuts in use
     cost: FloatArray  # (nb, M)
-    supply: FloatArray  # (nb, M, 2 T) energy, then reserve
+    supply: FloatArray  # (nb, M, P)
     born: IntArray  # (nb, M) evaluation that gave the cut
     weight: FloatArray  # (nb, M)
     value: FloatArray  # (nb, M) of the cut at the prices in hand
     band: FloatArray  # (T,) y
-    slack: FloatArray  # (2 T,) s of (1)
-    move: FloatArray  # (2 T,) d of (1)
-    lowest: FloatArray  # (2 T,) bounds of the prices
-    highest: FloatArray  # (2 T,)
+    slack: FloatArray  # (P,) s of (1)
+    move: FloatArray  # (P,) d of (1)
+    lowest: FloatArray  # (P,) bounds of the prices
+    highest: FloatArray  # (P,)
 
 
 class Prices(NamedTuple):
@@ -63,6 +81,7 @@ class Prices(NamedTuple):
 
     lam: FloatArray  # (T,) best prices
     mu: FloatArray  # (T,)
+    nu: FloatArray  # (M,) of further rows
     bound: float  # L at these prices
     value: FloatArray  # (n,) V_i at these prices
     relaxed: FloatArray  # (T, n) on-counts averaged with the weights
@@ -111,7 +130,7 @@ def _insert(pi, block_cost, block_supply, evaluation, tolerance, m):
 def _restart(ask, pi, step, m):
     """s and d of (1) afresh from the weights."""
     T = m.band.size
-    for k in range(2 * T):
+    for k in range(pi.size):
         s = ask[k] - (m.band[k] if k < T else 0.0)
         for b in range(m.used.size):
             for j in range(m.used[b]):
@@ -168,9 +187,9 @@ def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
 
     Parameters
     ----------
-    ask : (2 T,) float64, read only
-        Demand, then reserve.
-    pi : (2 T,) float64, read only
+    ask : (P,) float64, read only
+        Demand, then reserve, then needs.
+    pi : (P,) float64, read only
         The best prices, where L is `bound`.
     least_gain : float
         Accuracy below which the weights need not be better.
@@ -190,7 +209,7 @@ def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
         if count % 8 != 7 and count < sweeps - 1:
             continue
         gain, far = -bound, 0.0
-        for k in range(2 * T):
+        for k in range(pi.size):
             gain += ask[k] * (pi[k] + m.move[k])
         for t in range(T):
             price = pi[t] + m.move[t]
@@ -201,7 +220,7 @@ def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
             least, mean = np.inf, 0.0
             for j in range(m.used[b]):
                 v = m.cost[b, j]
-                for k in range(2 * T):
+                for k in range(pi.size):
                     v -= (pi[k] + m.move[k]) * m.supply[b, j, k]
                 least = min(least, v)
                 mean += m.weight[b, j] * v
@@ -213,20 +232,55 @@ def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
 
 
 @kernel
-def _block_sums(pi, block, value, p, up, cost, supply):
-    """Sum of the units' cuts in each block: energy and reserve, and the cost that makes V = cost - pi . supply."""
+def _price_rows(nu, rows, cost, seg_cost, on_out, seg_out):
+    """Costs of units (T, n) and of their segments (T, nk) less what rows pay them."""
+    T, n = on_out.shape
+    nk = seg_cost.size
+    for t in range(T):
+        for i in range(n):
+            on_out[t, i] = cost[i]
+        for k in range(nk):
+            seg_out[t, k] = seg_cost[k]
+    for m in range(nu.size):
+        t, price = rows.hour[m], nu[m]
+        if price == 0.0:
+            continue
+        for i in range(n):
+            on_out[t, i] -= price * rows.on[m, i]
+        for k in range(nk):
+            seg_out[t, k] -= price * rows.seg[m, k]
+
+
+@kernel
+def _block_sums(pi, block, value, on, p, up, units, rows, q, cost, supply):
+    """Sum of the units' cuts in each block: what they give to each row, and the cost that makes V = cost - pi . supply.
+
+    q : (T, nk) float64, scratch: output of the segments, filled from the lowest
+    """
     T, n = p.shape
     for b in range(cost.size):
         cost[b] = 0.0
-        for k in range(2 * T):
+        for k in range(pi.size):
             supply[b, k] = 0.0
     for i in range(n):
         cost[block[i]] += value[i]
         for t in range(T):
             supply[block[i], t] += p[t, i]
             supply[block[i], T + t] += up[t, i]
+            left = p[t, i] - units.p_min[i] if on[t, i] else 0.0
+            for k in range(units.seg_first[i], units.seg_first[i + 1]):
+                q[t, k] = max(0.0, min(left, units.seg_width[k]))
+                left -= q[t, k]
+    for m in range(rows.hour.size):
+        t = rows.hour[m]
+        for i in range(n):
+            if on[t, i]:
+                given = rows.on[m, i]
+                for k in range(units.seg_first[i], units.seg_first[i + 1]):
+                    given += rows.seg[m, k] * q[t, k]
+                supply[block[i], 2 * T + m] += given
     for b in range(cost.size):
-        for k in range(2 * T):
+        for k in range(pi.size):
             cost[b] += pi[k] * supply[b, k]
 
 
@@ -234,26 +288,30 @@ class _Search:
     """State of one run: buffers, the cuts, the best prices."""
 
     def __init__(
-        self, units: single.SingleUnits, system: Demand, rest: Rest | None, block: IntArray, evaluations: int, cuts: int
-    ) -> None:
+        self, units: single.SingleUnits, system: Demand, rows: UnitRows, rest: Rest | None, block: IntArray,
+        evaluations: int, cuts: int,
+    ) -> None:  # fmt: skip
         T, n = units.avail.shape
-        self.units, self.system, self.rest, self.block = units, system, rest, block
+        self.units, self.system, self.rows, self.rest, self.block = units, system, rows, rest, block
         self.groups = int(block.max()) + 1
         nb = self.groups + (rest is not None)
-        self.ask = np.concatenate((system.demand, system.reserve))
+        self.ask = np.concatenate((system.demand, system.reserve, rows.need))
+        size = self.ask.size
+        self.q = np.zeros((T, units.seg_width.size))
         self.work = single.workspace(units)
         self.real = [np.zeros((T, n)) for _ in range(2)]
         self.value, self.on = np.zeros(n), np.zeros((T, n), dtype=np.bool_)
         self.out = [np.zeros((T, n)) for _ in range(3)]
-        self.cost, self.supply = np.zeros(nb), np.zeros((nb, 2 * T))
+        self.cost, self.supply = np.zeros(nb), np.zeros((nb, size))
         self.schedules = np.zeros((evaluations, T, n), dtype=np.bool_)
         self.count = 0
         one = np.zeros((nb, cuts))
         whole = np.full((nb, cuts), -1, dtype=np.int64)
         self.master = Master(
-            np.zeros(nb, dtype=np.int64), one.copy(), np.zeros((nb, cuts, 2 * T)), whole, one.copy(), one.copy(),
-            0.5 * (system.band_lo + system.band_hi), np.zeros(2 * T), np.zeros(2 * T),
-            np.repeat([-system.excess_price, 0.0], T), np.full(2 * T, system.shortage_price),
+            np.zeros(nb, dtype=np.int64), one.copy(), np.zeros((nb, cuts, size)), whole, one.copy(), one.copy(),
+            0.5 * (system.band_lo + system.band_hi), np.zeros(size), np.zeros(size),
+            np.repeat([-system.excess_price, 0.0], [T, size - T]),
+            np.concatenate((np.full(2 * T, system.shortage_price), rows.highest)),
         )  # fmt: skip
 
     def evaluate(self, pi: FloatArray) -> float:
@@ -261,17 +319,20 @@ class _Search:
         T = self.system.demand.size
         lam, mu = self.real
         np.add(pi[:T, None], self.system.line_price, out=lam)
-        mu[:] = pi[T:, None]
-        single.evaluate(self.units, lam, mu, self.system.price_down, self.work, self.value, self.on, *self.out)
+        mu[:] = pi[T : 2 * T, None]
+        nu, work = pi[2 * T :].copy(), self.work
+        _price_rows(nu, self.rows, self.units.cost, self.units.seg_cost, work.on_cost, work.seg_cost)
+        single.evaluate(self.units, lam, mu, self.system.price_down, work, self.value, self.on, *self.out)
         cost, supply = self.cost[: self.groups], self.supply[: self.groups]
-        _block_sums(pi, self.block, self.value, self.out[0], self.out[1], cost, supply)
+        _block_sums(
+            pi, self.block, self.value, self.on, self.out[0], self.out[1], self.units, self.rows, self.q, cost, supply
+        )
         self.schedules[self.count] = self.on
         self.count += 1
         total = float(pi @ self.ask + self.value.sum())
         total -= float(np.maximum(pi[:T] * self.system.band_lo, pi[:T] * self.system.band_hi).sum())
         if self.rest is not None:
-            value, energy, reserve = self.rest(pi[:T].copy(), pi[T:].copy())
-            self.supply[-1] = np.concatenate((energy, reserve))
+            value, self.supply[-1] = self.rest(pi)
             self.cost[-1] = value + pi @ self.supply[-1]
             total += value
         return total
@@ -290,6 +351,8 @@ def improve_prices(
     lam: FloatArray,
     mu: FloatArray,
     *,
+    rows: UnitRows | None = None,
+    nu: FloatArray | None = None,
     rest: Rest | None = None,
     block: IntArray | None = None,
     evaluations: int = 30,
@@ -301,8 +364,10 @@ def improve_prices(
 
     Parameters
     ----------
+    rows : UnitRows, optional
+        Further rows, with prices to start from, nu (M,).
     rest : callable, optional
-        (lam, mu) -> (value, supply (T,), reserve (T,)) of everything else that the prices reach: its least cost there
+        (P,) prices -> (value, (P,) what is given) of everything else that the prices reach: its least cost there
         (constants included) and an answer that has it.
     block : (n,) int64, optional
         Units whose cuts are added up, 0 .. nb - 1; twins (`same`) belong in one block. Default: all in one.
@@ -311,9 +376,11 @@ def improve_prices(
     """
     n = units.cap.size
     block = np.zeros(n, dtype=np.int64) if block is None else block
-    run = _Search(units, system, rest, block, evaluations, cuts)
+    rows = no_unit_rows(units) if rows is None else rows
+    run = _Search(units, system, rows, rest, block, evaluations, cuts)
     m = run.master
-    best = np.clip(np.concatenate((lam, mu)), m.lowest, m.highest)
+    first = np.zeros(rows.hour.size) if nu is None else nu
+    best = np.clip(np.concatenate((lam, mu, first)), m.lowest, m.highest)
     bound = run.evaluate(best)
     value = run.value.copy()
     slope = run.slope(best)
@@ -363,6 +430,6 @@ def _answer(run: _Search, best: FloatArray, bound: float, value: FloatArray) -> 
             relaxed[:, i] += m.weight[b, j] * run.schedules[born[b, j], :, i]
     keep = slice(0, run.groups)
     return Prices(
-        best[:T].copy(), best[T:].copy(), bound, value, relaxed, born[keep], m.weight[keep].copy(),
+        best[:T].copy(), best[T : 2 * T].copy(), best[2 * T :].copy(), bound, value, relaxed, born[keep], m.weight[keep].copy(),
         np.where(used[keep], excess, np.inf), run.block, run.schedules[: run.count], run.count,
     )  # fmt: skip

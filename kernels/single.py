@@ -58,7 +58,9 @@ class SingleUnits(NamedTuple):
 class SingleWork(NamedTuple):
     """Scratch of the kernels below; see `workspace`."""
 
-    price: FloatArray  # (3, T + 1) of energy, reserve up, reserve down at the unit
+    on_cost: FloatArray  # (T, n) of an hour on at p_min: the unit's, until the caller writes other prices into it
+    seg_cost: FloatArray  # (T, nk) likewise; not falling within a unit
+    price: FloatArray  # (4, T + 1) of energy, reserve up, reserve down at the unit; cost of an hour on at p_min
     w: FloatArray  # (T + 1, T + 1) least cost of the run from hour s - 1 to e; row 0: on since before the window
     hour: FloatArray  # (4, T + 1) least cost of an hour, or its sum up to hour t: inside, first, last, both
     fon: FloatArray  # (T + 1,)
@@ -81,7 +83,8 @@ def workspace(units: SingleUnits) -> SingleWork:
     breaks = (T + 2) * (most + 6)  # every hour adds a flat, a reserve, a kink and the segments of the cost
     whole = np.zeros((5, T + 1), dtype=np.int64)
     return SingleWork(
-        np.zeros((3, T + 1)), np.zeros((T + 1, T + 1)), np.zeros((4, T + 1)), np.zeros(T + 1), np.zeros(T + 1),
+        np.tile(units.cost, (T, 1)), np.tile(units.seg_cost, (T, 1)), np.zeros((4, T + 1)), np.zeros((T + 1, T + 1)),
+        np.zeros((4, T + 1)), np.zeros(T + 1), np.zeros(T + 1),
         whole[0], whole[1], whole[2], whole[3], whole[4], np.zeros((4, breaks)), np.zeros((4, breaks)), np.zeros(T),
         np.zeros(T),
     )  # fmt: skip
@@ -124,7 +127,6 @@ class One(NamedTuple):
 
     hours: int
     p_min: float
-    cost: float
     first: int  # segments first .. end - 1
     end: int
     cap: float
@@ -150,7 +152,6 @@ def one_unit(i, units):
     return One(
         units.avail.shape[0],
         units.p_min[i],
-        units.cost[i],
         units.seg_first[i],
         units.seg_first[i + 1],
         cap,
@@ -261,10 +262,11 @@ def best_chain(i, one, w, start_cost, start_cost0, fon, foff, from_off, from_on,
 
 
 @kernel
-def _fill(one, price, up, down, cap, seg_width, seg_cost):
-    """Least cost of one hour with q + r <= cap and no ramps, and the q that has it."""
+def _fill(one, t, price, cap, seg_width, seg_cost):
+    """Least cost of hour t with q + r <= cap and no ramps, and the q that has it."""
+    energy, up, down = price[0, t], price[1, t], price[2, t]
     up_begin = max(0.0, cap - one.up_limit)
-    total = one.cost - price * one.p_min - up * min(one.up_limit, cap)
+    total = price[3, t] - energy * one.p_min - up * min(one.up_limit, cap)
     x, end, k = 0.0, 0.0, one.first - 1
     while x < cap:
         if x >= end:
@@ -272,7 +274,7 @@ def _fill(one, price, up, down, cap, seg_width, seg_cost):
             if k == one.end:
                 break
             end += seg_width[k]
-        to, slope = min(end, cap), seg_cost[k] - price
+        to, slope = min(end, cap), seg_cost[t, k] - energy
         if x < one.down_limit:
             to, slope = min(to, one.down_limit), slope - down
         if x < up_begin:
@@ -299,7 +301,7 @@ def _runs_without_ramps(stop, one, price, seg_width, seg_cost, next_out, hour, w
                 cap = min(cap, one.stop_ramp)
             value = inside
             if kind == 0 or cap < full:
-                value = _fill(one, price[0, t], price[1, t], price[2, t], cap, seg_width, seg_cost)[0]
+                value = _fill(one, t, price, cap, seg_width, seg_cost)[0]
             if kind == 0:
                 inside = value
                 hour[0, t + 1] = hour[0, t] + inside
@@ -382,10 +384,11 @@ def _spread(m, x0, v0, ln, sl, source, kink, kink_slope, rd, flat, toll, toll_sl
 
 
 @kernel(part=True)
-def _add_cost(one, price, up, down, cap, lo, v, m, target, seg_width, seg_cost, ln, sl):
-    """Add the cost of an hour with q + r <= cap to the function on [lo, ..] in row 3, into `target`: m, value at lo."""
+def _add_cost(one, t, price, cap, lo, v, m, target, seg_width, seg_cost, ln, sl):
+    """Add the cost of hour t with q + r <= cap to the function on [lo, ..] in row 3, into `target`: m, value at lo."""
+    energy, up, down = price[0, t], price[1, t], price[2, t]
     up_begin = max(0.0, cap - one.up_limit)
-    v += one.cost - price * one.p_min - up * min(one.up_limit, cap)
+    v += price[3, t] - energy * one.p_min - up * min(one.up_limit, cap)
     last = one.end - 1
     x, k, j, used, at = 0.0, one.first, 0, 0.0, 0
     end = seg_width[k] if k < last else np.inf
@@ -393,7 +396,7 @@ def _add_cost(one, price, up, down, cap, lo, v, m, target, seg_width, seg_cost, 
         while x >= end:
             k += 1
             end = end + seg_width[k] if k < last else np.inf
-        to, slope = end, seg_cost[k] - price
+        to, slope = end, seg_cost[t, k] - energy
         if x < one.down_limit:
             to, slope = min(to, one.down_limit), slope - down
         if x < up_begin:
@@ -423,12 +426,11 @@ def _add_cost(one, price, up, down, cap, lo, v, m, target, seg_width, seg_cost, 
 
 
 @kernel
-def _hour_on(one, price, up, down, cap, most, m, x0, x1, v0, source, target, seg_width, seg_cost, ln, sl):
-    """One hour on: the function in row `source` of (ln, sl) becomes that of the next hour in row `target`.
+def _hour_on(one, t, price, cap, most, m, x0, x1, v0, source, target, seg_width, seg_cost, ln, sl):
+    """Hour t on: the function in row `source` of (ln, sl) becomes that of the next hour in row `target`.
 
     Parameters
     ----------
-    price, up, down : float
     cap, most : float
         q + r <= cap and q <= most <= cap.
     m, x0, x1, v0 : int, float, float, float
@@ -439,7 +441,7 @@ def _hour_on(one, price, up, down, cap, most, m, x0, x1, v0, source, target, seg
     m, x0, x1, v0
         Of the next hour; m = -1: nothing is allowed.
     """
-    ru, rd = one.ramp_up, one.ramp_down
+    ru, rd, up = one.ramp_up, one.ramp_down, price[1, t]
     lo, hi = max(0.0, x0 - rd), min(most, x1 + ru)
     if lo > hi + 1e-9 * one.cap:
         return -1, 0.0, 0.0, 0.0
@@ -463,7 +465,7 @@ def _hour_on(one, price, up, down, cap, most, m, x0, x1, v0, source, target, seg
         at, other = _spread(m, x0, base, ln, sl, source, kink, kink_slope, rd, flat, toll, up, begin, end, at)
         if not known:
             value, known = other, True
-    at, value = _add_cost(one, price, up, down, cap, lo, value, at, target, seg_width, seg_cost, ln, sl)
+    at, value = _add_cost(one, t, price, cap, lo, value, at, target, seg_width, seg_cost, ln, sl)
     return at, lo, hi, value
 
 
@@ -511,8 +513,7 @@ def _run(s, until, stop, full, one, price, seg_width, seg_cost, next_out, w, ln,
             most = min(end_cap, one.ramp_down) if limited else cap
             row = 2 if ends == 0 else target
             state = _hour_on(
-                one, price[0, t], price[1, t], price[2, t], end_cap, most, m, x0, x1, v0, source, row,
-                seg_width, seg_cost, ln, sl,
+                one, t, price, end_cap, most, m, x0, x1, v0, source, row, seg_width, seg_cost, ln, sl,
             )  # fmt: skip
             if ends == 1:
                 m, x0, x1, v0 = state
@@ -569,6 +570,7 @@ def evaluate(units, lam, mu_up, mu_down, work, value, on, p, up, down):
     lam, mu_up, mu_down : (T, n) float64, read only
         Prices of energy, reserve up and reserve down at each unit; reserve prices >= 0.
     work : SingleWork, scratch
+        But for its costs, which are read: whoever prices more than energy and these reserves changes them.
     value : (n,) float64, written
         inf: no schedule is allowed.
     on : (T, n) bool, written
@@ -576,7 +578,7 @@ def evaluate(units, lam, mu_up, mu_down, work, value, on, p, up, down):
         Output (p_min included), reserve up and down.
     """
     T, n = units.avail.shape
-    seg_width, seg_cost, price = units.seg_width, units.seg_cost, work.price
+    seg_width, seg_cost, price = units.seg_width, work.seg_cost, work.price
     next_out = work.next_out
     for i in range(n):
         twin = units.same[i]
@@ -588,6 +590,7 @@ def evaluate(units, lam, mu_up, mu_down, work, value, on, p, up, down):
         one = one_unit(i, units)
         for t in range(T):
             price[0, t], price[1, t], price[2, t] = lam[t, i], mu_up[t, i], mu_down[t, i]
+            price[3, t] = work.on_cost[t, i]
             p[t, i], up[t, i], down[t, i] = 0.0, 0.0, 0.0
         stop = calendar(i, one, units.avail, next_out, work.next_must, work.last_out)
         ramped = min(one.ramp_up, one.ramp_down) < one.cap
@@ -617,7 +620,7 @@ def evaluate(units, lam, mu_up, mu_down, work, value, on, p, up, down):
                 cap = one.start_ramp if begin == t and (t > 0 or not one.on0) else one.cap
                 if t + 1 < T and not on[t + 1, i] and next_out[t + 1] > t + 1:
                     cap = min(cap, one.stop_ramp)
-                q = _fill(one, price[0, t], price[1, t], price[2, t], cap, seg_width, seg_cost)[1]
+                q = _fill(one, t, price, cap, seg_width, seg_cost)[1]
                 p[t, i], up[t, i] = q, min(one.up_limit, cap - q)
             if not is_on and begin >= 0:
                 if ramped:

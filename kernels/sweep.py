@@ -66,9 +66,8 @@ def field(
     slope_shift: FloatArray,
     on_shift: FloatArray,
 ) -> Field:
-    """The field of a window; slope_shift [money/MWh] and on_shift [money/h], both (T, n), are added to the cost."""
-    owner = np.repeat(np.arange(units.cap.size), np.diff(units.seg_first))
-    slope = np.ascontiguousarray(units.seg_cost + slope_shift[:, owner])
+    """The field of a window; slope_shift (T, nk) [money/MWh] and on_shift (T, n) [money/h] are added to the cost."""
+    slope = np.ascontiguousarray(units.seg_cost + slope_shift)
     order = np.argsort(slope, axis=1, kind="stable")
     rank = np.argsort(order, axis=1, kind="stable")
     return Field(net_lo, net_hi, reserve, units.cost + on_shift, slope, rank, order)

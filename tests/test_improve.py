@@ -43,8 +43,8 @@ def test_bound_and_cost_enclose_the_optimum(seed, tmp_path):
     problem, constant, relaxed, rows = relaxed_window(planner, state)
     start = planner.case.unit_available[:HOURS].copy()
 
-    def fix(on, begun):
-        return planner._fix(0, HOURS, state, on, begun, relaxed.near, relaxed.snapshot)
+    def fix(on, begun, _cheapest):
+        return planner._fix(0, HOURS, state, on, begun, relaxed.near, relaxed.snapshot, state.products)
 
     found = better(
         planner, 0, state, problem, relaxed, rows, fix, start=start, effort="fast", target_gap=0.0, constant=constant
@@ -74,36 +74,34 @@ def test_no_search_where_a_bound_would_have_to_name_a_unit(tmp_path):
 
 
 def without_units(seed):
-    """A random window that has no units, one reserve product, and HiGHS's answer to it."""
-    problem, rows = random_problem(seed, T=10, R=2, units=0)
+    """A random window that has no units, two reserve products, and HiGHS's answer to it."""
+    problem, rows = random_problem(seed, T=10, R=3, units=0)
     problem = as_solved(with_free_schedules(problem))
     return problem, rows, oracle.solve_lp(problem, rows)
 
 
-def system_value(rest, lam, mu):
-    value, supply, reserve = rest(lam, mu)
-    return value + lam @ rest.demand + mu @ rest.reserve, supply, reserve
+def system_value(rest, prices):
+    value, given = rest(prices)
+    return value + prices @ rest.need, given
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_rest_at_the_best_prices_is_the_optimum(seed):
     problem, rows, best = without_units(seed)
-    rest = Rest(problem, rows, best, 1)
-    value, _, _ = system_value(rest, best.price[:, 0].copy(), best.price[:, 1].copy())
+    rest = Rest(problem, rows, best, np.array([1, 2]))
+    value, _ = system_value(rest, rest.prices(best))
     assert value == pytest.approx(best.objective, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(24))
 def test_rest_at_other_prices_is_below_it_and_its_answer_is_a_slope(seed):
     problem, rows, best = without_units(seed)
-    rest, rng = Rest(problem, rows, best, 1), np.random.default_rng(seed)
-    prices = [
-        (best.price[:, 0] * rng.uniform(0.5, 1.5, 10), best.price[:, 1] * rng.uniform(0.5, 1.5, 10)) for _ in range(4)
-    ]
+    rest, rng = Rest(problem, rows, best, np.array([2, 1])), np.random.default_rng(seed)
+    prices = [rest.prices(best) * rng.uniform(0.5, 1.0, rest.need.size) for _ in range(4)]
     tiny = 1e-6 * max(1.0, abs(best.objective))
-    values = [system_value(rest, *pair) for pair in prices]
-    for (lam, mu), (value, supply, reserve) in zip(prices, values, strict=True):
+    values = [system_value(rest, pi) for pi in prices]
+    for pi, (value, given) in zip(prices, values, strict=True):
         assert value <= best.objective + tiny
-        for (other_lam, other_mu), (other, _, _) in zip(prices, values, strict=True):
-            slope = (other_lam - lam) @ (rest.demand - supply) + (other_mu - mu) @ (rest.reserve - reserve)
+        for other_pi, (other, _) in zip(prices, values, strict=True):
+            slope = (other_pi - pi) @ (rest.need - given)
             assert other <= value + slope + tiny * (1.0 + abs(slope))

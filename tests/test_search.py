@@ -21,7 +21,7 @@ class Judge:
         T, n = on.shape
         cost, short = solved_system(self.units, self.lags, self.system, on)
         self.asked.append((on.copy(), cost, short.max() > 1e-6))
-        return search.Dispatch(cost, short, np.zeros((T, n)), np.zeros((T, n)))
+        return search.Dispatch(cost, short, np.zeros((T, self.units.seg_width.size)), np.zeros((T, n)))
 
 
 def drawn(seed):
@@ -102,7 +102,7 @@ def test_a_schedule_with_nothing_short_wins_over_a_cheaper_one():
         short = np.zeros((2, T))
         short[0, 0] = 1.0 if len(calls) == 1 else 0.0
         cost = 1.0 if len(calls) == 1 else solved_system(units, lags, system, on)[0]
-        return search.Dispatch(cost, short, np.zeros((T, n)), np.zeros((T, n)))
+        return search.Dispatch(cost, short, np.zeros((T, units.seg_width.size)), np.zeros((T, n)))
 
     found = searched(units, system, judge)
     assert len(calls) > 1

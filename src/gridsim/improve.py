@@ -2,8 +2,9 @@
 
 Units of the rows that are not must-run are looked at one by one (`gridsim.search`); everything else of the window
 answers through its prices (`kernels.rest`), the fixed-commitment dispatch judges. The bound that the search proves is
-one of the same window: line rows, stores and ramps of sources enter with fixed multipliers, and only the reserve
-product that is scarcest is priced.
+one of the same window. Every row is priced: energy and the scarcest reserve up, which counts in the ramps of units, hour
+by hour; other reserve products and line rows as further rows of the bundle (`bundle.UnitRows`). Stores and ramps of sources
+enter with fixed multipliers.
 """
 
 from collections.abc import Callable
@@ -33,6 +34,8 @@ class Members(NamedTuple):
 
     units: single.SingleUnits
     row: IntArray  # (n,) row of the case's units
+    seg: IntArray  # (nk,) segment of the case's units
+    head: FloatArray  # (n, np) what a unit on at its minimum gives to each reserve product
 
 
 def members(windows: Windows, t0: int, hours: int, state: State, product: int) -> Members | None:
@@ -60,9 +63,9 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
     def column(name: str) -> FloatArray:
         return table[name].to_numpy(float)[of]
 
-    width = [case.unit_seg_mw[i][case.unit_seg_mw[i] > 0.0] / sp for i in row]
-    price = [case.unit_seg_cost[i][case.unit_seg_mw[i] > 0.0] / sc for i in row]
-    cap = np.array([w.sum() for w in width])
+    segs = [np.flatnonzero((windows.seg_unit == i) & (windows.given_seg_mw > 0.0)) for i in row]
+    seg = np.concatenate(segs) if segs else np.zeros(0, dtype=np.int64)
+    cap = np.array([windows.seg_mw[part].sum() / sp for part in segs])
     hair = (
         2.0 * MARGIN * column("p_max_mw") / sp
     )  # the dispatch's limits are so much wider, hour after hour: the bound's too
@@ -81,9 +84,9 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
     units = single.SingleUnits(
         p_min=p_min,
         cost=windows.unit_cost[row] / windows.money,
-        seg_first=np.concatenate(([0], np.cumsum([w.size for w in width]))).astype(np.int64),
-        seg_width=np.concatenate(width) if width else np.zeros(0),
-        seg_cost=np.concatenate(price) if price else np.zeros(0),
+        seg_first=np.concatenate(([0], np.cumsum([part.size for part in segs]))).astype(np.int64),
+        seg_width=windows.seg_mw[seg] / sp,
+        seg_cost=windows.seg_cost[seg] / sc,
         cap=cap,
         ramp_up=np.minimum(column("ramp_up_mw_per_h") / sp + hair, cap),
         ramp_down=np.minimum(column("ramp_down_mw_per_h") / sp + hair, cap),
@@ -103,7 +106,16 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
         start_cost0=start_cost0,
         same=np.arange(row.size),
     )
-    return Members(units, row)
+    head = np.zeros((row.size, windows.is_up.size))
+    owner = np.repeat(np.arange(row.size), np.diff(units.seg_first))
+    np.add.at(head, owner, units.seg_width[:, None] * np.maximum(-windows.seg_offer[seg], 0.0))
+    return Members(units, row, seg, head - case.unit_offline_mw[row] / sp)
+
+
+def asked(windows: Windows, t0: int, hours: int) -> BoolArray:
+    """(np,) reserve products that something is asked of in the window."""
+    wanted: BoolArray = (windows.case.product_need_mw[t0 : t0 + hours] > 0.0).any(axis=0)
+    return wanted
 
 
 def scarcest_up(windows: Windows, t0: int, solution: Solution) -> int:
@@ -115,15 +127,30 @@ def scarcest_up(windows: Windows, t0: int, solution: Solution) -> int:
     return int(np.argmax(np.where(usable, worth, -1.0))) + 1
 
 
-def system(windows: Windows, rest: Rest, who: Members, rows: Rows, solution: Solution) -> bundle.Demand:
-    """What the units are asked for, with what line rows add to the price of energy at each."""
+def unit_rows(windows: Windows, problem: Problem, rows: Rows, rest: Rest, who: Members) -> bundle.UnitRows:
+    """What the units give to the further rows: reserve products but the first of `rest`, and line rows."""
+    T, bus = len(problem.need), windows.case.units["bus_row"].to_numpy(np.int64)
+    others, offer = rest.maps.products[1:], windows.seg_offer[who.seg]
+    at_seg = bus[windows.seg_unit[who.seg]]
+    penalty = windows.case.penalties.reserve_short / windows.price_scale
+    return bundle.UnitRows(
+        hour=np.concatenate((np.tile(np.arange(T), others.size), rows.hour)).astype(np.int64),
+        need=rest.need[2 * T :].copy(),
+        on=np.vstack((np.repeat(who.head[:, others - 1].T, T, axis=0), -rows.coef[:, bus[who.row]] * who.units.p_min)),
+        seg=np.vstack((np.repeat(offer[:, others - 1].T, T, axis=0), -rows.coef[:, at_seg])),
+        highest=np.concatenate((np.full(T * others.size, penalty), rest.win.row_cost)),
+    )
+
+
+def system(windows: Windows, rest: Rest, who: Members) -> bundle.Demand:
+    """What the units are asked for."""
     T, n = who.units.avail.shape
-    line = line_price(rows, solution, T)[:, windows.case.units["bus_row"].to_numpy(np.int64)[who.row]]
-    none = np.zeros(T)
+    none, apart = np.zeros(T), np.zeros((T, n))
     penalties, sc = windows.case.penalties, windows.price_scale
     return bundle.Demand(
-        rest.demand, rest.reserve, none, none, line, np.zeros((T, n)), penalties.shed / sc, penalties.spill / sc
-    )
+        rest.need[:T].copy(), rest.need[T : 2 * T].copy(), none, none, apart, apart, penalties.shed / sc,
+        penalties.spill / sc,
+    )  # fmt: skip
 
 
 def line_price(rows: Rows, solution: Solution, hours: int) -> FloatArray:
@@ -160,7 +187,7 @@ def better(
     problem: Problem,
     relaxed: "Settled",
     rows: Rows,
-    fix: Callable[[IntArray, IntArray], "Fixed"],
+    fix: Callable[[IntArray, IntArray, "Fixed | None"], "Fixed"],
     *,
     start: IntArray,
     effort: str,
@@ -174,7 +201,8 @@ def better(
     rows : Rows
         Line rows of the relaxed window, whose prices are in its solution.
     fix : callable
-        (units on, started) -> dispatch, in the plan's money.
+        (units on, started, the cheapest dispatch so far) -> dispatch, in the plan's money. One that is bound to be
+        dearer need not be finished.
     start : (T, rows of units) int64
         Units on to begin with.
     constant : float
@@ -187,8 +215,10 @@ def better(
     who = members(windows, t0, hours, state, product)
     if who is None:
         return None
-    rest = Rest(problem, rows, solution, product)
-    demand = system(windows, rest, who, rows, solution)
+    others = [r for r in np.flatnonzero(asked(windows, t0, hours)) + 1 if r != product]
+    rest = Rest(problem, rows, solution, np.array([product, *others], dtype=np.int64))
+    demand = system(windows, rest, who)
+    further = unit_rows(windows, problem, rows, rest, who)
     avail = windows.case.unit_available[t0 : t0 + hours]
     tried: list[Fixed] = []
     tally = np.zeros(4, dtype=np.int64)
@@ -196,7 +226,8 @@ def better(
     def dispatch(on: BoolArray) -> search.Dispatch:
         nonlocal tally
         try:
-            found = fix(*counts(who, on, avail, np.flatnonzero(windows.must)))
+            cheapest = min(tried, key=lambda one: one.cost, default=None)
+            found = fix(*counts(who, on, avail, np.flatnonzero(windows.must)), cheapest)
         except WindowError:  # a schedule whose dispatch cannot be solved is no schedule
             return search.Dispatch(np.inf, np.zeros((2, hours)), np.zeros(on.shape), np.zeros(on.shape))
         tally = tally + found.settled.tally
@@ -204,20 +235,30 @@ def better(
         return _verdict(windows, who, found, product, constant)
 
     # stores and dear sources as the relaxed window uses them; the others may give what the units leave
-    energy, reserve = rest.given_by(problem, solution)
+    energy, reserve = rest.given_by(problem, solution)[:2]
     free = (problem.boxes.coef[:, 0] > 0.0) & (problem.boxes.cost.max(axis=0) <= CHEAP * who.units.seg_cost.max())
     boxes = problem.boxes
     net = search.Net(
         demand.demand - energy - (boxes.hi - solution.x)[:, free].sum(axis=1),
         demand.demand - energy + (solution.x - boxes.lo)[:, free].sum(axis=1),
-        rest.reserve - reserve,
+        demand.reserve - reserve,
     )
+    prices = rest.prices(solution)
     result = search.improve(
-        who.units, demand, solution.price[:, 0].copy(), solution.price[:, product].copy(), dispatch, effort=effort,
-        target_gap=target_gap, net=net, rest=rest, start=_one_by_one(who, start, state), place=who.row,
+        who.units, demand, prices[:hours].copy(), prices[hours : 2 * hours].copy(), dispatch, effort=effort,
+        target_gap=target_gap, net=net, rows=further, nu=prices[2 * hours :].copy(), rest=rest,
+        start=_one_by_one(who, start, state), place=_places(windows, who),
     )  # fmt: skip
     best = min(tried, key=lambda found: found.cost, default=None)
     return Better(best, result.bound, tally)
+
+
+def _places(windows: Windows, who: Members) -> IntArray:
+    """(n,) units in the same place see the same prices: same bus, same offers of reserve."""
+    bus = windows.case.units["bus_row"].to_numpy(np.int64)[who.row]
+    seen = np.column_stack((bus, who.head))
+    _, place = np.unique(seen, axis=0, return_inverse=True)
+    return place.reshape(-1).astype(np.int64)
 
 
 def _one_by_one(who: Members, on: IntArray, state: State) -> BoolArray:
@@ -232,7 +273,8 @@ def _one_by_one(who: Members, on: IntArray, state: State) -> BoolArray:
 
 
 def _verdict(windows: Windows, who: Members, found: "Fixed", product: int, constant: float) -> search.Dispatch:
-    """A dispatch in the words of the search: scaled cost, what was short, prices of lines and ramps at each unit."""
+    """A dispatch in the words of the search: scaled cost, what was short, prices at each unit but those of energy and
+    of the product that the search prices itself."""
     s, parts, units = found.settled.solution, windows.parts(found.decided), who.units
     T = len(s.price)
     at_bus = line_price(windows.rows(found.settled.keys, np.zeros((T, windows.columns))), s, T)
@@ -240,10 +282,14 @@ def _verdict(windows: Windows, who: Members, found: "Fixed", product: int, const
     slope = -at_bus[:, bus]
     for place, row in enumerate(parts.held):
         slope[:, row] += s.ramp_price[:, windows.ramped.size + place]
-    shift = np.ascontiguousarray(slope[:, who.row])
+    reserve = s.price[:, 1:].copy()
+    reserve[:, product - 1] = 0.0
+    shift = slope[:, windows.seg_unit[who.seg]] - reserve @ windows.seg_offer[who.seg].T
     x = s.x
     short = np.vstack((x[:, parts.shed].sum(axis=1), x[:, parts.short][:, product - 1]))
     short[1] += found.lacking_mw[:, product - 1] / windows.power_mw
     short = np.where(short * windows.power_mw > SHORT_MW, short, 0.0)
-    on_shift = np.ascontiguousarray(-at_bus[:, bus[who.row]] * units.p_min)
-    return search.Dispatch((found.cost - constant) / windows.money, short, shift, on_shift)
+    on_shift = -at_bus[:, bus[who.row]] * units.p_min - reserve @ who.head.T
+    return search.Dispatch(
+        (found.cost - constant) / windows.money, short, np.ascontiguousarray(shift), np.ascontiguousarray(on_shift)
+    )

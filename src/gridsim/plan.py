@@ -7,6 +7,7 @@ Line rows are found lazily: yesterday's binding rows, then whatever the solution
 full screen of every monitored branch and interface in every hour finds nothing. Once a row is in, it stays in.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -230,14 +231,16 @@ class Planner(Windows):
         bound, counts, tried = -np.inf, np.zeros(4, dtype=np.int64), set[bytes]()
         prices = self._known_prices(state, hours)
         products: tuple[int, ...] = (1,)
+        known = state.products  # to have a price in a dispatch
 
         def attempt(wanted: FloatArray, threshold: float) -> None:
             """Round, fix, and keep it if it is the cheapest so far."""
-            nonlocal best, counts
+            nonlocal best, counts, known
             on, start = self._round(wanted, t0, state, threshold)
             if on.tobytes() not in tried:
                 tried.add(on.tobytes())
-                found = self._fix(t0, hours, state, on, start, keys, prices)
+                found = self._fix(t0, hours, state, on, start, keys, prices, known)
+                known = tuple({*known, *priced(found.settled.solution)})
                 counts = counts + found.settled.tally
                 best = found if best is None or found.cost < best.cost else best
 
@@ -245,12 +248,13 @@ class Planner(Windows):
             relaxed = self.settle(problem, injected, keys, prices, products, whole=whole)
             products = tuple({*products, *priced(relaxed.solution)})
             counts = counts + relaxed.tally
+            known = tuple({*known, *priced(relaxed.solution)})
             keys, prices = relaxed.near, relaxed.snapshot
             bound = max(bound, relaxed.solution.bound * self.money + constant)
             relaxed_cost = relaxed.solution.objective * self.money + constant
             if self.engine == "highs-milp":
                 on, start, proven = self._search(problem, self.rows(keys, injected), t0, state)
-                best = self._fix(t0, hours, state, on, start, keys, None)
+                best = self._fix(t0, hours, state, on, start, keys, None, known)
                 bound = max(bound, proven * self.money + constant)
                 counts = counts + best.settled.tally
                 break
@@ -269,7 +273,7 @@ class Planner(Windows):
         if self.engine == "kernel" and self.effort != "fast" and best.cost - bound > target * abs(best.cost):
             found = better(
                 self, t0, state, problem, relaxed, self.rows(relaxed.keys, injected),
-                lambda on, start: self._fix(t0, hours, state, on, start, keys, prices),
+                self._like(t0, hours, state, best, known),
                 start=best.on, effort=self.effort, target_gap=target, constant=constant,
             )  # fmt: skip
             if found is not None:
@@ -278,6 +282,21 @@ class Planner(Windows):
                     best = found.best
         plan = self._unpack(best, relaxed_cost, bound, counts)
         return plan._replace(next_prices=self._moved_on(relaxed, plan.next_rows))
+
+    def _like(
+        self, t0: int, hours: int, state: State, first: "Fixed", products: tuple[int, ...]
+    ) -> Callable[[IntArray, IntArray, "Fixed | None"], "Fixed"]:
+        """Dispatches for a search: each starts from the rows and prices of the cheapest one so far."""
+
+        def fix(on: IntArray, start: IntArray, cheapest: "Fixed | None") -> "Fixed":
+            like = first if cheapest is None else cheapest
+            known = tuple(sorted({*products, *priced(like.settled.solution)}))
+            most = np.inf if cheapest is None else cheapest.cost
+            return self._fix(
+                t0, hours, state, on, start, like.settled.near, like.settled.snapshot, known, most_cost=most
+            )
+
+        return fix
 
     @staticmethod
     def _known_prices(state: State, hours: int) -> Prices | None:
@@ -306,16 +325,18 @@ class Planner(Windows):
         return (x[:, parts.shed].sum(axis=1) > SHORT_MW) | (short > SHORT_MW).any(axis=1)
 
     def _fix(
-        self, t0: int, hours: int, state: State, on: IntArray, start: IntArray, keys: RowKeys, prices: Prices | None
-    ) -> "Fixed":
+        self, t0: int, hours: int, state: State, on: IntArray, start: IntArray, keys: RowKeys, prices: Prices | None,
+        products: tuple[int, ...], *, most_cost: float = np.inf,
+    ) -> "Fixed":  # fmt: skip
         """The dispatch with whole units given.
 
         It is solved again where it has decided what was open: how many pumps run, and how much reserve the ramps leave.
+        Both only make it dearer, so one that costs more than `most_cost` already is left as it is.
         """
         decided, best = Decided(on, start), None
         bounds = self.bounds(np.arange(len(self.case.units)), t0, state, decided)
         start_cost = self._start_costs(t0, state, on, start)
-        counts, products = np.zeros(4, dtype=np.int64), state.products
+        counts = np.zeros(4, dtype=np.int64)
         for _ in range(ANSWER_ROUNDS + 1):
             problem, injected, constant = self.problem(t0, hours, state, decided)
             try:
@@ -339,6 +360,8 @@ class Planner(Windows):
             found = found._replace(cost=cost, lacking_mw=lacking, lacking_cost=lacking_cost)
             if best is None or best.decided.modes is not decided.modes or cost < best.cost:
                 best = found
+            if cost - lacking_cost > most_cost:
+                break
             modes, tally = self._modes(found, t0, state)
             counts += tally
             if hold is None and modes is decided.modes:

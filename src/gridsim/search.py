@@ -22,6 +22,7 @@ from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 SHORTAGE_STEPS = (1.05, 1.2, 1.5, 2.0, 4.0, 20.0)  # price of shortage in the sweeps, times the dearest hour's price
 _EAGER = 1.3  # price of shortage, times the same, in the first sweep around a schedule put in
 _SHORT = 1e-6  # MW that count as none
+_NEAR = 0.02  # gap of a dispatch whose ramp and line prices say something about better schedules
 _PROMISING = 5e-4  # a dispatch is solved if the estimate is no further above the best cost
 
 
@@ -30,8 +31,8 @@ class Dispatch(NamedTuple):
 
     cost: float  # start costs and hours on included, shortage priced; inf: no dispatch at all
     short: FloatArray  # (2, T) MW of energy and of reserve up that were short
-    slope_shift: FloatArray  # (T, n) prices of ramps and lines per MW above p_min, to be added to the units' cost
-    on_shift: FloatArray  # (T, n) prices of lines per hour on
+    slope_shift: FloatArray  # (T, nk) prices of ramps and further rows per MW on a segment, to be added to its cost
+    on_shift: FloatArray  # (T, n) prices of further rows per hour on
 
 
 class Net(NamedTuple):
@@ -85,6 +86,7 @@ class _Search:
         dispatch: Callable[[BoolArray], Dispatch],
         effort: Effort,
         target_gap: float,
+        rows: bundle.UnitRows | None,
     ) -> None:
         T, n = units.avail.shape
         self.units, self.prices, self.net, self.dispatch = units, prices, net, dispatch
@@ -92,7 +94,11 @@ class _Search:
         self.work, self.state, self.eager = single.workspace(units), sweep.state(units), sweep.state(units)
         self.no_cost = np.zeros((n, T + 1))
         self.top = max(float(prices.lam.max()), 1e-9)
-        self.field = self.corrected(np.zeros((T, n)), np.zeros((T, n)), np.zeros((2, T)))
+        slope_shift, on_shift = np.zeros((T, units.seg_width.size)), np.zeros((T, n))
+        if rows is not None:
+            np.subtract.at(slope_shift, rows.hour, prices.nu[:, None] * rows.seg)
+            np.subtract.at(on_shift, rows.hour, prices.nu[:, None] * rows.on)
+        self.plain = self.field = self.corrected(slope_shift, on_shift, np.zeros((2, T)))
         self.best: Dispatch | None = None
         self.on = np.zeros((T, n), dtype=np.bool_)
         self.seen: set[bytes] = set()
@@ -142,7 +148,11 @@ class _Search:
         return answer
 
     def from_relaxed(self, relaxed: FloatArray) -> None:
-        """Project, then sweep at rising prices of shortage."""
+        """Project, then sweep at rising prices of shortage, with the prices of the best dispatch if it is a good one."""
+        self.extra[:] = 0.0
+        self.field = self.plain
+        if self.best is not None and self.clean(self.best) and self.gap <= _NEAR:
+            self.field = self.corrected(self.best.slope_shift, self.best.on_shift, self.extra)
         sweep.project(self.units, np.ascontiguousarray(relaxed), self.no_cost, self.work, self.state.on)
         for steps in SHORTAGE_STEPS:
             self.descend(steps, 2)
@@ -155,10 +165,14 @@ class _Search:
             answer = self.judge()
             if answer is None:
                 return
-            self.extra = np.maximum(self.extra, 0.0) + 1.2 * answer.short
-            if np.isfinite(answer.cost):
-                self.field = self.corrected(answer.slope_shift, answer.on_shift, self.extra)
-            self.descend(SHORTAGE_STEPS[-1], 4)
+            self.follow(answer)
+
+    def follow(self, answer: Dispatch) -> None:
+        """Sweep with the prices of a dispatch, and ask for what it was short of."""
+        self.extra += 1.2 * answer.short
+        if np.isfinite(answer.cost):
+            self.field = self.corrected(answer.slope_shift, answer.on_shift, self.extra)
+        self.descend(SHORTAGE_STEPS[-1], 4)
 
     def look_around_best(self) -> None:
         """Slopes from the best schedule's dispatch; its cost there is what estimates start from."""
@@ -250,6 +264,8 @@ def improve(
     effort: str = "standard",
     target_gap: float = 0.0,
     net: Net | None = None,
+    rows: bundle.UnitRows | None = None,
+    nu: FloatArray | None = None,
     rest: bundle.Rest | None = None,
     start: BoolArray | None = None,
     place: IntArray | None = None,
@@ -265,8 +281,8 @@ def improve(
         (cost - bound) / cost at which the search ends.
     net : Net, optional
         Default: demand and reserve of `system` with its band.
-    rest : callable, optional
-        Everything else that the prices reach, see `bundle.improve_prices`.
+    rows, nu, rest : optional
+        Further rows, their prices, and everything else that prices reach, see `bundle.improve_prices`.
     start : (T, n) bool, optional
         A schedule to begin with; it is judged first.
     place : (n,) int64, optional
@@ -281,6 +297,8 @@ def improve(
         system,
         lam,
         mu,
+        rows=rows,
+        nu=nu,
         rest=rest,
         block=block.astype(np.int64),
         evaluations=limits.evaluations,
@@ -288,10 +306,13 @@ def improve(
     )
     if net is None:
         net = Net(system.demand - system.band_hi, system.demand - system.band_lo, system.reserve)
-    run = _Search(units, prices, net, dispatch, limits, target_gap)
+    run = _Search(units, prices, net, dispatch, limits, target_gap, rows)
     if start is not None:
         run.state.on[:] = start
-        run.correct()
+        answer = run.judge()
+        if answer is not None and run.gap <= _NEAR:
+            run.follow(answer)
+            run.correct()
     run.from_relaxed(prices.relaxed)
     run.correct()
     rng = np.random.default_rng(0)

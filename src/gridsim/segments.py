@@ -44,7 +44,7 @@ def cut_segments(
         above, below = edges[:-1, None] > cuts - 2 * narrow, edges[1:, None] < cuts + 2 * narrow
         row += [i] * at.size
         mw.append(width)
-        cost.append(seg_cost[i, at])
+        cost.append(np.maximum.accumulate(seg_cost[i, at]))  # rounding of slopes that are the same
         coef.append(np.where(response[i] > 0, np.where(is_up, -1.0 * above, 1.0 * below), 0.0))
     none = np.zeros(0)
     return Segments(

@@ -202,7 +202,7 @@ class FixedDispatch:
         self.highs.passModel(lp)
         self.highs.run()
         if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return search.Dispatch(np.inf, np.ones((2, T)), np.zeros((T, n)), np.zeros((T, n)))
+            return search.Dispatch(np.inf, np.ones((2, T)), np.zeros((T, nk)), np.zeros((T, n)))
         solution = self.highs.getSolution()
         x, y = np.array(solution.col_value), np.array(solution.row_dual)
         shift = np.zeros((T, n))
@@ -211,4 +211,4 @@ class FixedDispatch:
         shift[:-1] += y_up[1:] - y_down[1:]
         short = np.stack((x[first[3] : first[4]] + x[first[4] : first[5]], x[first[5] :]))
         total = self.highs.getInfo().objective_function_value + self.fixed_cost(on)
-        return search.Dispatch(total, short, shift, np.zeros((T, n)))
+        return search.Dispatch(total, short, shift[:, self.owner], np.zeros((T, n)))

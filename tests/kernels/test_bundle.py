@@ -88,9 +88,10 @@ def test_a_callback_stands_for_the_band_and_for_demand(seed):
     units, _, system = drawn(seed)
     lo, hi, gone = system.band_lo, system.band_hi, 0.1 * system.demand
 
-    def rest(lam, mu):
+    def rest(pi):
+        lam = pi[: lo.size]
         y = np.where(lam > 0.0, hi, lo)
-        return float(-lam @ y + lam @ gone), y - gone, np.zeros(mu.size)
+        return float(-lam @ y + lam @ gone), np.concatenate((y - gone, np.zeros(lo.size)))
 
     without = system._replace(demand=system.demand - gone, band_lo=0.0 * lo, band_hi=0.0 * hi)
     each = np.arange(units.cap.size)

@@ -23,7 +23,9 @@ class Case:
         self.units, self.lags, self.system = random_system(rng, hours, int(rng.integers(2, 7)) if n is None else n)
         shape = self.units.avail.shape
         scale = 1.0 if shifts else 0.0
-        self.slope_shift, self.on_shift = scale * rng.uniform(-5, 5, shape), scale * rng.uniform(-50, 50, shape)
+        owner = np.repeat(np.arange(shape[1]), np.diff(self.units.seg_first))
+        self.slope_shift = scale * rng.uniform(-5, 5, shape)[:, owner]
+        self.on_shift = scale * rng.uniform(-50, 50, shape)
         s = self.system
         self.field = sweep.field(
             self.units, s.demand - s.band_hi, s.demand - s.band_lo, s.reserve, self.slope_shift, self.on_shift
@@ -96,7 +98,7 @@ def plain_cost(case, on, price):
             total += units.cost[i] + case.on_shift[t, i]
             for k in range(units.seg_first[i], units.seg_first[i + 1]):
                 q = min(cap, units.seg_width[k])
-                offers.append((units.seg_cost[k] + case.slope_shift[t, i], q))
+                offers.append((units.seg_cost[k] + case.slope_shift[t, k], q))
                 cap -= q
         need = max(0.0, s.demand[t] - s.band_hi[t] - p_min)
         short = max(0.0, need - caps) + max(0.0, need + s.reserve[t] - rooms, s.reserve[t] - response)
@@ -157,7 +159,7 @@ def test_a_unit_at_high_output_cannot_stop_at_once():
     on = case.project(np.zeros((6, 1)))
     assert on[:, 0].tolist() == [True, True, True, False, False, False]  # 0.7, 0.4, then 0.1: 0.4 is above 0.3
     case.system = case.system._replace(demand=np.zeros(6))
-    case.field = sweep.field(case.units, np.zeros(6), np.zeros(6), np.zeros(6), 0 * on, 0 * on)
+    case.field = sweep.field(case.units, np.zeros(6), np.zeros(6), np.zeros(6), case.slope_shift * 0.0, 0.0 * on)
     case.descend(3, on=np.ones_like(on))
     assert case.state.on[:, 0].tolist() == on[:, 0].tolist()
 
@@ -226,7 +228,7 @@ def test_a_rising_price_of_shortage_fills_a_hole_with_the_cheapest():
         start_cost0=np.zeros((n, hours + 1)), same=np.arange(n),
     )  # fmt: skip
     demand, none = np.full(hours, 80.0), np.zeros((hours, n))
-    field = sweep.field(units, demand, demand, np.zeros(hours), none, none)
+    field = sweep.field(units, demand, demand, np.zeros(hours), np.zeros((hours, units.seg_width.size)), none)
     state, work = sweep.state(units), single.workspace(units)
     for price in (15.0, 80.0, 1000.0):
         cost, _ = sweep.descend(units, field, price, True, 2, work, state)
@@ -252,7 +254,8 @@ def test_units_of_measure_do_not_matter(power, money):
     )  # fmt: skip
     none = np.zeros(on.shape)
     case.field = sweep.field(
-        case.units, (s.demand - s.band_hi) * power, (s.demand - s.band_lo) * power, s.reserve * power, none, none
+        case.units, (s.demand - s.band_hi) * power, (s.demand - s.band_lo) * power, s.reserve * power,
+        np.zeros_like(case.slope_shift), none,
     )
     got, _ = case.descend(5, on=on, price=PRICE * money / power)
     assert got == pytest.approx(want * money, rel=1e-9)
@@ -274,7 +277,7 @@ def test_the_order_of_units_does_not_matter_to_the_cost():
         **{name: np.ascontiguousarray(getattr(u, name)[order]) for name in u._fields if name not in keep},
     )  # fmt: skip
     none = np.zeros(on.shape)
-    field = sweep.field(units, s.demand - s.band_hi, s.demand - s.band_lo, s.reserve, none, none)
+    field = sweep.field(units, s.demand - s.band_hi, s.demand - s.band_lo, s.reserve, np.zeros_like(case.slope_shift), none)
     state = sweep.state(units)
     state.on[:] = on[:, order]
     cost, _ = sweep.descend(units, field, PRICE, True, 0, single.workspace(units), state)
