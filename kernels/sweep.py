@@ -3,9 +3,11 @@
 The others' committed segments, sorted by slope, serve what an hour asks for. What hour t costs with them is
 
     hourcost = cost of filling Q along the merit order, Q = max(0, net_lo - sum p_min)
-             + price * (Q not served + reserve up not covered by the room left + sum p_min above net_hi)             (1)
+             + price * (Q not served + reserve up not covered by the room left + sum p_min above net_hi
+                        + sum over further products of what the units on cannot answer with)                         (1)
 
-with `price` the price of shortage. Unit i on in hour t is worth hourcost(with i) - hourcost(without i), for each of its
+with `price` the price of shortage. Of further products (regional ones, other directions) only the responses of units on
+are counted, not the room that energy leaves them. Unit i on in hour t is worth hourcost(with i) - hourcost(without i), for each of its
 limits in the first hours of a run and in the last ones (a ramp taken as a trapezoid):
 
     q + r <= start_ramp + j ramp_up  j hours after the start    q <= stop_ramp + j ramp_down  j before the last one (2)
@@ -38,6 +40,8 @@ class Field(NamedTuple):
     slope: FloatArray  # (T, nk)
     rank: IntArray  # (T, nk) place of each segment in the hour's merit order
     order: IntArray  # (T, nk) segments in merit order
+    others: FloatArray  # (T, K) MW of further reserve products asked of the units
+    answer: FloatArray  # (n, K) of a unit on
 
 
 class State(NamedTuple):
@@ -48,6 +52,7 @@ class State(NamedTuple):
     mw: FloatArray  # (T, nk + 1) binary indexed tree over ranks: committed MW
     money: FloatArray  # (T, nk + 1) MW x slope
     total: FloatArray  # (T, 4) committed: sum of p_min, of caps of output, of caps with reserve, of reserve responses
+    given: FloatArray  # (T, K) committed: sum of answers to further products
     cap: FloatArray  # (T, n) of output above p_min, -1: off
     room: FloatArray  # (T, n) cap of output and reserve
     worth: FloatArray  # (n, T, (_STEPS + 1)^2) value of an hour on, by hours after the start and before the stop
@@ -65,21 +70,26 @@ def field(
     reserve: FloatArray,
     slope_shift: FloatArray,
     on_shift: FloatArray,
+    others: FloatArray | None = None,
+    answer: FloatArray | None = None,
 ) -> Field:
     """The field of a window; slope_shift (T, nk) [money/MWh] and on_shift (T, n) [money/h] are added to the cost."""
+    T, n = units.avail.shape
+    if others is None or answer is None:
+        others, answer = np.zeros((T, 0)), np.zeros((n, 0))
     slope = np.ascontiguousarray(units.seg_cost + slope_shift)
     order = np.argsort(slope, axis=1, kind="stable")
     rank = np.argsort(order, axis=1, kind="stable")
-    return Field(net_lo, net_hi, reserve, units.cost + on_shift, slope, rank, order)
+    return Field(net_lo, net_hi, reserve, units.cost + on_shift, slope, rank, order, others, answer)
 
 
-def state(units: single.SingleUnits) -> State:
-    """Buffers for a schedule of `units`; `on` is all off."""
+def state(units: single.SingleUnits, products: int = 0) -> State:
+    """Buffers for a schedule of `units`, with so many further reserve products; `on` is all off."""
     T, n = units.avail.shape
     nk = units.seg_width.size
     return State(
         np.zeros((T, n), dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.zeros((T, nk + 1)), np.zeros((T, nk + 1)),
-        np.zeros((T, 4)), np.zeros((T, n)), np.zeros((T, n)), np.zeros((n, T, (_STEPS + 1) ** 2)),
+        np.zeros((T, 4)), np.zeros((T, products)), np.zeros((T, n)), np.zeros((T, n)), np.zeros((n, T, (_STEPS + 1) ** 2)),
         np.zeros(n, dtype=np.int64), np.zeros(T, dtype=np.int64), np.zeros(1, dtype=np.int64),
         np.zeros((T, n), dtype=np.bool_),
         np.zeros((3, T + 1)),
@@ -138,6 +148,16 @@ def _penalty(price, net_lo, net_hi, reserve, p_min, cap, room, response):
 
 
 @kernel
+def _unanswered(t, i, others, given, answer):
+    """MW of further products that nobody answers with in hour t if unit i (-1: none) is on as well."""
+    missing = 0.0
+    for k in range(others.shape[1]):
+        more = answer[i, k] if i >= 0 else 0.0
+        missing += max(0.0, others[t, k] - given[t, k] - more)
+    return missing
+
+
+@kernel
 def _steps(one):
     """Hours after a start and before a stop in which the unit is limited; hours since its start before the window."""
     up, down, past = 0, 0, _STEPS
@@ -166,10 +186,11 @@ def _limits(j, k, up, down, one):
 
 
 @kernel(part=True)
-def _value_hour(t, i, price, up, down, one, on_cost, seg_width, field, mw, money, total, worth):
+def _value_hour(t, i, price, up, down, one, on_cost, seg_width, field, mw, money, total, given, worth):
     """Fill worth[i, t] for all limits; unit i is not in the merit order."""
     lo, hi, reserve = field.net_lo[t], field.net_hi[t], field.reserve[t]
     without, had = 0.0, -1.0
+    met = _unanswered(t, -1, field.others, given, field.answer) - _unanswered(t, i, field.others, given, field.answer)
     for j in range(-1, up + 1):  # -1: without the unit
         for k in range(down + 1 if j >= 0 else 1):
             cap, room, p_min, response = 0.0, 0.0, 0.0, 0.0
@@ -201,7 +222,7 @@ def _value_hour(t, i, price, up, down, one, on_cost, seg_width, field, mw, money
             if j < 0:
                 without = cost
             else:
-                worth[i, t, at] = cost + on_cost - without
+                worth[i, t, at] = cost + on_cost - without - price * met
 
 
 # -- one unit against the others --------------------------------------------------------------------------------------
@@ -284,7 +305,7 @@ def _total_cost(price, units, field, state):
             total[t, 2],
             total[t, 3],
         )
-        cost += penalty
+        cost += penalty + price * _unanswered(t, -1, field.others, state.given, field.answer)
         cost += _fill_cost(t, state.mw, state.money, field.order, field.slope, min(need, total[t, 1]))
     for i in range(n):
         off, running = -1, units.on0[i]
@@ -324,7 +345,7 @@ def descend(units, field, price, fresh, rounds, work, state):
         Cost of the schedule as the sweeps see it, changes made.
     """
     T, n = units.avail.shape
-    on, frozen, mw, money, total, cap, room = state[:7]
+    on, frozen, mw, money, total, given, cap, room = state[:8]
     seen, changed = state.seen, state.changed
     if fresh:
         state.clock[0] = 0
@@ -334,6 +355,8 @@ def descend(units, field, price, fresh, rounds, work, state):
                 mw[t, k], money[t, k] = 0.0, 0.0
             for k in range(4):
                 total[t, k] = 0.0
+            for k in range(given.shape[1]):
+                given[t, k] = 0.0
             for i in range(n):
                 cap[t, i] = -1.0
         for i in range(n):
@@ -358,7 +381,7 @@ def descend(units, field, price, fresh, rounds, work, state):
                         if changed[t] > seen[i]:
                             _value_hour(
                                 t, i, price, up, down, one, field.on_cost[t, i], units.seg_width, field, mw, money,
-                                total, state.worth,
+                                total, given, state.worth,
                             )  # fmt: skip
                     _run_costs(i, stop, up, down, past, one, state.worth, state.mid, work.next_out, work.w)
                     present = _chain_cost(i, one, on, work.w, units.start_cost, units.start_cost0)
@@ -401,6 +424,8 @@ def descend(units, field, price, fresh, rounds, work, state):
                     total[t, 1] += sign * c
                     total[t, 2] += sign * r
                     total[t, 3] += sign * min(r, one.up_limit)
+                    for k in range(given.shape[1]):
+                        given[t, k] += sign * field.answer[i, k]
                 if moved:
                     state.clock[0] += 1
         if count > 0 and changes == before:

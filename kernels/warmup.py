@@ -36,7 +36,7 @@ def warm_up_search() -> None:
     prices = bundle.improve_prices(units, demand, flat.copy(), 0.1 * flat, block=_whole(0), evaluations=2, target=1.0)
     work, state = single.workspace(units), sweep.state(units)
     sweep.project(units, np.ascontiguousarray(prices.relaxed), np.zeros((1, 3)), work, state.on)
-    field = sweep.field(units, 0.9 * flat, flat, 0.1 * flat, np.zeros((2, units.seg_width.size)), apart)
+    field = sweep.field(units, 0.9 * flat, flat, 0.1 * flat, np.zeros((2, 1)), apart)
     sweep.descend(units, field, 9.0, True, 1, work, state)
 
 

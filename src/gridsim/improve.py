@@ -2,7 +2,7 @@
 
 Units of the rows that are not must-run are looked at one by one (`gridsim.search`); everything else of the window
 answers through its prices (`kernels.rest`), the fixed-commitment dispatch judges. The bound that the search proves is
-one of the same window. Every row is priced: energy and the scarcest reserve up, which counts in the ramps of units, hour
+one of the same window. Every row is priced: energy and the largest reserve up, which counts in the ramps of units, hour
 by hour; other reserve products and line rows as further rows of the bundle (`bundle.UnitRows`). Stores and ramps of sources
 enter with fixed multipliers.
 """
@@ -36,6 +36,7 @@ class Members(NamedTuple):
     row: IntArray  # (n,) row of the case's units
     seg: IntArray  # (nk,) segment of the case's units
     head: FloatArray  # (n, np) what a unit on at its minimum gives to each reserve product
+    answer: FloatArray  # (n, np) what one on gives at most, wherever its output is
 
 
 def members(windows: Windows, t0: int, hours: int, state: State, product: int) -> Members | None:
@@ -109,7 +110,9 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
     head = np.zeros((row.size, windows.is_up.size))
     owner = np.repeat(np.arange(row.size), np.diff(units.seg_first))
     np.add.at(head, owner, units.seg_width[:, None] * np.maximum(-windows.seg_offer[seg], 0.0))
-    return Members(units, row, seg, head - case.unit_offline_mw[row] / sp)
+    most = np.minimum(case.unit_response_mw[row] / sp, cap[:, None])
+    offline = case.unit_offline_mw[row] / sp
+    return Members(units, row, seg, head - offline, most - offline)
 
 
 def asked(windows: Windows, t0: int, hours: int) -> BoolArray:
@@ -118,13 +121,15 @@ def asked(windows: Windows, t0: int, hours: int) -> BoolArray:
     return wanted
 
 
-def scarcest_up(windows: Windows, t0: int, solution: Solution) -> int:
-    """Column of the up product whose reserve is worth most in the window; products of quick starters that are off
-    are left out."""
-    asked = windows.case.product_need_mw[t0 : t0 + len(solution.price)]
-    worth = (solution.price[:, 1:] * asked).sum(axis=0)
+def leading_up(windows: Windows, t0: int, hours: int) -> int:
+    """Column of the up product that asks for the most.
+
+    The sweeps hold it against the room that energy leaves, so a product of the whole system is a better choice than one
+    of a region. Products of quick starters that are off are left out.
+    """
+    needed = windows.case.product_need_mw[t0 : t0 + hours].sum(axis=0)
     usable = windows.is_up & windows.case.products["spinning"].to_numpy(bool)
-    return int(np.argmax(np.where(usable, worth, -1.0))) + 1
+    return int(np.argmax(np.where(usable, needed, -1.0))) + 1
 
 
 def unit_rows(windows: Windows, problem: Problem, rows: Rows, rest: Rest, who: Members) -> bundle.UnitRows:
@@ -211,7 +216,7 @@ def better(
     hours, solution = len(problem.need), relaxed.solution
     if not windows.is_up.any() or not windows.free.size:
         return None
-    product = scarcest_up(windows, t0, solution)
+    product = leading_up(windows, t0, hours)
     who = members(windows, t0, hours, state, product)
     if who is None:
         return None
@@ -232,16 +237,19 @@ def better(
             return search.Dispatch(np.inf, np.zeros((2, hours)), np.zeros(on.shape), np.zeros(on.shape))
         tally = tally + found.settled.tally
         tried.append(found)
-        return _verdict(windows, who, found, product, constant)
+        return _verdict(windows, who, found, product, np.array(others, dtype=np.int64), constant)
 
     # stores and dear sources as the relaxed window uses them; the others may give what the units leave
-    energy, reserve = rest.given_by(problem, solution)[:2]
+    energy, reserve, *more = rest.given_by(problem, solution)
+    need = rest.need[2 * hours : (2 + len(others)) * hours].reshape(-1, hours)
     free = (problem.boxes.coef[:, 0] > 0.0) & (problem.boxes.cost.max(axis=0) <= CHEAP * who.units.seg_cost.max())
     boxes = problem.boxes
     net = search.Net(
         demand.demand - energy - (boxes.hi - solution.x)[:, free].sum(axis=1),
         demand.demand - energy + (solution.x - boxes.lo)[:, free].sum(axis=1),
         demand.reserve - reserve,
+        np.ascontiguousarray((need - np.array(more).reshape(need.shape)).T),
+        np.ascontiguousarray(who.answer[:, np.array(others, dtype=np.int64) - 1]),
     )
     prices = rest.prices(solution)
     result = search.improve(
@@ -272,7 +280,9 @@ def _one_by_one(who: Members, on: IntArray, state: State) -> BoolArray:
     return out
 
 
-def _verdict(windows: Windows, who: Members, found: "Fixed", product: int, constant: float) -> search.Dispatch:
+def _verdict(
+    windows: Windows, who: Members, found: "Fixed", product: int, others: IntArray, constant: float
+) -> search.Dispatch:
     """A dispatch in the words of the search: scaled cost, what was short, prices at each unit but those of energy and
     of the product that the search prices itself."""
     s, parts, units = found.settled.solution, windows.parts(found.decided), who.units
@@ -286,10 +296,11 @@ def _verdict(windows: Windows, who: Members, found: "Fixed", product: int, const
     reserve[:, product - 1] = 0.0
     shift = slope[:, windows.seg_unit[who.seg]] - reserve @ windows.seg_offer[who.seg].T
     x = s.x
-    short = np.vstack((x[:, parts.shed].sum(axis=1), x[:, parts.short][:, product - 1]))
-    short[1] += found.lacking_mw[:, product - 1] / windows.power_mw
-    short = np.where(short * windows.power_mw > SHORT_MW, short, 0.0)
-    on_shift = -at_bus[:, bus[who.row]] * units.p_min - reserve @ who.head.T
+    missing = x[:, parts.short] + found.lacking_mw / windows.power_mw
+    short = np.vstack((x[:, parts.shed].sum(axis=1), missing[:, product - 1]))
+    short, more = (np.where(part * windows.power_mw > SHORT_MW, part, 0.0) for part in (short, missing[:, others - 1]))
+    on_shift = -at_bus[:, bus[who.row]] * units.p_min
     return search.Dispatch(
-        (found.cost - constant) / windows.money, short, np.ascontiguousarray(shift), np.ascontiguousarray(on_shift)
-    )
+        (found.cost - constant) / windows.money, short, np.ascontiguousarray(shift), np.ascontiguousarray(on_shift),
+        np.ascontiguousarray(more),
+    )  # fmt: skip

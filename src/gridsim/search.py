@@ -32,7 +32,8 @@ class Dispatch(NamedTuple):
     cost: float  # start costs and hours on included, shortage priced; inf: no dispatch at all
     short: FloatArray  # (2, T) MW of energy and of reserve up that were short
     slope_shift: FloatArray  # (T, nk) prices of ramps and further rows per MW on a segment, to be added to its cost
-    on_shift: FloatArray  # (T, n) prices of further rows per hour on
+    on_shift: FloatArray  # (T, n) prices of lines per hour on
+    short_others: FloatArray | float = 0.0  # (T, K) MW of further reserve products that were short
 
 
 class Net(NamedTuple):
@@ -41,6 +42,8 @@ class Net(NamedTuple):
     lo: FloatArray  # (T,) demand less all that free sources can give
     hi: FloatArray  # (T,) demand less the least they must give
     reserve: FloatArray  # (T,) reserve up
+    others: FloatArray  # (T, K) further reserve products
+    answer: FloatArray  # (n, K) what a unit on answers with at most
 
 
 class Effort(NamedTuple):
@@ -91,13 +94,15 @@ class _Search:
         T, n = units.avail.shape
         self.units, self.prices, self.net, self.dispatch = units, prices, net, dispatch
         self.effort, self.target_gap = effort, target_gap
-        self.work, self.state, self.eager = single.workspace(units), sweep.state(units), sweep.state(units)
+        self.work, self.state, self.eager = single.workspace(units), *(sweep.state(units, net.others.shape[1]) for _ in range(2))
+        self.more = np.zeros(net.others.shape)  # of further products, asked for on top
         self.no_cost = np.zeros((n, T + 1))
         self.top = max(float(prices.lam.max()), 1e-9)
         slope_shift, on_shift = np.zeros((T, units.seg_width.size)), np.zeros((T, n))
         if rows is not None:
             np.subtract.at(slope_shift, rows.hour, prices.nu[:, None] * rows.seg)
-            np.subtract.at(on_shift, rows.hour, prices.nu[:, None] * rows.on)
+            lines = slice(net.others.size, None)  # the answers of units on to reserve products are counted, not priced
+            np.subtract.at(on_shift, rows.hour[lines], prices.nu[lines, None] * rows.on[lines])
         self.plain = self.field = self.corrected(slope_shift, on_shift, np.zeros((2, T)))
         self.best: Dispatch | None = None
         self.on = np.zeros((T, n), dtype=np.bool_)
@@ -110,7 +115,7 @@ class _Search:
         net = self.net
         return sweep.field(
             self.units, net.lo + extra[0], np.maximum(net.hi, net.lo + extra[0]), net.reserve + extra[1], slope_shift,
-            on_shift,
+            on_shift, net.others + self.more, net.answer,
         )  # fmt: skip
 
     def descend(self, steps: float, rounds: int, *, fresh: bool = True, state: sweep.State | None = None) -> float:
@@ -149,7 +154,7 @@ class _Search:
 
     def from_relaxed(self, relaxed: FloatArray) -> None:
         """Project, then sweep at rising prices of shortage, with the prices of the best dispatch if it is a good one."""
-        self.extra[:] = 0.0
+        self.extra[:], self.more[:] = 0.0, 0.0
         self.field = self.plain
         if self.best is not None and self.clean(self.best) and self.gap <= _NEAR:
             self.field = self.corrected(self.best.slope_shift, self.best.on_shift, self.extra)
@@ -170,6 +175,7 @@ class _Search:
     def follow(self, answer: Dispatch) -> None:
         """Sweep with the prices of a dispatch, and ask for what it was short of."""
         self.extra += 1.2 * answer.short
+        self.more += 1.2 * answer.short_others
         if np.isfinite(answer.cost):
             self.field = self.corrected(answer.slope_shift, answer.on_shift, self.extra)
         self.descend(SHORTAGE_STEPS[-1], 4)
@@ -282,7 +288,7 @@ def improve(
     net : Net, optional
         Default: demand and reserve of `system` with its band.
     rows, nu, rest : optional
-        Further rows, their prices, and everything else that prices reach, see `bundle.improve_prices`.
+        Further rows (first those of the reserve products of `net`, product by product), their prices, and everything else that prices reach, see `bundle.improve_prices`.
     start : (T, n) bool, optional
         A schedule to begin with; it is judged first.
     place : (n,) int64, optional
@@ -305,7 +311,8 @@ def improve(
         target=limits.accuracy,
     )
     if net is None:
-        net = Net(system.demand - system.band_hi, system.demand - system.band_lo, system.reserve)
+        none = np.zeros((system.demand.size, 0)), np.zeros((n, 0))
+        net = Net(system.demand - system.band_hi, system.demand - system.band_lo, system.reserve, *none)
     run = _Search(units, prices, net, dispatch, limits, target_gap, rows)
     if start is not None:
         run.state.on[:] = start

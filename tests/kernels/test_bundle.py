@@ -113,6 +113,24 @@ def test_line_prices_are_prices():
     assert b.bound == pytest.approx(a.bound - 4.0 * system.demand.sum(), rel=1e-12)
 
 
+def test_a_row_that_repeats_the_balance_shares_its_price():
+    """What the units give as energy, asked for a second time: any split of the price between the two is one bound."""
+    units, _, system = drawn(3)
+    system = system._replace(band_lo=0.0 * system.band_lo, band_hi=0.0 * system.band_hi)
+    T, n = units.avail.shape
+    flat, none = np.full(T, 30.0), np.zeros(T)
+    rows = bundle.UnitRows(
+        hour=np.arange(T), need=system.demand, on=np.tile(units.p_min, (T, 1)),
+        seg=np.ones((T, units.seg_width.size)), highest=np.full(T, 3000.0),
+    )  # fmt: skip
+    a = bundle.improve_prices(units, system, flat, none, evaluations=1)
+    b = bundle.improve_prices(units, system, 0.4 * flat, none, rows=rows, nu=0.6 * flat, evaluations=1)
+    assert b.bound == pytest.approx(a.bound, rel=1e-12)
+    c = bundle.improve_prices(units, system, 0.4 * flat, none, rows=rows, nu=0.6 * flat, evaluations=40)
+    assert c.bound >= b.bound
+    assert c.bound == pytest.approx(lagrangian(units, system, c.lam + c.nu, c.mu), rel=1e-9)
+
+
 def test_same_input_same_answer():
     units, _, system = drawn(4)
     a, b = (bounded(units, system, evaluations=30, block=np.arange(units.cap.size)) for _ in range(2))

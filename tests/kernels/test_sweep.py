@@ -239,6 +239,34 @@ def test_a_rising_price_of_shortage_fills_a_hole_with_the_cheapest():
     assert state.on[:, 0].all()
 
 
+def test_a_unit_that_alone_can_answer_runs_for_it():
+    """A further product counts in the cost as it is stated, and makes the dearest unit run where it is asked for."""
+    case = Case(5, shifts=False)
+    T, n = case.units.avail.shape
+    free = np.flatnonzero(case.units.avail.all(axis=0) & ~case.units.must_run & ~case.units.on0)[:1]
+    none = np.zeros(T)
+    need, answer = np.full((T, 1), 7.0), np.zeros((n, 1))
+    answer[free] = 10.0
+    case.state = sweep.state(case.units, 1)
+    case.field = sweep.field(
+        case.units, none, none + 1e6, none, np.zeros_like(case.slope_shift), np.zeros((T, n)), need, answer
+    )
+    on = case.project(np.zeros((T, n)))
+    missing = 7.0 * (~on[:, free]).sum()
+    without = sweep.field(case.units, none, none + 1e6, none, np.zeros_like(case.slope_shift), np.zeros((T, n)))
+    plain = sweep.descend(case.units, without, PRICE, True, 0, case.work, _state_of(case.units, on))[0]
+    assert case.descend(0, on=on)[0] == pytest.approx(plain + PRICE * missing, rel=1e-12)
+    case.descend(3, on=on)
+    ready = int(max(0, case.units.min_down[free[0]] - case.units.hours0[free[0]]))
+    assert case.state.on[ready:, free].all()
+
+
+def _state_of(units, on):
+    state = sweep.state(units)
+    state.on[:] = on
+    return state
+
+
 @pytest.mark.parametrize(("power", "money"), [(1e-3, 1.0), (5.0, 100.0)])
 def test_units_of_measure_do_not_matter(power, money):
     case = Case(2, shifts=False)
