@@ -3,12 +3,13 @@
     L(pi) = sum_t lam_t demand_t + mu_t reserve_t + sum_m nu_m need_m + sum_t min over the band of -lam_t y_t
             + sum_i V_i(pi) + rest(pi),    pi = (lam, mu, nu)
 
-with prices nu >= 0 of further rows that read "what units give >= need" (other reserve products, lines) is concave, and every value of it is a lower bound on the cost of the window. V_i are the unit values of `single`. Every
+with prices nu >= 0 of further rows that read "what units give >= need" (other reserve products, lines) is concave, and
+every value of it is a lower bound on the cost of the window. V_i are the unit values of `single`. Every
 evaluation gives one cut per block of units: its schedules' cost c and supply a, with V_b(pi) <= c - pi . a. From the
 best prices so far, pi, the next ones are pi + d with the d that maximises the least of the cuts, summed over blocks,
 less |d|^2 / (2 step). In terms of weights x >= 0 on the cuts, summing to one in each block,
 
-    d = step * s  cut to lowest <= pi + d <= highest,   s = (demand, reserve, need) - (y, 0, 0) - sum_bj x_bj a_bj    (1)
+    d = step * s  cut to lowest <= pi + d <= highest,   s = (demand, reserve, need) - (y, 0, 0) - sum_bj x_bj a_bj   (1)
 
 and the weights are improved two at a time, block by block, by exact steps. One block for all units is the classic
 aggregated bundle; one block per unit is as strong as column generation, with its prices held near the best. The weights
@@ -430,6 +431,7 @@ def _answer(run: _Search, best: FloatArray, bound: float, value: FloatArray) -> 
             relaxed[:, i] += m.weight[b, j] * run.schedules[born[b, j], :, i]
     keep = slice(0, run.groups)
     return Prices(
-        best[:T].copy(), best[T : 2 * T].copy(), best[2 * T :].copy(), bound, value, relaxed, born[keep], m.weight[keep].copy(),
+        best[:T].copy(), best[T : 2 * T].copy(), best[2 * T :].copy(), bound, value, relaxed, born[keep],
+        m.weight[keep].copy(),
         np.where(used[keep], excess, np.inf), run.block, run.schedules[: run.count], run.count,
     )  # fmt: skip

@@ -7,7 +7,8 @@ The others' committed segments, sorted by slope, serve what an hour asks for. Wh
                         + sum over further products of what the units on cannot answer with)                         (1)
 
 with `price` the price of shortage. Of further products (regional ones, other directions) only the responses of units on
-are counted, not the room that energy leaves them. Unit i on in hour t is worth hourcost(with i) - hourcost(without i), for each of its
+are counted, not the room that energy leaves them. Unit i on in hour t is worth hourcost(with i) -
+hourcost(without i), for each of its
 limits in the first hours of a run and in the last ones (a ramp taken as a trapezoid):
 
     q + r <= start_ramp + j ramp_up  j hours after the start    q <= stop_ramp + j ramp_down  j before the last one (2)
@@ -89,7 +90,8 @@ def state(units: single.SingleUnits, products: int = 0) -> State:
     nk = units.seg_width.size
     return State(
         np.zeros((T, n), dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.zeros((T, nk + 1)), np.zeros((T, nk + 1)),
-        np.zeros((T, 4)), np.zeros((T, products)), np.zeros((T, n)), np.zeros((T, n)), np.zeros((n, T, (_STEPS + 1) ** 2)),
+        np.zeros((T, 4)), np.zeros((T, products)), np.zeros((T, n)), np.zeros((T, n)),
+        np.zeros((n, T, (_STEPS + 1) ** 2)),
         np.zeros(n, dtype=np.int64), np.zeros(T, dtype=np.int64), np.zeros(1, dtype=np.int64),
         np.zeros((T, n), dtype=np.bool_),
         np.zeros((3, T + 1)),

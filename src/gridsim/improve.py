@@ -3,8 +3,8 @@
 Units of the rows that are not must-run are looked at one by one (`gridsim.search`); everything else of the window
 answers through its prices (`kernels.rest`), the fixed-commitment dispatch judges. The bound that the search proves is
 one of the same window. Every row is priced: energy and the largest reserve up, which counts in the ramps of units, hour
-by hour; other reserve products and line rows as further rows of the bundle (`bundle.UnitRows`). Stores and ramps of sources
-enter with fixed multipliers.
+by hour; other reserve products and line rows as further rows of the bundle (`bundle.UnitRows`). Stores and ramps of
+sources enter with fixed multipliers.
 """
 
 from collections.abc import Callable
@@ -117,7 +117,7 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
 
 def asked(windows: Windows, t0: int, hours: int) -> BoolArray:
     """(np,) reserve products that something is asked of in the window."""
-    wanted: BoolArray = (windows.case.product_need_mw[t0 : t0 + hours] > 0.0).any(axis=0)
+    wanted: BoolArray = np.any(windows.case.product_need_mw[t0 : t0 + hours] > 0.0, axis=0)
     return wanted
 
 

@@ -94,7 +94,10 @@ class _Search:
         T, n = units.avail.shape
         self.units, self.prices, self.net, self.dispatch = units, prices, net, dispatch
         self.effort, self.target_gap = effort, target_gap
-        self.work, self.state, self.eager = single.workspace(units), *(sweep.state(units, net.others.shape[1]) for _ in range(2))
+        self.work, self.state, self.eager = (
+            single.workspace(units),
+            *(sweep.state(units, net.others.shape[1]) for _ in range(2)),
+        )
         self.more = np.zeros(net.others.shape)  # of further products, asked for on top
         self.no_cost = np.zeros((n, T + 1))
         self.top = max(float(prices.lam.max()), 1e-9)
@@ -153,7 +156,7 @@ class _Search:
         return answer
 
     def from_relaxed(self, relaxed: FloatArray) -> None:
-        """Project, then sweep at rising prices of shortage, with the prices of the best dispatch if it is a good one."""
+        """Project, then sweep at rising prices of shortage, with the prices of the best dispatch if it is good."""
         self.extra[:], self.more[:] = 0.0, 0.0
         self.field = self.plain
         if self.best is not None and self.clean(self.best) and self.gap <= _NEAR:
@@ -288,7 +291,8 @@ def improve(
     net : Net, optional
         Default: demand and reserve of `system` with its band.
     rows, nu, rest : optional
-        Further rows (first those of the reserve products of `net`, product by product), their prices, and everything else that prices reach, see `bundle.improve_prices`.
+        Further rows (first those of the reserve products of `net`, product by product), their prices, and everything
+        else that prices reach, see `bundle.improve_prices`.
     start : (T, n) bool, optional
         A schedule to begin with; it is judged first.
     place : (n,) int64, optional

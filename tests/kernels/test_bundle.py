@@ -117,7 +117,7 @@ def test_a_row_that_repeats_the_balance_shares_its_price():
     """What the units give as energy, asked for a second time: any split of the price between the two is one bound."""
     units, _, system = drawn(3)
     system = system._replace(band_lo=0.0 * system.band_lo, band_hi=0.0 * system.band_hi)
-    T, n = units.avail.shape
+    T = system.demand.size
     flat, none = np.full(T, 30.0), np.zeros(T)
     rows = bundle.UnitRows(
         hour=np.arange(T), need=system.demand, on=np.tile(units.p_min, (T, 1)),

@@ -282,8 +282,12 @@ def test_units_of_measure_do_not_matter(power, money):
     )  # fmt: skip
     none = np.zeros(on.shape)
     case.field = sweep.field(
-        case.units, (s.demand - s.band_hi) * power, (s.demand - s.band_lo) * power, s.reserve * power,
-        np.zeros_like(case.slope_shift), none,
+        case.units,
+        (s.demand - s.band_hi) * power,
+        (s.demand - s.band_lo) * power,
+        s.reserve * power,
+        np.zeros_like(case.slope_shift),
+        none,
     )
     got, _ = case.descend(5, on=on, price=PRICE * money / power)
     assert got == pytest.approx(want * money, rel=1e-9)
@@ -305,7 +309,9 @@ def test_the_order_of_units_does_not_matter_to_the_cost():
         **{name: np.ascontiguousarray(getattr(u, name)[order]) for name in u._fields if name not in keep},
     )  # fmt: skip
     none = np.zeros(on.shape)
-    field = sweep.field(units, s.demand - s.band_hi, s.demand - s.band_lo, s.reserve, np.zeros_like(case.slope_shift), none)
+    field = sweep.field(
+        units, s.demand - s.band_hi, s.demand - s.band_lo, s.reserve, np.zeros_like(case.slope_shift), none
+    )
     state = sweep.state(units)
     state.on[:] = on[:, order]
     cost, _ = sweep.descend(units, field, PRICE, True, 0, single.workspace(units), state)
