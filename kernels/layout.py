@@ -21,6 +21,7 @@ from gridsim.kernels.problem import Problem, Rows
 
 WIDTH_MIN = 1e-7  # narrower boxes are constants, in scaled power
 BY_HOUR = 0.7  # of the multiplications of the dense way: below it hour by hour is faster, in shorter loops
+NO_BUDGET_ROWS = np.zeros(0, dtype=np.int64)
 AVAIL_MIN = 1e-6  # an hour without available units keeps this many, so that an interior exists
 
 
@@ -35,7 +36,8 @@ class Layout(NamedTuple):
     ng: int  # segments of ramped devices
     ns: int
     nb: int
-    nm: int
+    nm: int  # line rows
+    nq: int  # budget rows that are in
     nd: int  # chains in time: units, ramped devices, stores
     m: int  # rows in all
     deep: int  # most rows of an hour
@@ -60,8 +62,8 @@ class Layout(NamedTuple):
     yu: int
     el: int
     eu: int
-    over: int  # (nm,) overload; only its lower bound
-    res: int  # (T, R - 1) reserve rows and (nm,) line rows: slack and price
+    over: int  # (nm + nq,) overload, and use beyond budgets; only its lower bound
+    res: int  # (T, R - 1) reserve rows and (nm + nq,) line and budget rows: slack, and price above `row_value`
     row: int
     size: int
 
@@ -73,12 +75,13 @@ class Window(NamedTuple):
     so that every loop over segments runs over neighbours in memory.
     """
 
-    need: FloatArray  # (m,) of the rows, hour by hour, less what is constant
+    need: FloatArray  # (m,) of the rows, hour by hour, then of budgets, less what is constant
     row_at: IntArray  # (T + 1,) first row of each hour in all vectors over rows
     line_at: IntArray  # (T + 1,) first line row of each hour among line rows
     item_at: IntArray  # (T + 1,) first item of each hour
     effect_at: IntArray  # (T + 1,)
     effect: FloatArray  # hour by hour (rows of the hour, items of the hour)
+    budget: FloatArray  # (nq, items of all hours) the same of budget rows, which come after those of all hours
     unit_cost: FloatArray
     unit_start: FloatArray
     unit_on0: FloatArray
@@ -113,7 +116,8 @@ class Window(NamedTuple):
     e_lo: FloatArray  # (T, ns)
     e_hi: FloatArray
     end_value: FloatArray
-    row_cost: FloatArray
+    row_cost: FloatArray  # (nm + nq,) above row_value
+    row_value: FloatArray  # (nm + nq,) of slack: 0 of line rows
 
 
 class Maps(NamedTuple):
@@ -127,21 +131,23 @@ class Maps(NamedTuple):
     box: IntArray  # (T, nx) merged box, -1 where the box is constant
     box_lo: FloatArray  # (T, nx)
     box_width: FloatArray  # (T, nx)
-    row: IntArray  # (nm,) place of each line row among all rows
-    constant: float  # cost of the boxes that are constants, of bases and of minima
+    row: IntArray  # (nm + nq,) place of each line and budget row among all rows
+    budgets: IntArray  # (nq,) budget rows of the problem that are in
+    constant: float  # cost of the boxes that are constants, of bases, of minima and of budgets whose value is used up
 
 
 def layout(sizes: dict[str, int]) -> Layout:
     """Place the pairs one kind after the other."""
     T, R, nu, nk, nr, ng = (sizes[k] for k in ("T", "R", "nu", "nk", "nr", "ng"))
-    ns, nb, nm = (sizes[k] for k in ("ns", "nb", "nm"))
+    ns, nb, nm, nq = (sizes[k] for k in ("ns", "nb", "nm", "nq"))
     pairs = [T * nk] * 2 + [T * nu] * 3 + [nb] * 2 + [T * ng] * 2 + [T * nr] * 2 + [T * ns] * 8
-    pairs += [nm, T * (R - 1), nm]
+    pairs += [nm + nq, T * (R - 1), nm + nq]
     offsets = np.concatenate(([0], np.cumsum(pairs))).tolist()
     items = nu + nk + ng + ns
     return Layout(
-        T, R, nu, nk, nr, ng, ns, nb, nm, nu + nr + ns, R * T + nm, sizes["deep"], items, sizes["by_hour"], *offsets
-    )
+        T, R, nu, nk, nr, ng, ns, nb, nm, nq, nu + nr + ns, R * T + nm + nq, sizes["deep"], items,
+        sizes["by_hour"], *offsets,
+    )  # fmt: skip
 
 
 def by_hour(rows: IntArray, chains: int) -> bool:
@@ -190,13 +196,13 @@ class _Boxes(NamedTuple):
     fixed: FloatArray  # (T, nx) value where the box is constant, else 0
 
 
-def _merge(problem: Problem, coef: FloatArray, has_rows: Any) -> _Boxes:
+def _merge(problem: Problem, coef: FloatArray, use: FloatArray, has_rows: Any) -> _Boxes:
     boxes = problem.boxes
     T, nx = boxes.lo.shape
     width = boxes.hi - boxes.lo
     live = width > WIDTH_MIN
     cost = boxes.cost[0] if bool(np.all(boxes.cost == boxes.cost[:1])) else boxes.cost
-    by_kind = _same(cost, coef.T, boxes.line)
+    by_kind = _same(cost, coef.T, boxes.line, use) if use.size else _same(cost, coef.T, boxes.line)
     by_bus = _same(by_kind.astype(float), boxes.bus.astype(float)) if has_rows.any() else by_kind
     group = np.where(has_rows[:, None], by_bus[None, :], by_kind[None, :])
     groups = int(group.max(initial=-1)) + 1
@@ -218,30 +224,37 @@ def _merge(problem: Problem, coef: FloatArray, has_rows: Any) -> _Boxes:
     return _Boxes(found // max(groups, 1), which, summed(boxes.lo), summed(width), of, fixed)
 
 
-def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, Window, Maps]:
-    """Lay a problem out flat, with its line rows (there may be none) and the rows of some reserve products.
+def lay_out(
+    problem: Problem, rows: Rows, products: IntArray, budgets: IntArray = NO_BUDGET_ROWS
+) -> tuple[Layout, Window, Maps]:
+    """Lay a problem out flat, with its line rows (there may be none) and the rows of some reserve products and budgets.
 
     Parameters
     ----------
     products : (n,) int64
         Columns (>= 1) of the problem's needs whose rows are in; the others are left out.
+    budgets : (n,) int64
+        Budget rows that are in.
     """
     T = problem.need.shape[0]
     units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
     inside = np.concatenate(([0], products)).astype(np.int64)
     nm, R = rows.hour.size, inside.size
     line_at = np.searchsorted(rows.hour, np.arange(T + 1)).astype(np.int64)
-    box = _merge(problem, boxes.coef[:, inside], np.diff(line_at) > 0)
+    nq, asked = budgets.size, problem.budgets
+    use = asked.box[budgets]
+    box = _merge(problem, boxes.coef[:, inside], use, np.diff(line_at) > 0)
     unit, seg, unit_level = _levels(units.seg_unit, units.bus.size)
     ramp, ramp_seg, ramp_level = _levels(ramps.seg_ramp, ramps.bus.size)
     nb = box.hour.size
     deep = R + int(np.diff(line_at).max(initial=0))
     sizes = {"T": T, "R": R, "nu": unit.size, "nk": seg.size, "nr": ramp.size, "ng": ramp_seg.size}
     apart = by_hour(R + np.diff(line_at), unit.size + ramp.size + stores.bus.size)
-    lay = layout(sizes | {"ns": stores.bus.size, "nb": nb, "nm": nm, "deep": deep, "by_hour": int(apart)})
+    lay = layout(sizes | {"ns": stores.bus.size, "nb": nb, "nm": nm, "nq": nq, "deep": deep, "by_hour": int(apart)})
     box_at = np.searchsorted(box.hour, np.arange(T + 1)).astype(np.int64)
     row_at = R * np.arange(T + 1) + line_at
     row_place = (R * (rows.hour + 1) + np.arange(nm)).astype(np.int64)
+    row_place = np.concatenate((row_place, R * T + nm + np.arange(nq))).astype(np.int64)
 
     # what is there whatever the pairs do: on the rows of each hour, and into the columns of H
     total = box.fixed + _spread(box, T)
@@ -253,7 +266,7 @@ def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, W
         net = stores.discharge_min - stores.charge_min
         there = np.hstack((total * boxes.line, ramps.base, net))[rows.hour]
         bus = np.concatenate((boxes.bus, ramps.bus, stores.bus))
-        need[row_place] = np.einsum("mc,mc->m", rows.coef[:, bus], there) - rows.limit
+        need[row_place[:nm]] = np.einsum("mc,mc->m", rows.coef[:, bus], there) - rows.limit
 
     seg_unit = units.seg_unit[seg]
     item_bus = np.concatenate((units.bus[unit], units.bus[seg_unit], ramps.bus[ramps.seg_ramp[ramp_seg]], stores.bus))
@@ -278,7 +291,20 @@ def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, W
             block[R:, : lay.fixed_items] = -coef[:, item_bus] * item_line
             block[R:, lay.fixed_items :] = -coef[:, box_bus[of_hour]] * box_line[of_hour]
 
-    constant = float(np.sum(boxes.cost * total))
+    budget = np.zeros((nq, int(item_at[-1])))
+    if nq:
+        of_boxes = np.einsum("qt,qx,tx->q", asked.hours[budgets], use, total)  # what is there of boxes anyway
+        need[row_place[nm:]] = of_boxes - asked.limit[budgets]
+        none = np.zeros((nq, stores.bus.size))
+        steady_use = asked.unit[:, unit], asked.seg[:, seg], asked.ramp_seg[:, ramp_seg]
+        of_items = np.hstack((*(part[budgets] for part in steady_use), none))
+        for t in range(T):
+            counts = asked.hours[budgets, t, None]
+            first, last = item_at[t], item_at[t + 1]
+            budget[:, first : first + lay.fixed_items] = -counts * of_items
+            budget[:, first + lay.fixed_items : last] = -counts * use[:, box.which[box_at[t] : box_at[t + 1]]]
+
+    constant = float(np.sum(boxes.cost * total)) + float(asked.value[budgets] @ asked.limit[budgets])
     constant += float(np.sum(stores.charge_min * stores.charge_cost + stores.discharge_min * stores.discharge_cost))
     window = Window(
         need=need,
@@ -287,6 +313,7 @@ def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, W
         item_at=item_at.astype(np.int64),
         effect_at=effect_at,
         effect=effect,
+        budget=budget,
         unit_cost=units.cost[unit],
         unit_start=units.start_cost[unit],
         unit_on0=units.on0[unit],
@@ -321,10 +348,11 @@ def lay_out(problem: Problem, rows: Rows, products: IntArray) -> tuple[Layout, W
         e_lo=stores.e_lo,
         e_hi=np.maximum(stores.e_hi, stores.e_lo + WIDTH_MIN),
         end_value=stores.end_value,
-        row_cost=rows.cost,
+        row_cost=np.concatenate((rows.cost, (asked.cost - asked.value)[budgets])),
+        row_value=np.concatenate((np.zeros(nm), asked.value[budgets])),
     )
     width = np.maximum(boxes.hi - boxes.lo, 0.0)
-    maps = Maps(unit, seg, ramp, ramp_seg, inside[1:], box.of, boxes.lo, width, row_place, constant)
+    maps = Maps(unit, seg, ramp, ramp_seg, inside[1:], box.of, boxes.lo, width, row_place, budgets, constant)
     return lay, Window(*(_own(value) for value in window)), maps
 
 

@@ -24,6 +24,8 @@ the chains ::
     L_t L_t' = M_t - U_t S U_t',   E_t = (V_t' - W_t S U_t') L_t'^-1,   S <- W_t S W_t + E_t E_t'                   (6)
 
 so that many rows cost the sum over hours, not the cube of them all (`Layout.by_hour`); without chains S is empty.
+
+A budget's row reaches over many hours: its row of the matrix, a border, is what all items answer to its price.
 """
 
 from typing import NamedTuple
@@ -78,6 +80,9 @@ class Work(NamedTuple):
     behind: FloatArray  # (chains, chains) S of equation (6), by hour
     bend: FloatArray  # (rows, chains) E', by hour
     carry: FloatArray  # (2, chains)
+    border: FloatArray  # (nq, rows) of the matrix, of budgets
+    solved: FloatArray  # (nq, rows) the hourly part solved for
+    schur: FloatArray  # (nq, nq) factor of what hourly rows leave of the budgets'
 
 
 def work(lay: Layout, items: int) -> Work:
@@ -97,6 +102,7 @@ def work(lay: Layout, items: int) -> Work:
         side_y=z(T, ns), net_e=z(T, ns), k=z(T, nd), du=z(T, nd), dtheta=z(T, ns), buffer=z(lay.deep, widest),
         shrink=shrink, shrink_bits=shrink.view(np.int64), y=z(m), dy=z(m), miss=z(m), matrix=z(m, width),
         factor=z(m, width), diagonal=z(m), behind=z(carried, carried), bend=z(m, carried), carry=z(2, nd),
+        border=z(lay.nq, m), solved=z(lay.nq, m), schur=z(lay.nq, lay.nq),
     )  # fmt: skip
 
 
@@ -113,6 +119,10 @@ def price_items(win, y, out):
             for j in range(count):
                 mine[j] += row[j] * value
             at += count
+    for b in range(win.budget.shape[0]):
+        row, value = win.budget[b], y[win.row_at[-1] + b]
+        for j in range(row.size):
+            out[j] += row[j] * value
 
 
 @kernel(fastmath=True, part=True)
@@ -128,6 +138,11 @@ def _row_values(win, item, out):
                 total += row[j] * mine[j]
             out[r] = total
             at += count
+    for b in range(win.budget.shape[0]):
+        row, total = win.budget[b], 0.0
+        for j in range(row.size):
+            total += row[j] * item[j]
+        out[win.row_at[-1] + b] = total
 
 
 @kernel(fastmath=True)
@@ -168,6 +183,9 @@ def evaluate(lay, win, s, z, lam, cost, reg, a, w):
         first, base = win.box_at[t], lay.fixed_items
         for j in range(win.box_at[t + 1] - first):
             item[base + j] = s[lay.bl + first + j]
+    last = win.row_at[T]
+    for b in range(lay.nq):
+        w.y[last + b] = z[lay.row + lay.nm + b] + win.row_value[lay.nm + b]
     price_items(win, w.y, w.price)
     _row_values(win, w.item, w.miss)
     worst = 0.0
@@ -182,6 +200,11 @@ def evaluate(lay, win, s, z, lam, cost, reg, a, w):
                 miss += s[lay.res + t * (R - 1) + r - 1]
             w.miss[at + r] = miss
             worst = max(worst, abs(miss))
+    for b in range(lay.nq):
+        j = lay.nm + b
+        miss = win.need[last + b] - w.miss[last + b] + s[lay.row + j] - s[lay.over + j]
+        w.miss[last + b] = miss
+        worst = max(worst, abs(miss))
     return products, objective, worst
 
 
@@ -309,6 +332,72 @@ def _chains(lay, win, w):
                 out[base + i] = effect[nu + nk + ng + i]
                 reach[base + i] = effect[nu + nk + ng + i] * w.net_e[t, i]
             at += count
+
+
+@kernel(fastmath=True, inner=True)
+def _push_chains(lay, win, w, price):
+    """Add what a step `price` of the items' prices does to the right-hand sides of the chains, in `w.du`."""
+    T, nu, nk, nr, ng, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ng, lay.ns
+    base = nu + nr
+    for t in range(T):
+        du, items = w.du[t], win.item_at[t]
+        of_hour, h, phi = price[items : win.item_at[t + 1]], w.h[items : win.item_at[t + 1]], w.phi[t]
+        for i in range(nu):
+            du[i] += of_hour[i]
+        for level in range(win.unit_level.size - 1):
+            first = win.unit_level[level]
+            for i in range(win.unit_level[level + 1] - first):
+                du[i] += phi[first + i] * of_hour[nu + first + i]
+        for level in range(win.ramp_level.size - 1):
+            first = win.ramp_level[level]
+            for i in range(win.ramp_level[level + 1] - first):
+                k = nu + nk + first + i
+                du[nu + i] += h[k] * of_hour[k] * w.x[t, nu + i]
+        for i in range(ns):
+            b = win.eta_c[i] * w.h1[t, i] + w.h2[t, i] / win.eta_d[i]
+            push = w.link[t, base + i] / win.keep_power[t, i] * b * of_hour[nu + nk + ng + i]
+            du[base + i] -= push
+            if t > 0:
+                w.du[t - 1, base + i] += push
+
+
+@kernel(fastmath=True, part=True)
+def _respond(lay, win, w, price):
+    """Answer of every item to a step `price` of the items' prices, by itself; into `w.item`. Overwrites `w.du`."""
+    T, nu, nk, nr, ng, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ng, lay.ns
+    base, rho = nu + nr, w.buffer[0]
+    w.du[:] = 0.0
+    _push_chains(lay, win, w, price)
+    _solve_chains(w)
+    for t in range(T):
+        items, end = win.item_at[t], win.item_at[t + 1]
+        of_hour, item, h, du, phi = price[items:end], w.item[items:end], w.h[items:end], w.du[t], w.phi[t]
+        for i in range(nu):
+            item[i] = du[i]
+        for level in range(win.unit_level.size - 1):
+            first = win.unit_level[level]
+            for i in range(win.unit_level[level + 1] - first):
+                k = nu + first + i
+                item[k] = h[k] * of_hour[k] + phi[first + i] * du[i]
+        for i in range(nr):
+            rho[i] = -du[nu + i]
+        for level in range(win.ramp_level.size - 1):
+            first = nu + nk + win.ramp_level[level]
+            for i in range(win.ramp_level[level + 1] - win.ramp_level[level]):
+                rho[i] += h[first + i] * of_hour[first + i]
+        for level in range(win.ramp_level.size - 1):
+            first = nu + nk + win.ramp_level[level]
+            for i in range(win.ramp_level[level + 1] - win.ramp_level[level]):
+                item[first + i] = h[first + i] * (of_hour[first + i] - rho[i] * w.x[t, nu + i])
+        for i in range(ns):
+            k, scale = nu + nk + ng + i, win.keep_power[t, i]
+            before = w.du[t - 1, base + i] if t > 0 else 0.0
+            b = win.eta_c[i] * w.h1[t, i] + w.h2[t, i] / win.eta_d[i]
+            dtheta = w.link[t, base + i] / (scale * scale) * (scale * (du[base + i] - before) + b * of_hour[k])
+            charge = w.h1[t, i] * (win.eta_c[i] * dtheta - of_hour[k])
+            item[k] = w.h2[t, i] * (of_hour[k] - dtheta / win.eta_d[i]) - charge
+        for k in range(lay.fixed_items, end - items):
+            item[k] = h[k] * of_hour[k]
 
 
 @kernel(fastmath=True, part=True)
@@ -481,7 +570,7 @@ def _eliminate(lay, win, w):
     if carries:
         w.behind[:] = 0.0
     for t in range(blocks):
-        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else lay.m
+        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else win.row_at[lay.T]
         if carries:
             _reduce(lay, win, t, w)
         frozen += _cholesky(w.matrix, w.factor, w.diagonal, begin, end - begin)
@@ -490,13 +579,70 @@ def _eliminate(lay, win, w):
     return frozen
 
 
+@kernel(fastmath=True, part=True)
+def _border(lay, win, a, w):
+    """Rows of budgets in the price matrix: the values of all rows at the items' answers to a price of one budget.
+
+    They reach over all hours, so they stand apart: `w.solved` is the border solved for, `w.schur` the factor of what
+    the hourly rows leave of the budgets' own block. Returns frozen pivots.
+    """
+    last, frozen = win.row_at[lay.T], 0
+    for b in range(lay.nq):
+        _respond(lay, win, w, win.budget[b])
+        _row_values(win, w.item, w.dy)
+        border, solved, schur, j = w.border[b], w.solved[b], w.schur[b], lay.nm + b
+        for r in range(lay.m):
+            border[r] = w.dy[r]
+        border[last + b] += 1.0 / a[lay.row + j] + 1.0 / a[lay.over + j]
+        _solve_prices(lay, win, w)
+        for r in range(last):
+            solved[r] = w.dy[r]
+        for c in range(b + 1):
+            other, total = w.border[c], border[last + c]
+            for r in range(last):
+                total -= solved[r] * other[r]
+            for k in range(c):
+                total -= schur[k] * w.schur[c, k]
+            if c < b:
+                schur[c] = total * w.schur[c, c]
+            elif total > 1e-13 * border[last + b]:
+                schur[b] = 1.0 / np.sqrt(total)  # the diagonal holds reciprocals
+            else:
+                schur[b] = 0.0
+                frozen += 1
+    return frozen
+
+
+@kernel(fastmath=True, part=True)
+def _solve_border(lay, win, w):
+    """From the hourly prices in `w.dy` as if there were no budgets to those of all rows."""
+    last = win.row_at[lay.T]
+    for b in range(lay.nq):
+        border, total = w.border[b], w.dy[last + b]
+        for r in range(last):
+            total -= border[r] * w.dy[r]
+        for k in range(b):
+            total -= w.schur[b, k] * w.dy[last + k]
+        w.dy[last + b] = total * w.schur[b, b]
+    for b in range(lay.nq - 1, -1, -1):
+        value = w.dy[last + b] * w.schur[b, b]
+        w.dy[last + b] = value
+        for k in range(b):
+            w.dy[last + k] -= w.schur[b, k] * value
+    for b in range(lay.nq):
+        solved, value = w.solved[b], w.dy[last + b]
+        for r in range(last):
+            w.dy[r] -= solved[r] * value
+
+
 @kernel(fastmath=True)
 def factorise(lay, win, a, w):
     """Everything of a Newton step that depends on the curvatures `a` alone. Returns the number of frozen prices."""
     _curvature(lay, win, a, w)
     _chains(lay, win, w)
     _assemble(lay, win, a, w)
-    return _eliminate(lay, win, w)
+    frozen = _eliminate(lay, win, w)
+    return frozen + _border(lay, win, a, w)
 
 
 @kernel(fastmath=True, part=True)
@@ -617,6 +763,10 @@ def _right_side(lay, win, a, e, s, z, w):
                 j = lay.res + t * (R - 1) + r - 1
                 value -= s[j] + e[j] / a[j]
             w.dy[at + r] = value
+    for b in range(lay.nq):
+        at, j = win.row_at[T] + b, lay.nm + b
+        over = (-win.row_cost[j] + z[lay.row + j] - e[lay.over + j]) / a[lay.over + j]
+        w.dy[at] = w.miss[at] - w.dy[at] - over - s[lay.row + j] - e[lay.row + j] / a[lay.row + j]
 
 
 @kernel(fastmath=True, inner=True)
@@ -646,7 +796,7 @@ def _ramp_rho(lay, win, w, priced):
                     w.dprice[k] = rho[r] * w.x[t, nu + r]
 
 
-@kernel(fastmath=True, part=True)
+@kernel(fastmath=True, inner=True)
 def _solve_prices(lay, win, w):
     """Solve for `w.dy` in place with the factor of `_eliminate`."""
     nd, blocks, carries = lay.nd, lay.T if lay.by_hour else 1, lay.by_hour > 0 and lay.nd > 0
@@ -654,7 +804,7 @@ def _solve_prices(lay, win, w):
     for d in range(nd):
         carry[d] = 0.0
     for t in range(blocks):
-        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else lay.m
+        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else win.row_at[lay.T]
         mine = y[begin:end]
         if carries:
             for d in range(nd):
@@ -677,7 +827,7 @@ def _solve_prices(lay, win, w):
     for d in range(nd):
         carry[d] = 0.0
     for t in range(blocks - 1, -1, -1):
-        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else lay.m
+        begin, end = win.row_at[t], win.row_at[t + 1] if lay.by_hour else win.row_at[lay.T]
         mine = y[begin:end]
         if carries:
             for d in range(nd):
@@ -700,29 +850,6 @@ def _solve_prices(lay, win, w):
         if carries:
             for d in range(nd):
                 carry[d] = carry[d] * w.decay[t, d] + scaled[d] * w.gain[t, d]
-
-
-@kernel(fastmath=True, part=True)
-def _priced_chains(lay, win, w):
-    """Right-hand sides of the chains with the price step in: into `w.du`."""
-    T, nu, nk, nr, ng, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ng, lay.ns
-    base = nu + nr
-    for t in range(T):
-        du, k = w.du[t], w.k[t]
-        for d in range(lay.nd):
-            du[d] = k[d]
-    for t in range(T):
-        du, items = w.du[t], win.item_at[t]
-        for r in range(win.row_at[t], win.row_at[t + 1]):
-            answer, value = w.answer[r], w.dy[r]
-            for d in range(base):
-                du[d] += answer[d] * value
-        for i in range(ns):
-            b = win.eta_c[i] * w.h1[t, i] + w.h2[t, i] / win.eta_d[i]
-            push = w.link[t, base + i] / win.keep_power[t, i] * b * w.dprice[items + nu + nk + ng + i]
-            du[base + i] -= push
-            if t > 0:
-                w.du[t - 1, base + i] += push
 
 
 @kernel(fastmath=True, part=True)
@@ -820,8 +947,12 @@ def direction(lay, win, a, e, s, z, theta, w, ds, dz):
         _ramp_rho(lay, win, w, False)
     _right_side(lay, win, a, e, s, z, w)
     _solve_prices(lay, win, w)
+    _solve_border(lay, win, w)
     price_items(win, w.dy, w.dprice)
-    _priced_chains(lay, win, w)
+    for t in range(T):
+        for d in range(lay.nd):
+            w.du[t, d] = w.k[t, d]
+    _push_chains(lay, win, w, w.dprice)
     _solve_chains(w)
     if lay.nr > 0:
         _ramp_rho(lay, win, w, True)
@@ -852,5 +983,18 @@ def direction(lay, win, a, e, s, z, theta, w, ds, dz):
             ds[row] = value - w.miss[i] if s[row] > z[row] else -s[row] - (e[row] + dz[row]) / a[row]
             worst_s = max(worst_s, -ds[row] / s[row])
             worst_z = max(worst_z, -dz[row] / z[row])
+    for b in range(lay.nq):
+        effect, i, value = win.budget[b], win.row_at[T] + b, 0.0
+        for j in range(effect.size):
+            value += effect[j] * w.item[j]
+        over, row = lay.over + lay.nm + b, lay.row + lay.nm + b
+        push = -win.row_cost[lay.nm + b] + z[row] - e[over]
+        ds[over] = (push + w.dy[i]) / a[over]
+        dz[over] = -z[over] - e[over] - z[over] / s[over] * ds[over]
+        value += ds[over]
+        dz[row] = w.dy[i]
+        ds[row] = value - w.miss[i] if s[row] > z[row] else -s[row] - (e[row] + dz[row]) / a[row]
+        worst_s = max(worst_s, -ds[over] / s[over], -ds[row] / s[row])
+        worst_z = max(worst_z, -dz[over] / z[over], -dz[row] / z[row])
     pairs_s, pairs_z = flat.pair_steps(s, z, e, ds, lay.over, dz, w.shrink, w.shrink_bits)
     return 1.0 / max(worst_s, pairs_s), 1.0 / max(worst_z, pairs_z)

@@ -8,12 +8,14 @@ t = 0..T-1 and scaled units (power, money), minimise ::
     + sum_t,k  ramp seg_cost_tk q_tk                                                 ramped devices, r; segments, k
     + sum_t,s  charge_cost_s c_ts + discharge_cost_s d_ts  - sum_s end_value_s e_(T-1)s   stores
     + sum_m    overload_cost o_m                                                     line rows
+    + sum_b    cost_b o_b + value_b (limit_b - left_b)                               budget rows
 
 subject to ::
 
     sum coef_0 . (everything) = need_t0          (balance, price lambda_t)
     sum coef_r . (everything) >= need_tr         (reserve product r, price mu_tr)
     sum_c coef_mc injection_(t_m)c - o_m <= limit_m     (line rows, price pi_m >= 0)
+    sum_t hours_bt (use of u_t, q_t, x_t, ramp q_t) + left_b - o_b = limit_b   (budget rows, value_b <= price <= cost_b)
 
     0 <= q_tk <= seg_width_k u_t,i(k)       0 <= u_ti <= avail_ti     v_ti >= u_ti - u_(t-1)i, 0    u_(-1)i = on0_i
     box_lo <= x <= box_hi
@@ -26,11 +28,16 @@ segments cut at that depth this is linear: the topmost segments, a wide together
 the offer is sum (width u - q) over them; convex cost fills them last. Likewise downwards: the lowest segments have
 coef +1. A unit off that can start in time offers coef_r (avail - u): the constant is moved to the need.
 
+A budget row counts what its members use in some hours of the window together. What is left of its limit keeps a value
+for the hours beyond the window, so its price is at least that; a budget that ends inside has none.
+
 Injections for line rows: a unit's and a ramped device's output, a box times its factor `line`, d - c of a store, each
 into its column of H; demand enters with its own flow, already moved to the row's limit by whoever makes the rows.
 """
 
 from typing import NamedTuple
+
+import numpy as np
 
 from gridsim.kernels.jit import FloatArray, IntArray
 
@@ -105,6 +112,23 @@ class Rows(NamedTuple):
     cost: FloatArray  # (nm,) price of an overload
 
 
+class Budgets(NamedTuple):
+    """Rows over several hours. nq rows. A budget that asks for least use is one with signs turned."""
+
+    hours: FloatArray  # (nq, T) 1 where the hour counts, else 0
+    unit: FloatArray  # (nq, nu) use of one unit on for an hour at p_min
+    seg: FloatArray  # (nq, nk) of output on the segment
+    box: FloatArray  # (nq, nx)
+    ramp_seg: FloatArray  # (nq, nkr)
+    limit: FloatArray  # (nq,) what bases of ramped devices use already subtracted
+    value: FloatArray  # (nq,) of what is left, >= 0
+    cost: FloatArray  # (nq,) of use beyond the limit, > value
+
+
+_NONE, _NO_ROWS = np.zeros(0), np.zeros((0, 0))
+NO_BUDGETS = Budgets(*[_NO_ROWS] * 5, *[_NONE] * 3)
+
+
 class Problem(NamedTuple):
     """One window."""
 
@@ -113,6 +137,7 @@ class Problem(NamedTuple):
     boxes: Boxes
     ramps: Ramps
     stores: Stores
+    budgets: Budgets = NO_BUDGETS
 
 
 class Solution(NamedTuple):
@@ -133,3 +158,15 @@ class Solution(NamedTuple):
     store_value: FloatArray  # (T, ns) theta, of energy in store at the end of the hour
     objective: float
     bound: float  # dual objective: a lower bound on the optimum
+    excess: FloatArray = _NONE  # (nq,) use beyond the limits of budgets
+    price_budget: FloatArray = _NONE  # (nq,) of use
+
+
+def used(problem: Problem, s: Solution) -> FloatArray:
+    """(nq,) what the members of each budget row use in a solution."""
+    b = problem.budgets
+    if not b.limit.size:
+        return _NONE
+    hourly = s.u @ b.unit.T + s.q @ b.seg.T + s.x @ b.box.T + s.ramp_q @ b.ramp_seg.T
+    total: FloatArray = (hourly * b.hours.T).sum(axis=0)
+    return total

@@ -22,6 +22,7 @@ class Prices(NamedTuple):
 
     hourly: FloatArray  # (T, R) lambda, then every reserve product of the problem
     row: FloatArray  # (nm,)
+    budget: FloatArray | None = None  # (nq,) of every budget row of the problem
 
 
 @kernel

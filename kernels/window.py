@@ -14,7 +14,7 @@ from gridsim.kernels import flat, newton
 from gridsim.kernels.bound import lagrangian
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray, kernel
 from gridsim.kernels.layout import Layout, Window, lay_out, split
-from gridsim.kernels.problem import Problem, Rows, Solution
+from gridsim.kernels.problem import Problem, Rows, Solution, used
 from gridsim.kernels.start import Prices, box_places, by_device, fill, full_load, merit_order, paths, to_segments
 
 SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
@@ -58,6 +58,7 @@ def solve(
     mu0: float | None = None,
     correctors: int = 1,
     products: Iterable[int] = (1,),
+    budgets: Iterable[int] = (),
 ) -> tuple[Solution, Outcome]:
     """Solve one window.
 
@@ -75,6 +76,8 @@ def solve(
     products : ints
         Reserve products (columns of the needs) whose rows are in from the start. Few are scarce in a window: the rows
         of the others are left out until a solution misses them, and then the window is solved again.
+    budgets : ints
+        Budget rows likewise; those whose remainder has a value are in anyway.
 
     Returns
     -------
@@ -84,18 +87,23 @@ def solve(
     count = problem.need.shape[1]
     wanted = np.zeros(count, dtype=bool)
     wanted[[r for r in products if 0 < r < count]] = True
+    binding = problem.budgets.value > 0.0
+    binding[[int(b) for b in budgets]] = True
     iterations = 0
     while True:
-        inside = np.flatnonzero(wanted)
-        solution, outcome = _Solve(problem, rows, inside, start, reg, mu0).run(
+        inside = np.flatnonzero(wanted), np.flatnonzero(binding)
+        solution, outcome = _Solve(problem, rows, *inside, start, reg, mu0).run(
             tolerance, loose, max_iterations - iterations, correctors
         )
         iterations += outcome.iterations
-        missed = np.zeros(count, dtype=bool) if loose is not None else _missed(problem, solution)
-        if outcome.status != SOLVED or not (missed & ~wanted).any():
+        if outcome.status != SOLVED or loose is not None:
+            return solution, outcome._replace(iterations=iterations)
+        missed = _missed(problem, solution) & ~wanted
+        exceeded = (used(problem, solution) > problem.budgets.limit) & ~binding
+        if not missed.any() and not exceeded.any():
             return solution, outcome._replace(iterations=iterations)
         wanted |= missed
-        wanted[0] = False
+        binding |= exceeded
 
 
 def _missed(problem: Problem, s: Solution) -> BoolArray:
@@ -111,10 +119,11 @@ class _Solve:
     """One window laid out, its iterate, and the work arrays."""
 
     def __init__(
-        self, problem: Problem, rows: Rows, products: IntArray, start: Prices | None, reg: float, mu0: float | None
-    ):
+        self, problem: Problem, rows: Rows, products: IntArray, budgets: IntArray, start: Prices | None, reg: float,
+        mu0: float | None,
+    ):  # fmt: skip
         self.problem, self.rows, self.reg = problem, rows, reg
-        self.lay, self.win, self.maps = lay_out(problem, rows, products)
+        self.lay, self.win, self.maps = lay_out(problem, rows, products, budgets)
         lay, win = self.lay, self.win
         self.w = newton.work(lay, int(win.item_at[-1]))
         self.cost = _cost_vector(lay, win)
@@ -134,15 +143,15 @@ class _Solve:
             balance = win.effect[win.effect_at[hour] + places - win.item_at[hour]]
             self.lam = merit_order(lay, win, full, mu, self.paths, balance)
             z[lay.res : lay.row] = 1e-3
-            z[lay.row :] = mu / 0.3
+            z[lay.row :] = np.minimum(mu / 0.3, 0.5 * win.row_cost)
         else:
             self.lam = start.hourly[:, 0].copy()
             z[lay.res : lay.row] = np.maximum(start.hourly[:, self.maps.products], 1e-3).ravel()
-            z[lay.row :] = np.minimum(np.maximum(start.row, mu / 0.3), 0.99 * win.row_cost)
+            z[lay.row :] = np.minimum(np.maximum(self._of_rows(start), mu / 0.3), 0.99 * win.row_cost)
         y = np.empty(lay.m)
         y[win.row_at[:-1]] = self.lam
         y[win.row_at[:-1, None] + np.arange(1, R)] = z[lay.res : lay.row].reshape(T, R - 1)
-        y[self.maps.row] = z[lay.row :]
+        y[self.maps.row] = z[lay.row :] + win.row_value
         price_items(win, y, w.price)
         self.theta = fill(lay, win, full, mu, w.price, self.paths, s, z)
         spare_price = np.maximum(win.row_cost - z[lay.row :], 1e-3)
@@ -216,7 +225,15 @@ class _Solve:
         hourly = np.zeros(self.problem.need.shape)
         hourly[:, 0] = self.lam
         hourly[:, self.maps.products] = z[lay.res : lay.row].reshape(lay.T, lay.R - 1)
-        return Prices(hourly, z[lay.row :].copy())
+        of_rows = z[lay.row :] + self.win.row_value
+        budget = np.zeros(self.problem.budgets.limit.size)
+        budget[self.maps.budgets] = of_rows[lay.nm :]
+        return Prices(hourly, of_rows[: lay.nm], budget)
+
+    def _of_rows(self, prices: Prices) -> FloatArray:
+        """(nm + nq,) duals of line and budget rows at `prices`; 0 of budgets without a price there."""
+        budget = self.problem.budgets.value if prices.budget is None else prices.budget
+        return np.concatenate((prices.row, budget[self.maps.budgets])) - self.win.row_value
 
     def _dual(self, first: int, *shape: int) -> FloatArray:
         return self.z[first : first + int(np.prod(shape))].reshape(shape)
@@ -268,6 +285,8 @@ class _Solve:
         ramp_price = np.empty((T, lay.nr))
         ramp_price[:, maps.ramp] = _of_step(self._dual(lay.pu, T, lay.nr) - self._dual(lay.pd, T, lay.nr))
         prices = self._prices()
+        excess = np.zeros(self.problem.budgets.limit.size)
+        excess[maps.budgets] = s[lay.over + lay.nm : lay.res]
         return Solution(
             u=u_out,
             q=q_out,
@@ -277,13 +296,15 @@ class _Solve:
             discharge=win.discharge_lo + pairs(lay.dl, ns),
             spill=pairs(lay.yl, ns).copy(),
             e=win.e_lo + pairs(lay.el, ns),
-            overload=s[lay.over : lay.res].copy(),
+            overload=s[lay.over : lay.over + lay.nm].copy(),
             price=prices.hourly,
             price_row=prices.row,
             ramp_price=ramp_price,
             store_value=self.theta.copy(),
             objective=objective,
             bound=self.bound(prices) if bounded else -np.inf,
+            excess=excess,
+            price_budget=np.zeros(excess.size) if prices.budget is None else prices.budget,
         )
 
     def bound(self, prices: Prices) -> float:
@@ -291,13 +312,15 @@ class _Solve:
         lay, win, boxes = self.lay, self.win, self.problem.boxes
         y = np.empty(lay.m)
         y[win.row_at[:-1, None] + np.arange(lay.R)] = prices.hourly[:, np.concatenate(([0], self.maps.products))]
-        y[self.maps.row] = np.minimum(prices.row, win.row_cost)
+        y[self.maps.row] = np.minimum(self._of_rows(prices), win.row_cost) + win.row_value
         price = np.empty(int(win.item_at[-1]))
         price_items(win, y, price)
         value = lagrangian(lay, win, y, price, self.theta, self.z, self.maps.constant)
         narrow = np.where(self.maps.box < 0, self.maps.box_width, 0.0)
         if narrow.any():
             most = np.abs(prices.hourly) @ np.abs(boxes.coef).T + np.abs(boxes.line) * prices.row.sum()
+            if lay.nq:
+                most = most + y[self.maps.row[lay.nm :]] @ np.abs(self.problem.budgets.box[self.maps.budgets])
             value -= float(np.sum(narrow * (np.abs(boxes.cost) + most)))
         return value
 
@@ -320,5 +343,6 @@ def _cost_vector(lay: Layout, win: Window) -> FloatArray:
     cost[lay.cl : lay.cu] = np.tile(win.charge_cost, T)
     cost[lay.dl : lay.du] = np.tile(win.discharge_cost, T)
     cost[lay.eu - lay.ns : lay.eu] = -win.end_value
-    cost[lay.over : lay.res] = win.row_cost
+    cost[lay.over : lay.res] = win.row_cost + win.row_value
+    cost[lay.row :] = -win.row_value
     return cost

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridsim.kernels.jit import FloatArray, IntArray
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
+from gridsim.kernels.problem import Boxes, Budgets, Problem, Ramps, Rows, Solution, Stores, Units
 
 PRODUCTS = ("up", "fast", "quick", "down")
 
@@ -594,7 +594,19 @@ def violation(problem: Problem, rows: Rows, solution: Solution) -> float:
     for m in range(rows.hour.size):
         flow = rows.coef[m] @ injections(problem, solution, int(rows.hour[m]), rows.coef.shape[1])
         worst += [flow - s.overload[m] - rows.limit[m], -s.overload[m]]
+    for use, limit, excess in zip(use_of(problem, s), problem.budgets.limit, s.excess, strict=True):
+        worst += [use - excess - limit, -excess]
     return float(max(worst))
+
+
+def use_of(problem: Problem, solution: Solution) -> list[float]:
+    """What the members of each budget row use, hour by hour and one after the other."""
+    b, s, found = problem.budgets, solution, []
+    for q in range(b.limit.size):
+        each = (b.unit[q] @ s.u[t] + b.seg[q] @ s.q[t] + b.box[q] @ s.x[t] + b.ramp_seg[q] @ s.ramp_q[t] for t in
+                range(len(problem.need)) if b.hours[q, t])  # fmt: skip
+        found.append(float(sum(each)))
+    return found
 
 
 def injections(problem: Problem, solution: Solution, hour: int, columns: int) -> FloatArray:
@@ -617,4 +629,36 @@ def cost_of(problem: Problem, rows: Rows, solution: Solution) -> float:
     cost += (problem.boxes.cost * s.x).sum() + (problem.ramps.seg_cost * s.ramp_q).sum()
     cost += (rows.cost * s.overload).sum()
     cost += (stores.charge_cost * s.charge).sum() + (stores.discharge_cost * s.discharge).sum()
+    for use, value, price, excess in zip(
+        use_of(problem, s), problem.budgets.value, problem.budgets.cost, s.excess, strict=True
+    ):
+        cost += value * (use - excess) + price * excess
     return float(cost - stores.end_value @ s.e[-1])
+
+
+def with_budgets(seed: int, problem: Problem, unlimited: Solution) -> Problem:
+    """The window with one to three budget rows, drawn around what an optimum without them uses."""
+    rng = np.random.default_rng([seed, 7])
+    n, nq = len(problem.need), int(rng.integers(1, 4))
+    hours = np.zeros((nq, n))
+    for q in range(nq):
+        first = int(rng.integers(0, n))
+        hours[q, first : int(rng.integers(first + 1, n + 1))] = 1.0
+
+    def use(count: int) -> FloatArray:
+        return np.where(rng.random((nq, count)) < 0.6, rng.uniform(0.2, 1.5, (nq, count)), 0.0)
+
+    units, sign = problem.units, np.where(rng.random(nq) < 0.35, -1.0, 1.0)  # -1: a least use
+    of_unit = use(units.bus.size)
+    budgets = Budgets(
+        hours, *(sign[:, None] * part for part in (
+            of_unit, of_unit[:, units.seg_unit] * 1.1, use(problem.boxes.bus.size), use(problem.ramps.seg_ramp.size)
+        )), np.zeros(nq), np.where(rng.random(nq) < 0.5, rng.uniform(0.0, 2.0, nq), 0.0), np.zeros(nq),
+    )  # fmt: skip
+    drawn = np.array(use_of(problem._replace(budgets=budgets), unlimited))
+    return problem._replace(
+        budgets=budgets._replace(
+            limit=drawn * np.where(sign > 0, rng.uniform(0.5, 1.2, nq), rng.uniform(0.8, 1.5, nq)),
+            cost=budgets.value + 10.0 ** rng.uniform(-1.0, 1.5, nq),
+        )
+    )

@@ -149,6 +149,7 @@ BREAKS = {
     "cost: shed": attribute("meta", "penalty_shed", 19_999.0),
     "cost: spill": attribute("meta", "penalty_spill", 499.0),
     "cost: reserve_short": attribute("meta", "penalty_reserve_short", 2_999.0),
+    "cost: budget": add("cost/budget", 3, 1e4),
     "cost: overload": attribute("meta", "penalty_overload", 4_999.0),
     "cost: total": add("cost/total", 2, 1.0),
     "power by technology": add("dispatch/tech_p_mw", (2, 1), 0.01),

@@ -235,6 +235,7 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "reserve_short": PENALTY["reserve_short"] * short.sum(1),
         "overload": PENALTY["overload"] * (branch_over.sum(1) + section_over),
     }
+    cost["budget"] = np.zeros(len(cost["energy"]))
     cost["total"] = np.sum(list(cost.values()), axis=0)
     tech_p = np.stack([unit_p[:, 0], gas, source_p[:, 0], source_p[:, 1], discharge - charge], axis=1)
     tech_t = np.zeros_like(tech_p)

@@ -7,7 +7,7 @@ import pytest
 from problems import cost_of, random_problem, violation
 
 from gridsim.kernels import layout, window
-from gridsim.kernels.problem import Problem, Rows, Solution
+from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 
 RTOL = 1e-6  # of the objective: `solve` stops at row residuals of 1e-6 and prices reach 1000
 
@@ -106,3 +106,28 @@ def agrees(problem: Problem, rows: Rows, ours: Solution, outcome: window.Outcome
     assert ours.bound >= highs.objective - RTOL * scale
     for price in (ours.price[:, 1:], ours.price_row, rows.cost - ours.price_row):
         assert price.min(initial=0.0) > -1e-9
+
+
+def boxes(hours: int, *each: dict[str, Any]) -> Boxes:
+    base = {"bus": 0, "lo": 0.0, "hi": 10.0, "cost": 0.0, "bal": 1.0, "line": 1.0}
+    full = [base | box for box in each]
+    hourly = {
+        name: np.array([np.broadcast_to(box[name], hours) for box in full], dtype=float).T.reshape(hours, len(full))
+        for name in ("lo", "hi", "cost")
+    }
+    coef, line = (np.array([box[name] for box in full], dtype=float) for name in ("bal", "line"))
+    return Boxes(bus=np.array([box["bus"] for box in full], dtype=np.int64), **hourly, coef=coef[:, None], line=line)
+
+
+def only_boxes(demand: Any, *each: dict[str, Any]) -> Problem:
+    """A window with a balance and no reserve products."""
+    demand = np.array(demand, dtype=float)
+    hours, none, index = demand.size, np.zeros(0), np.zeros(0, np.int64)
+    hourly, coef = np.zeros((hours, 0)), np.zeros((0, 1))
+    return Problem(
+        demand[:, None],
+        Units(index, coef, none, none, none, hourly, index, none, none, coef),
+        boxes(hours, *each),
+        Ramps(index, hourly, hourly, hourly, none, index, hourly, hourly, coef),
+        Stores(index, *[hourly] * 4, *[none] * 5, hourly, hourly, none, hourly, hourly, none),
+    )

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gridsim.budgets import Fleet, check_budgets, make_budgets
 from gridsim.case import (
     BRANCH_COLUMNS,
     LINK_COLUMNS,
@@ -133,6 +134,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         allowed = list(interfaces["name"])
         given = scenario.grid.interface_limit_mw
         problems += check_names("scenario: grid.interface_limit_mw", given, allowed, "an interface of the network")
+        problems += _check_budgets(scenario, elements, topology)
     if not elements.loads:
         problems.append(Problem("load", "must have at least one row in service that consumes power"))
     if of_columns or problems or topology is None:
@@ -161,6 +163,13 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     )
     response = np.array([spec.response_mw_per_min for spec in elements.unit_specs], dtype=np.float64)
     products = make_products(scenario.reserve, own_mw, units, response, sources)
+    fleet = Fleet(
+        units, sources, available, low, high, load_mw.sum(axis=1),
+        _full_load_cost(units, seg_mw, seg_cost, min_cost), seg_mw, seg_cost,
+    )  # fmt: skip
+    budgets, terms, found = make_budgets(scenario.budget, fleet, scenario.start, reader)
+    if found or reader.problems:
+        raise InputError(_source(scenario, net), [*found, *reader.problems])
     of_branches = say_shifters(topology.notes, shifters, branches)
     notes = (*of_branches, *elements.notes, *interface_notes, *left_out(net, _HANDLED))
     return Case(
@@ -197,10 +206,19 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         unit_offline_mw=products.unit_offline_mw,
         source_responds=products.source_responds,
         penalties=penalties,
+        budgets=budgets,
+        budget_terms=terms,
         notes=notes,
         net_json=json_of(net),
         events=_event_records(inputs),
     )
+
+
+def _check_budgets(scenario: Scenario, elements: Elements, topology: Topology) -> list[Problem]:
+    """Names in [[budget]] that the network does not have."""
+    fuels = [str(row["fuel"]) for row in elements.units]
+    names = [str(row["name"]) for row in (*elements.units, *elements.sources)]
+    return check_budgets(scenario.budget, elements.techs, fuels, topology.buses["zone"], names)
 
 
 def _source(scenario: Scenario, net: Any) -> str:

@@ -3,9 +3,9 @@
 `audit` shares no code with what made the file: numpy, scipy and pandapower only, on the tables and series of the
 file. It checks that the file is whole; the hourly balance; limits, counts and minimum times of units; sources and
 their ramps; curtailment and its causes; stores; reserves; DC flows solved again, against what is stored, against
-ratings and interfaces, and against pandapower's ``rundcpp``; costs, emissions and the summary. A limit that was
-exceeded passes only as far as the file records a slack for it (unserved, spilled, short, overloaded), and that slack
-is priced.
+ratings and interfaces, and against pandapower's ``rundcpp``; budgets; costs, emissions and the summary. A limit that
+was exceeded passes only as far as the file records a slack for it (unserved, spilled, short, overloaded), and that
+slack is priced.
 
 >>> report = audit(Path("results/jiangsu-2024.h5"))
 >>> print(report.as_text())
@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gridsim.audit_budgets import check_budgets
 from gridsim.audit_data import AuditRow, check_whole, open_record, read_record
 from gridsim.audit_devices import check_devices
 from gridsim.audit_money import check_money
@@ -94,7 +95,7 @@ def audit(path: Path) -> AuditReport:
         record = read_record(file)
         rows = check_whole(record)
         if all(row.ok for row in rows):  # else the other checks would compare arrays that do not fit together
-            rows += [*check_devices(record), *check_network(record), *check_money(record)]
+            rows += [*check_devices(record), *check_network(record), *check_budgets(record), *check_money(record)]
         return AuditReport(str(path), record.hours, rows)
     except (KeyError, OSError) as error:
         raise IntegrityError(f"{path}: is damaged or incomplete ({error})") from error

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 FORMAT = "gridsim"
 FORMAT_MAJOR = 1
 
-TABLES = ("buses", "units", "sources", "stores", "loads", "branches", "links", "interfaces", "products")
+TABLES = ("buses", "units", "sources", "stores", "loads", "branches", "links", "interfaces", "products", "budgets")
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def as_text(values: NDArray[Any]) -> NDArray[Any]:
 
 SERIES_GROUPS = {
     *("dispatch", "commitment", "storage", "flow", "price", "curtailment"),
-    *("unserved", "spill", "reserve", "peak_shaving", "carbon", "cost"),
+    *("unserved", "spill", "reserve", "peak_shaving", "carbon", "cost", "budget"),
 }
 COLUMNS_OF = {  # table whose rows are the columns of a series
     "dispatch/unit_p_mw": "units",
@@ -208,8 +208,9 @@ def check_whole(record: Record) -> list[AuditRow]:
         if not isinstance(item, h5py.Dataset) or not item.ndim or "/" not in path or item.dtype.kind not in "fiu":
             return
         group, name = path.rsplit("/", maxsplit=1)
-        # the differences of peak and valley are by day; dimension scales may be linked into a group
-        if group in SERIES_GROUPS and not name.startswith("peak_valley") and name not in record.file:
+        # differences of peak and valley are by day, running prices by window; dimension scales may be linked too
+        by_hour = not name.startswith(("peak_valley", "running_"))
+        if group in SERIES_GROUPS and by_hour and name not in record.file:
             paths.append(path)
 
     record.file.visititems(visit)

@@ -10,7 +10,7 @@ from gridsim.audit_data import AuditRow, FloatArray, Record, as_text, at, row_of
 
 COST_SHARE = 1e-6  # of the hour's total cost
 TOTAL_SHARE = 1e-6
-COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_short", "overload")
+COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_short", "overload", "budget")
 
 
 def check_money(record: Record) -> list[AuditRow]:
@@ -66,6 +66,9 @@ def recompute_costs(record: Record) -> dict[str, FloatArray]:
     cost["shed"] += penalty(record, "shed") * s("unserved/load_mw").sum(1)
     cost["spill"] += penalty(record, "spill") * s("spill/bus_mw").sum(1)
     cost["reserve_short"] += penalty(record, "reserve_short") * s("reserve/short_mw").sum(1)
+    budgets = record.tables["budgets"]
+    if not budgets.empty:
+        cost["budget"] += (s("budget/excess") + s("budget/missing")) @ budgets["penalty"].to_numpy(float)
     for table, name in OVERLOADS:
         if record.has(name):
             rows = record.tables[table]
@@ -271,6 +274,9 @@ def recompute_summary(record: Record) -> dict[str, float]:
         ours = ((sources["tech"] == name) & sources["curtailable"].astype(bool)).to_numpy()
         if ours.any():
             want[f"curtailment_mwh_by_tech/{name}"] = float(s("curtailment/source_mw")[:, ours].sum())
+    for k, name in enumerate(record.names("budgets")):
+        for key in ("use", "excess", "missing"):
+            want[f"budget_{'used' if key == 'use' else key}/{name}"] = float(s(f"budget/{key}")[:, k].sum())
     for name in ("before", "after"):
         want[f"peak_valley_mw/{name}"] = float(s(f"peak_shaving/peak_valley_{name}_mw").mean())
     return want

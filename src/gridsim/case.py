@@ -6,7 +6,7 @@ axis of every series; an hour's stamp is the start of its interval, on a fixed U
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -115,6 +115,15 @@ PRODUCT_COLUMNS = (
     "within_min",  # minutes to respond; inf: no limit
     "spinning",  # bool: only what is on counts
 )
+BUDGET_COLUMNS = (
+    "name",
+    "quantity",  # energy | co2 | fuel
+    "unit",  # MWh | t | tce: of all amounts of the budget
+    "period",  # day | month | year
+    "at_most",  # of a whole period; inf: no limit
+    "at_least",  # 0: none
+    "penalty",  # currency per unit beyond at_most, or missing of at_least
+)
 SHIFTER_COLUMNS = (
     "name",  # of the branch
     "branch_row",
@@ -143,6 +152,26 @@ class ElementNote:
     name: str
     fate: str
     why: str
+
+
+class BudgetTerms(NamedTuple):
+    """What budgets count and allow; nb budgets. Amounts in the unit of each."""
+
+    unit_on: FloatArray  # (nb, nu) use of ONE unit on for an hour at p_min_mw
+    unit_rate: FloatArray  # (nb, nu) of a MWh above it
+    source_rate: FloatArray  # (nb, ns) of a MWh
+    period: NDArray[np.int64]  # (n, nb) number of the period that the hour belongs to, from 0
+    at_most: FloatArray  # (n, nb) limit of that period, of the part of it that is simulated; inf: none
+    at_least: FloatArray  # (n, nb)
+    pace: FloatArray  # (n, nb) share of the period's use that falls into the hour as planned; adds up to 1
+    price_most: FloatArray  # (n, nb) running price to begin the period with, of at_most and at_least; currency per unit
+    price_least: FloatArray
+    slope: FloatArray  # (nb,) price that changes use by its whole, roughly; currency per unit
+
+
+def no_budgets() -> BudgetTerms:
+    none, whole = np.zeros((0, 0)), np.zeros((0, 0), dtype=np.int64)
+    return BudgetTerms(none, none, none, whole, none, none, none, none, none, np.zeros(0))
 
 
 @dataclass(frozen=True)
@@ -192,6 +221,8 @@ class Case:
     source_responds: NDArray[np.bool_]  # (ns, np)
 
     penalties: Penalties = field(default_factory=Penalties)
+    budgets: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(BUDGET_COLUMNS)))
+    budget_terms: BudgetTerms = field(default_factory=no_budgets)
     notes: tuple[ElementNote, ...] = ()
     net_json: str = ""  # pandapower JSON of the net, for the results file
     events: tuple[dict[str, Any], ...] = ()  # weather events inside the horizon: kind, name, start, hours, zone, detail

@@ -157,7 +157,7 @@ def load(model: Model, *, whole: bool) -> Any:
     columnwise, minimise = 1, 1  # HiGHS's MatrixFormat and ObjSense
     arrays = (model.cost, model.col_lo, model.col_hi, model.row_lo, model.row_hi, start, index, matrix.data)
     kinds = model.whole.astype(np.int32) if whole else np.zeros(n, np.int32)
-    status = highs.passModel(n, m, matrix.nnz, columnwise, minimise, 0.0, *arrays, kinds)
+    status = highs.passModel(n, m, matrix.nnz, columnwise, minimise, model.constant, *arrays, kinds)
     if status == highspy.HighsStatus.kError:
         raise errors.WindowError(f"HiGHS does not take the window ({n} columns, {m} rows): numbers out of its range?")
     return highs
@@ -179,11 +179,13 @@ def _solution(model: Model, y: FloatArray, row_dual: FloatArray, *, bound: float
     hourly = np.column_stack([model.rows["balance"], model.rows["reserve"]])
     return Solution(
         **{name: parts[name] for name in ("u", "q", "x", "ramp_q", "charge", "discharge", "spill", "e", "overload")},
+        excess=parts["excess"],
+        price_budget=0.0 - row_dual[model.rows["budget"]],
         price=row_dual[hourly],
         price_row=0.0 - row_dual[model.rows["line"]],
         ramp_price=_of_step(0.0 - row_dual[model.rows["ramp"]]),
         store_value=0.0 - row_dual[model.rows["store"]],
-        objective=float(model.cost @ y),
+        objective=float(model.cost @ y) + model.constant,
         bound=dual_objective(model, row_dual) if bound is None else bound,
     )
 

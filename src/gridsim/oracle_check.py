@@ -53,6 +53,11 @@ def _shapes(problem: Problem, rows: Rows) -> list[Found]:
             elif field in ("coef", "seg_coef"):
                 shape = (*shape, n_prices)
             wanted[f"{name}.{field}"] = (value, shape)
+    counts = {"hours": n_hours, "unit": np.size(problem.units.bus), "seg": np.size(problem.units.seg_unit)}
+    counts |= {"box": np.size(problem.boxes.bus), "ramp_seg": np.size(problem.ramps.seg_ramp)}
+    nq = np.size(problem.budgets.limit)
+    for field, value in problem.budgets._asdict().items() if nq else ():
+        wanted[f"budgets.{field}"] = (value, (nq, counts[field]) if field in counts else (nq,))
     nm = np.size(rows.hour)
     wanted |= {f"rows.{field}": (getattr(rows, field), (nm,)) for field in ("hour", "limit", "cost")}
     wanted["rows.coef"] = (rows.coef, (nm, np.shape(rows.coef)[-1]))
@@ -75,6 +80,7 @@ def _limits(problem: Problem, rows: Rows) -> list[Found]:
         ("stores.charge_max", stores.charge_min, stores.charge_max),
         ("stores.discharge_max", stores.discharge_min, stores.discharge_max),
         ("stores.e_hi", stores.e_lo, stores.e_hi),
+        ("budgets.cost", problem.budgets.value, problem.budgets.cost),
     )
     found = [_some(where, hi < lo, "must not be less than its lower bound") for where, lo, hi in bounds]
     for where, value in (
@@ -86,6 +92,7 @@ def _limits(problem: Problem, rows: Rows) -> list[Found]:
         ("stores.discharge_min", stores.discharge_min),
         ("stores.spill_max", stores.spill_max),
         ("rows.cost", rows.cost),
+        ("budgets.value", problem.budgets.value),
     ):
         found.append(_some(where, value < 0.0, "must not be negative"))
     for where, value in (

@@ -29,8 +29,10 @@ class Model:
     row_lo: FloatArray  # (m,)
     row_hi: FloatArray  # (m,)
     whole: IntArray  # (n,) 1: takes whole numbers only, when solved so
-    columns: dict[str, IntArray]  # u v q x ramp_q charge discharge spill e (T, .), overload (nm,)
-    rows: dict[str, IntArray]  # balance (T,), reserve (T, R - 1), segment start ramp store (T, .), line (nm,)
+    columns: dict[str, IntArray]  # u v q x ramp_q charge discharge spill e (T, .), overload (nm,), excess left (nq,)
+    # balance (T,), reserve (T, R - 1), segment start ramp store (T, .), line (nm,), budget (nq,)
+    rows: dict[str, IntArray]
+    constant: float = 0.0  # cost that no column has a part in
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def grown(model: Model, columns: Mapping[str, tuple[int, ...]], rows: Mapping[st
         whole=longer(model.whole, width, 0),
         columns=model.columns | col,
         rows=model.rows | row,
+        constant=model.constant,
     )
 
 
@@ -122,11 +125,13 @@ def build(problem: Problem, rows: Rows | None = None) -> Model:
     n_hours, n_prices = problem.need.shape
     units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
     nu, nk, nx, ns = units.bus.size, units.seg_unit.size, boxes.bus.size, stores.bus.size
-    nr, nkr, nm = ramps.bus.size, ramps.seg_ramp.size, rows.hour.size
+    nr, nkr, nm, nq = ramps.bus.size, ramps.seg_ramp.size, rows.hour.size, problem.budgets.limit.size
     wide = {"u": nu, "v": nu, "q": nk, "x": nx, "ramp_q": nkr, "charge": ns, "discharge": ns, "spill": ns, "e": ns}
-    col, n = number({name: (n_hours, width) for name, width in wide.items()} | {"overload": (nm,)})
+    single: dict[str, tuple[int, ...]] = {"overload": (nm,), "excess": (nq,), "left": (nq,)}
+    col, n = number({name: (n_hours, width) for name, width in wide.items()} | single)
     wide = {"reserve": n_prices - 1, "segment": nk, "start": nu, "ramp": nr, "store": ns}
-    shapes = {"balance": (n_hours,)} | {name: (n_hours, width) for name, width in wide.items()} | {"line": (nm,)}
+    shapes = {"balance": (n_hours,)} | {name: (n_hours, width) for name, width in wide.items()}
+    shapes |= {"line": (nm,), "budget": (nq,)}
     row, m = number(shapes)
 
     draft = _Draft(row, col, Triplets(), row_lo=np.full(m, -np.inf), row_hi=np.full(m, np.inf))
@@ -135,12 +140,15 @@ def build(problem: Problem, rows: Rows | None = None) -> Model:
     _commit(problem, draft)
     _ramp(problem, draft)
     _store(problem, draft)
+    _budget(problem, draft)
 
     cost, col_lo, col_hi = np.zeros(n), np.zeros(n), np.full(n, np.inf)
     cost[col["u"]], cost[col["v"]], cost[col["q"]] = units.cost, units.start_cost, units.seg_cost
     cost[col["x"]], cost[col["ramp_q"]], cost[col["overload"]] = boxes.cost, ramps.seg_cost, rows.cost
     cost[col["charge"]], cost[col["discharge"]] = stores.charge_cost, stores.discharge_cost
     cost[col["e"][-1:]] = -stores.end_value
+    cost[col["excess"]], cost[col["left"]] = problem.budgets.cost, -problem.budgets.value
+    col_hi[col["excess"]] = col_hi[col["left"]] = _budget_reach(problem)
     col_hi[col["u"]] = units.avail
     col_hi[col["ramp_q"]] = ramps.seg_width
     col_hi[col["spill"]] = stores.spill_max
@@ -152,7 +160,8 @@ def build(problem: Problem, rows: Rows | None = None) -> Model:
     ):
         col_lo[col[name]], col_hi[col[name]] = lo, hi
     matrix = draft.entries.matrix((m, n))
-    return Model(cost, matrix, col_lo, col_hi, draft.row_lo, draft.row_hi, np.zeros(n, np.int64), col, row)
+    kept = float(problem.budgets.value @ problem.budgets.limit)
+    return Model(cost, matrix, col_lo, col_hi, draft.row_lo, draft.row_hi, np.zeros(n, np.int64), col, row, kept)
 
 
 def _couple(problem: Problem, draft: _Draft) -> None:
@@ -226,6 +235,29 @@ def _store(problem: Problem, draft: _Draft) -> None:
     draft.row_hi[row["store"]] = draft.row_lo[row["store"]]
 
 
+def _budget(problem: Problem, draft: _Draft) -> None:
+    """Write the budget rows."""
+    row, col, entries, budgets = draft.row["budget"], draft.col, draft.entries, problem.budgets
+    for q, hours in enumerate(budgets.hours):
+        for name, use in (("u", budgets.unit), ("q", budgets.seg), ("x", budgets.box), ("ramp_q", budgets.ramp_seg)):
+            entries.add(row[q], col[name], hours[:, None] * use[q])
+    entries.add(row, col["left"], 1.0)
+    entries.add(row, col["excess"], -1.0)
+    draft.row_lo[row] = draft.row_hi[row] = budgets.limit
+
+
+def _budget_reach(problem: Problem) -> FloatArray:
+    """(nq,) a bound on what may be left of each budget, or used beyond it: nothing is lost by it."""
+    budgets, units, boxes, ramps = problem.budgets, problem.units, problem.boxes, problem.ramps
+    if not budgets.limit.size:
+        return np.zeros(0)
+    most = np.abs(budgets.unit) @ units.avail.T + np.abs(budgets.ramp_seg) @ ramps.seg_width.T
+    most += np.abs(budgets.seg) @ (units.seg_width * units.avail[:, units.seg_unit]).T
+    most += np.abs(budgets.box) @ np.maximum(np.abs(boxes.lo), np.abs(boxes.hi)).T
+    reach: FloatArray = (budgets.hours * most).sum(axis=1) + np.abs(budgets.limit)
+    return reach
+
+
 def dual_objective(model: Model, row_dual: FloatArray) -> float:
     """Lower bound on the optimum that any row prices give: min over the column bounds of the Lagrangian.
 
@@ -250,4 +282,4 @@ def dual_objective(model: Model, row_dual: FloatArray) -> float:
     bound = np.where(reduced >= 0.0, model.col_lo, col_hi)
     held = np.where(y >= 0.0, model.row_lo, model.row_hi)
     priced, reducing = y != 0.0, (reduced != 0.0) & np.isfinite(bound)
-    return float(y[priced] @ held[priced] + reduced[reducing] @ bound[reducing])
+    return float(y[priced] @ held[priced] + reduced[reducing] @ bound[reducing]) + model.constant

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridsim import pumping, ramping
+from gridsim.balance import Keys
 from gridsim.case import Case
 from gridsim.errors import WindowError
 from gridsim.improve import better
@@ -73,6 +74,8 @@ class Plan(NamedTuple):
     store_start_cost: FloatArray  # (T, stores) currency
     bounds: ramping.Bounds  # (T, nu) of every row of units: limits in force
     lacking_cost: float  # in `cost`: of reserve that the dispatch counts on and ramps do not leave
+    price_budget: FloatArray  # (T, budgets) of use, currency per unit
+    next_budgets: tuple[int, ...]  # rows of budgets that had a price
 
 
 class Settled(NamedTuple):
@@ -108,6 +111,11 @@ def priced(solution: Solution) -> tuple[int, ...]:
     return tuple((np.flatnonzero((solution.price[:, 1:] > PRICED).any(axis=0)) + 1).tolist())
 
 
+def priced_budgets(solution: Solution) -> tuple[int, ...]:
+    """Budget rows of the window that have a price."""
+    return tuple(np.flatnonzero(solution.price_budget > PRICED).tolist())
+
+
 class Planner(Windows):
     """Plans windows of one case."""
 
@@ -134,6 +142,7 @@ class Planner(Windows):
         rows: Rows,
         start: Prices | None,
         products: tuple[int, ...],
+        budgets: tuple[int, ...],
         tolerance: float,
         loose: float | None,
     ) -> tuple[Solution, window.Outcome, int]:
@@ -154,7 +163,7 @@ class Planner(Windows):
             if retry == 1 and start is None:
                 continue
             solution, outcome = window.solve(
-                problem, rows, tolerance=tolerance, loose=loose, products=products, **options
+                problem, rows, tolerance=tolerance, loose=loose, products=products, budgets=budgets, **options
             )
             if outcome.status == window.SOLVED:
                 return solution, outcome, retry
@@ -175,6 +184,7 @@ class Planner(Windows):
         known: RowKeys,
         start: Prices | None,
         products: tuple[int, ...] = (1,),
+        budgets: tuple[int, ...] = (),
         *,
         whole: bool = True,
     ) -> "Settled":
@@ -189,9 +199,12 @@ class Planner(Windows):
         while True:
             tolerance = self.tolerance if whole else RELAXED * self.tolerance
             loose = ROUGH if rough else None
-            solution, outcome, retries = self._solve(problem, self.rows(keys, fixed), start, products, tolerance, loose)
+            solution, outcome, retries = self._solve(
+                problem, self.rows(keys, fixed), start, products, budgets, tolerance, loose
+            )
             counts += (outcome.iterations, 1, retries, outcome.status != window.SOLVED)
             products = tuple(sorted({*products, *priced(solution)}))
+            budgets = tuple(sorted({*budgets, *priced_budgets(solution)}))
             if not self.network:
                 return Settled(solution, outcome.snapshot, keys, keys, keys, counts, open=False)
             found, worst = self.screen(self.injections(problem, fixed, solution), SCREEN_AT if rough else BINDING, keys)
@@ -232,6 +245,8 @@ class Planner(Windows):
         prices = self._known_prices(state, hours)
         products: tuple[int, ...] = (1,)
         known = state.products  # to have a price in a dispatch
+        budget_keys = self.budgeting.keys(t0, hours, state.budgets)
+        budgets = tuple(np.flatnonzero(np.isin(budget_keys.row, state.budgets.binding)).tolist())
 
         def attempt(wanted: FloatArray, threshold: float) -> None:
             """Round, fix, and keep it if it is the cheapest so far."""
@@ -239,14 +254,15 @@ class Planner(Windows):
             on, start = self._round(wanted, t0, state, threshold)
             if on.tobytes() not in tried:
                 tried.add(on.tobytes())
-                found = self._fix(t0, hours, state, on, start, keys, prices, known)
+                found = self._fix(t0, hours, state, on, start, keys, prices, known, budgets)
                 known = tuple({*known, *priced(found.settled.solution)})
                 counts = counts + found.settled.tally
                 best = found if best is None or found.cost < best.cost else best
 
         for whole in (False, True):
-            relaxed = self.settle(problem, injected, keys, prices, products, whole=whole)
+            relaxed = self.settle(problem, injected, keys, prices, products, budgets, whole=whole)
             products = tuple({*products, *priced(relaxed.solution)})
+            budgets = tuple(sorted({*budgets, *priced_budgets(relaxed.solution)}))
             counts = counts + relaxed.tally
             known = tuple({*known, *priced(relaxed.solution)})
             keys, prices = relaxed.near, relaxed.snapshot
@@ -254,7 +270,7 @@ class Planner(Windows):
             relaxed_cost = relaxed.solution.objective * self.money + constant
             if self.engine == "highs-milp":
                 on, start, proven = self._search(problem, self.rows(keys, injected), t0, state)
-                best = self._fix(t0, hours, state, on, start, keys, None, known)
+                best = self._fix(t0, hours, state, on, start, keys, None, known, budgets)
                 bound = max(bound, proven * self.money + constant)
                 counts = counts + best.settled.tally
                 break
@@ -270,7 +286,9 @@ class Planner(Windows):
                 break
         assert best is not None
         target = self.target_gap * (BEST_OF_TARGET if self.effort == "best" else 1.0)
-        if self.engine == "kernel" and self.effort != "fast" and best.cost - bound > target * abs(best.cost):
+        # units are searched one by one at prices of energy and reserve: they would not see those of budgets
+        open_gap = best.cost - bound > target * abs(best.cost) and not budgets and not problem.budgets.value.any()
+        if self.engine == "kernel" and self.effort != "fast" and open_gap:
             found = better(
                 self, t0, state, problem, relaxed, self.rows(relaxed.keys, injected),
                 self._like(t0, hours, state, best, known),
@@ -280,7 +298,7 @@ class Planner(Windows):
                 bound, counts = max(bound, found.bound * self.money + constant), counts + found.tally
                 if found.best is not None and found.best.cost < best.cost:
                     best = found.best
-        plan = self._unpack(best, relaxed_cost, bound, counts)
+        plan = self._unpack(best, budget_keys, relaxed_cost, bound, counts)
         return plan._replace(next_prices=self._moved_on(relaxed, plan.next_rows))
 
     def _like(
@@ -326,7 +344,7 @@ class Planner(Windows):
 
     def _fix(
         self, t0: int, hours: int, state: State, on: IntArray, start: IntArray, keys: RowKeys, prices: Prices | None,
-        products: tuple[int, ...], *, most_cost: float = np.inf,
+        products: tuple[int, ...], budgets: tuple[int, ...] = (), *, most_cost: float = np.inf,
     ) -> "Fixed":  # fmt: skip
         """The dispatch with whole units given.
 
@@ -340,7 +358,7 @@ class Planner(Windows):
         for _ in range(ANSWER_ROUNDS + 1):
             problem, injected, constant = self.problem(t0, hours, state, decided)
             try:
-                settled = self.settle(problem, injected, keys, prices, products)
+                settled = self.settle(problem, injected, keys, prices, products, budgets)
             except WindowError:
                 if best is None:
                     raise
@@ -348,6 +366,7 @@ class Planner(Windows):
             counts += settled.tally
             keys, prices = settled.near, settled.snapshot
             products = tuple(sorted({*products, *priced(settled.solution)}))
+            budgets = tuple(sorted({*budgets, *priced_budgets(settled.solution)}))
             charge, discharge = (p * self.power_mw for p in (settled.solution.charge, settled.solution.discharge))
             of_stores = pumping.start_costs(self.case.stores, charge, discharge, state.store_running)
             found = Fixed(
@@ -523,7 +542,7 @@ class Planner(Windows):
             state.unit_on & (self._stay(t0, state)[of_unit] > 0), np.minimum(state.unit_hours, owing), state.unit_hours
         )
 
-    def _unpack(self, best: "Fixed", relaxed: float, bound: float, counts: IntArray) -> Plan:
+    def _unpack(self, best: "Fixed", budgets: Keys, relaxed: float, bound: float, counts: IntArray) -> Plan:
         settled, problem, parts = best.settled, best.problem, self.parts(best.decided)
         s, keys = settled.solution, settled.keys
         sp, sc = self.power_mw, self.price_scale
@@ -568,4 +587,8 @@ class Planner(Windows):
             store_start_cost=best.store_start_cost,
             bounds=best.bounds,
             lacking_cost=best.lacking_cost,
+            price_budget=self.budgeting.prices(budgets, s.price_budget)
+            if self.budgeting.size
+            else np.zeros((hours, 0)),
+            next_budgets=tuple(np.unique(budgets.row[list(priced_budgets(s))]).tolist()),
         )

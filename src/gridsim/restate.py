@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridsim import ramping
+from gridsim.balance import Balance, Budgeting
 from gridsim.case import LONG_H, Case
 from gridsim.kernels import commit, security, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import sensitivities
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
+from gridsim.kernels.problem import Boxes, Budgets, Problem, Ramps, Rows, Solution, Stores, Units
 from gridsim.kernels.start import Prices
 from gridsim.pumping import Modes
 from gridsim.segments import cut_segments
@@ -25,6 +26,10 @@ NEAR = 0.96  # of a binding loading: hours of the element whose rows are added w
 EMPTY_HAIR = 1e-5  # of scaled energy, about a ten-millionth of the highest load for an hour
 KEEP = 2  # outages whose rows are added for an element, hour and direction at once
 LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
+
+
+_NONE = np.zeros(0)
+NO_BALANCE = Balance(_NONE, _NONE, _NONE, _NONE)
 
 
 @dataclass
@@ -45,6 +50,7 @@ class State:
     rows: "RowKeys"
     prices: Prices | None = None  # of the relaxed window, moved on to the next, with those of `rows`
     products: tuple[int, ...] = (1,)  # reserve products that had a price in the last dispatch
+    budgets: Balance = NO_BALANCE
 
 
 class Decided(NamedTuple):
@@ -141,6 +147,7 @@ class Windows:
         self.price_scale = middle / 0.35 if middle > 0.0 else 1.0  # currency/MWh
         self.money = self.power_mw * self.price_scale
 
+        self.budgeting = Budgeting(case, self.power_mw, self.price_scale)
         self.must = units.must_run.to_numpy(bool)
         self.free = np.flatnonzero(~self.must)
         self.units_in_row = units.units.to_numpy(np.int64)
@@ -214,6 +221,7 @@ class Windows:
             e_mwh=self.case.stores.e_start_mwh.to_numpy(float).copy(),
             store_running=np.zeros((2, len(self.case.stores)), dtype=np.int64),
             rows=no_keys(),
+            budgets=self.budgeting.first(),
         )
 
     def _must_start_cost(self) -> FloatArray:
@@ -331,10 +339,27 @@ class Windows:
             ramps=ramps,
             stores=self._stores(t0, hours, state, None if decided is None else decided.modes),
         )
+        if self.budgeting.size:
+            budgets, worth = self._budgets(problem, parts, t0, state, on)
+            problem, constant = problem._replace(budgets=budgets), constant + worth * self.money
         src_lo = case.source_min_mw[at] / sp
         cost = sources.cost.to_numpy(float)[self.ramped]
         constant += float((src_lo[:, self.ramped] @ cost).sum()) / sc * self.money
         return problem, fixed, constant
+
+    def _budgets(self, problem: Problem, parts: "Parts", t0: int, state: State, on: IntArray) -> tuple[Budgets, float]:
+        """Budget rows, what given units and bases of sources use anyway taken off their limits; and its worth."""
+        hours, ramps, ns = len(on), problem.ramps, self.ramped.size
+        given, base = on.astype(np.float64), np.zeros((hours, len(self.case.sources)))
+        given[:, parts.free] = 0
+        base[:, self.ramped] = ramps.base[:, :ns]
+        of_unit = ramps.seg_ramp >= ns
+        return self.budgeting.rows(
+            self.budgeting.keys(t0, hours, state.budgets), free=parts.free, seg_unit=parts.free[problem.units.seg_unit],
+            box_unit=self.seg_unit[parts.segs], plain=self.plain, boxes=problem.boxes.bus.size,
+            ramped=self.ramped[ramps.seg_ramp[~of_unit]], ramp_unit=parts.held[ramps.seg_ramp[of_unit] - ns],
+            given=given, source_base=base,
+        )  # fmt: skip
 
     def _units(self, free: IntArray, avail: IntArray, state: State) -> Units:
         """Rows of units with a relaxed on-count."""

@@ -52,8 +52,11 @@ def write_frame(file: h5py.File, case: Case, scenario: Scenario, dims: Dims, eve
         _scale(file, name, values, case)
     for group, dim in TABLES.items():
         _write_table(file, group, getattr(case, group), dim)
-    nbr = len(case.branches)
+    nbr, nb, terms = len(case.branches), len(case.budgets), case.budget_terms
     arrays = {
+        "budgets/unit_on": terms.unit_on.reshape(nb, len(case.units)),
+        "budgets/unit_rate": terms.unit_rate.reshape(nb, len(case.units)),
+        "budgets/source_rate": terms.source_rate.reshape(nb, len(case.sources)),
         "units/start_lag_h": case.unit_start_lag_h,
         "units/start_cost_by_lag": case.unit_start_cost,
         "units/response_mw": case.unit_response_mw,

@@ -79,6 +79,10 @@ class ResultsWriter:
             "commitment/available": case.unit_available,
             "storage/inflow_mw": case.store_inflow_mw,
             "reserve/need_mw": case.product_need_mw,
+            "budget/period": case.budget_terms.period,
+            "budget/at_most": np.where(np.isfinite(case.budget_terms.at_most), case.budget_terms.at_most, -1.0),
+            "budget/at_least": case.budget_terms.at_least,
+            "budget/pace": case.budget_terms.pace,
         }
         try:
             self._check_space()
@@ -134,7 +138,8 @@ class ResultsWriter:
         ----------
         block : path of each per-hour dataset -> (window.kept, ...) array. Datasets with an empty dimension may be
             left out, and so may those the case already has (`dispatch/load_mw`, `dispatch/source_available_mw`,
-            `dispatch/source_min_mw`, `commitment/available`, `storage/inflow_mw`, `reserve/need_mw`), and
+            `dispatch/source_min_mw`, `commitment/available`, `storage/inflow_mw`, `reserve/need_mw`, limits, periods
+            and paces of budgets), and
             ``curtailment/source_mw``, which is the sum of its causes.
         first_hour : must follow the hours appended before
         window : its numbers for /windows and /timing

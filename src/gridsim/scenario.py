@@ -23,6 +23,8 @@ penalties  assemble (Case.penalties)      shed, spill, reserve_short, overload
 grid       assemble: ratings, limits      enforce, n1, line_rating_factor, interface_limit_mw
            simulate: enforce, n1
 scale      assemble                       load, and any tech of the network
+budget     assemble (Case.budgets)        name, techs, fuels, zones, names, quantity, fuel_unit, fuel_per_mwh,
+                                          co2_t_per_fuel, period, at_most, at_least, penalty, pacing, first_price
 solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
            assemble                       quadratic_segments
 ========== ============================== =======================================================================
@@ -168,6 +170,54 @@ class Reserve(_Section):
         return self
 
 
+class Budget(_Section):
+    """What some units and sources use together in every day, month or year, as a table of [[budget]]. assemble.
+
+    Members are the units and sources that fit every list that is not empty; `names` are patterns such as "Nantong*".
+    A period that the horizon cuts has the share of its limits that its hours have of the whole. In a month or a year
+    use is steered by a running price, paced as `pacing` says: "estimate" (as a merit order of the horizon at one price
+    would use it), "even", "load" (as the system load), or the name of an hourly series.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    techs: list[str] = Field(default_factory=list)
+    fuels: list[str] = Field(default_factory=list)
+    zones: list[str] = Field(default_factory=list)
+    names: list[str] = Field(default_factory=list)
+    quantity: Literal["energy", "co2", "fuel"]  # MWh of output, t, or fuel in `fuel_unit`
+    fuel_unit: Literal["MWh", "tce", "t"] = "MWh"
+    fuel_per_mwh: Positive | None = None  # fuel of a MWh of output; or
+    co2_t_per_fuel: Positive | None = (
+        None  # t of CO2 of a unit of fuel: use follows the emissions, no-load part included
+    )
+    period: Literal["day", "month", "year"]
+    at_most: NotNegative | None = None
+    at_least: Positive | None = None
+    penalty: Positive  # price of every unit beyond at_most or missing of at_least, currency per MWh, t, ...
+    pacing: Annotated[str, Field(min_length=1)] = "estimate"
+    first_price: NotNegative | None = None  # running price to begin with; default: that of the merit order
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Budget":
+        found: list[tuple[Key, str]] = []
+        if self.at_most is None and self.at_least is None:
+            found.append((("at_most",), "must be there, or at_least, or both"))
+        elif self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
+            found.append((("at_least",), f"must be at most at_most = {self.at_most:g}: got {self.at_least:g}"))
+        factors = [key for key in ("fuel_per_mwh", "co2_t_per_fuel") if getattr(self, key) is not None]
+        if self.quantity == "fuel" and len(factors) != 1:
+            found.append((("fuel_per_mwh",), "must be there, or co2_t_per_fuel, but not both, where quantity is fuel"))
+        if self.quantity != "fuel":
+            found += [((key,), f"is for quantity fuel only: this is {self.quantity}") for key in factors]
+        if self.period == "day":
+            for key in ("pacing", "first_price"):
+                if key in self.model_fields_set and getattr(self, key) not in (None, "estimate"):
+                    found.append(((key,), "is for a month or a year: windows see whole days"))
+        if found:
+            raise _found(found)
+        return self
+
+
 class Penalties(_Section):
     """Prices of the slacks, currency/MWh (see `gridsim.case.Penalties`). assemble."""
 
@@ -224,6 +274,7 @@ class Scenario(_Section):
     # factor on the load ("load") or on the installed capacity of a tech ("wind_offshore"); 1 where not named.
     # For stores the energy capacity is scaled too. Keys must be techs of the network: see `check_names`.  assemble
     scale: dict[str, NotNegative] = Field(default_factory=dict)
+    budget: list[Budget] = Field(default_factory=list)  # as [[budget]]
     solver: Solver = Field(default_factory=Solver)
 
     _folder: Path = PrivateAttr(default_factory=Path)
@@ -238,6 +289,19 @@ class Scenario(_Section):
         if self.horizon.hours is not None and self.horizon.hours > rest:
             text = f"must be at most {rest}, from {start} to the end of {self.year}: got {self.horizon.hours}"
             raise _found([(("horizon", "hours"), text)])
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_differ(self) -> "Scenario":
+        seen: dict[str, int] = {}
+        found: list[tuple[Key, str]] = []
+        for number, budget in enumerate(self.budget, start=1):
+            if budget.name in seen:
+                text = f"must be there once: budget {seen[budget.name]} is called {budget.name}, too"
+                found.append((("budget", str(number), "name"), text))
+            seen.setdefault(budget.name, number)
+        if found:
+            raise _found(found)
         return self
 
     @property
@@ -299,6 +363,7 @@ class Scenario(_Section):
         tree = self.model_dump()
         tree["horizon"]["start"] = self.start.astype("datetime64[s]").item()
         tree["horizon"]["hours"] = self.hours
+        tree["budget"] = [{k: v for k, v in budget.items() if v is not None} for budget in tree["budget"]]
         return dump(tree)
 
     @cached_property

@@ -6,7 +6,7 @@ coordinates. `DATASETS` below is the reference; ``gridsim.results`` writes and r
 
 Dimensions
     time       start of each hour, local time of the network: CF "hours since <start>", attribute utc_offset_h
-    unit source store load bus branch link interface product     names, in the order of the index tables
+    unit source store load bus branch link interface product budget_name     names, in the order of the index tables
     zone tech supplier                                   names
     outage     branches, then DC links, that may be lost
     window segment category                              0, 1, ...
@@ -18,11 +18,13 @@ Groups
                (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json (pandapower JSON,
                gzip'd bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each input file.
                /meta/run: attributes of this execution: times, memory, versions, machine.
-    /buses /units /sources /stores /loads /branches /links /interfaces /products
+    /buses /units /sources /stores /loads /branches /links /interfaces /products /budgets
                index tables: one dataset per column of `gridsim.case`. Beside them the cost curve of ONE unit,
                /units/seg_mw, seg_cost [unit, segment] and min_cost [unit], its start costs by hours off,
                /units/start_lag_h, start_cost_by_lag [unit, category], what it answers with, /units/response_mw,
-               offline_mw [unit, product], /sources/responds [source, product], and the members of interfaces,
+               offline_mw [unit, product], /sources/responds [source, product], what it uses of each budget,
+               /budgets/unit_on, unit_rate [budget_name, unit], source_rate [budget_name, source], and the members of
+               interfaces,
                /interfaces/branch_weight [interface, branch], link_weight [interface, link].
     /summary   attributes: the numbers of ``gridsim show --json`` that do not depend on the machine; tables by
                technology as ``energy_twh.coal``.
@@ -62,6 +64,7 @@ TABLES = {  # group of an index table -> its dimension
     "links": "link",
     "interfaces": "interface",
     "products": "product",
+    "budgets": "budget_name",
 }
 SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
 
@@ -133,6 +136,15 @@ def _n1(name: str, dim: str, long_name: str) -> Dataset:
     return Dataset(f"security/{name}", (dim,), kind, "1", long_name)
 
 
+def _budget(name: str, long_name: str, sign: str = "") -> Dataset:
+    unit = "1" if name == "pace" else "see budgets/unit"
+    return Dataset(f"budget/{name}", ("time", "budget_name"), "float64", unit, long_name, sign)
+
+
+def _running(name: str, long_name: str) -> Dataset:
+    return Dataset(f"budget/{name}", ("window", "budget_name"), "float64", "see budgets/unit", long_name)
+
+
 _INJECTS = "> 0 feeds the grid"
 _FLOW = "> 0 from from_row to to_row"
 
@@ -192,6 +204,19 @@ DATASETS: tuple[Dataset, ...] = (
     _n1("outage_loading", "outage", "worst loading of any branch after each outage in the run; 0: not looked at"),
     _n1("outage_branch", "outage", "branch that it would hit"),
     _n1("outage_hour", "outage", "hour of the run; -1: none"),
+    _budget("use", "used in the hour", ">= 0"),
+    _budget("used", "used in the period up to the END of the hour", ">= 0"),
+    _budget("at_most", "limit of the hour's period, of its part in the horizon; -1: none"),
+    _budget("at_least", "least use of the hour's period, of its part in the horizon; 0: none"),
+    _budget("pace", "share of the period's use planned for the hour"),
+    _budget("excess", "use beyond at_most, a priced slack", ">= 0"),
+    _budget("missing", "what is missing of at_least, in the last hour of the period, a priced slack", ">= 0"),
+    _budget(
+        "price", "price of use in the plan, currency per unit", "> 0: one more unit is worth this, < 0: is paid for"
+    ),
+    Dataset("budget/period", ("time", "budget_name"), "int32", "1", "number of the hour's period"),
+    _running("running_most", "running price of at_most at the start of each window, currency per unit"),
+    _running("running_least", "running price paid for use by at_least, likewise"),
     Dataset("carbon/tech_t", ("time", "tech"), "float64", "t", "CO2 by technology in the hour"),
     _cost("energy", "energy cost above no-load"),
     _cost("no_load", "no-load cost"),
@@ -201,6 +226,7 @@ DATASETS: tuple[Dataset, ...] = (
     _cost("spill", "penalty of spilled energy"),
     _cost("reserve_short", "penalty of missing reserve"),
     _cost("overload", "penalty of overloads"),
+    _cost("budget", "penalty of budgets exceeded or missed"),
     _cost("total", "sum of all costs and penalties"),
     _window("first_hour", "int32", "h", "first hour of the window"),
     _window("hours", "int32", "h", "hours the window looked at"),
@@ -222,6 +248,11 @@ CASE_ARRAYS: tuple[Dataset, ...] = (  # beside the columns of the index tables
     Dataset("units/response_mw", ("unit", "product"), "float64", "MW", "most that ONE unit on answers with"),
     Dataset("units/offline_mw", ("unit", "product"), "float64", "MW", "what ONE unit off answers with"),
     Dataset("sources/responds", ("source", "product"), "float64", "1", "1: its headroom, or room, answers"),
+    Dataset(
+        "budgets/unit_on", ("budget_name", "unit"), "float64", "1", "use of ONE unit on for an hour at its minimum"
+    ),
+    Dataset("budgets/unit_rate", ("budget_name", "unit"), "float64", "1", "use of each MWh above it"),
+    Dataset("budgets/source_rate", ("budget_name", "source"), "float64", "1", "use of each MWh"),
     Dataset("units/min_cost", ("unit",), "float64", "currency/MWh", "price of output up to p_min_mw"),
     Dataset("interfaces/branch_weight", ("interface", "branch"), "float64", "1", "weight of each branch's flow"),
     Dataset("interfaces/link_weight", ("interface", "link"), "float64", "1", "weight of each DC link's flow"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from gridsim import pumping
 from gridsim.assemble import assemble
+from gridsim.balance import Lived
 from gridsim.case import Case
 from gridsim.errors import WindowError
 from gridsim.kernels import commit, step
@@ -166,7 +167,7 @@ class Accountant:
         self.net_load: list[FloatArray] = []
         self.left: list[FloatArray] = []
 
-    def block(self, plan: Plan, h: step.Hour, t0: int) -> dict[str, Any]:
+    def block(self, plan: Plan, h: step.Hour, budgets: Lived, t0: int) -> dict[str, Any]:
         """Datasets of the kept hours, by path."""
         case, f, kept = self.case, self.f, h.load.shape[0]
         nbr = len(case.branches)
@@ -216,8 +217,14 @@ class Accountant:
             "peak_shaving/up_margin_mw": h.margin[:, 0],
             "peak_shaving/down_margin_mw": h.margin[:, 1],
             "carbon/tech_t": co2_unit @ self.of_unit + (h.source * f.source_co2) @ self.of_source,
+            "budget/use": budgets.use,
+            "budget/used": budgets.used,
+            "budget/excess": budgets.excess,
+            "budget/missing": budgets.missing,
+            "budget/price": plan.price_budget[:kept],
             **{f"cost/{part}": values for part, values in cost.items()},
-            "cost/total": h.cost.sum(axis=1),
+            "cost/budget": budgets.cost,
+            "cost/total": h.cost.sum(axis=1) + budgets.cost,
         }
 
     def curtailment(self, h: step.Hour, congested: BoolArray) -> tuple[FloatArray, FloatArray]:
@@ -277,6 +284,7 @@ def simulate(
     )
     f = fleet(case, planner)
     state, accountant, windows = planner.first_state(), Accountant(case, f), scenario.windows()
+    running: list[FloatArray] = []  # prices of budgets, window by window
     watch = OutageWatch(case, active=scenario.grid.n1 != "off" and len(case.branches) > 0)
     with ResultsWriter.open(out, case, scenario, force=force, events=case.events) as writer:
         for index, window in enumerate(windows):
@@ -288,8 +296,9 @@ def simulate(
                 raise WindowError(
                     f"window {index + 1} of {len(windows)}, from {stamp:%Y-%m-%d %H:%M}: {error}"
                 ) from None
-            h = live(case, f, planner, plan, window.first_hour, window.kept, state)
-            block = accountant.block(plan, h, window.first_hour)
+            running.append(state.budgets.price)
+            h, budgets = live(case, f, planner, plan, window.first_hour, window.kept, state)
+            block = accountant.block(plan, h, budgets, window.first_hour)
             block |= watch.live(h.flow, h.link, window.first_hour)
             report = WindowReport(
                 index=index,
@@ -312,7 +321,8 @@ def simulate(
             writer.append(block, window.first_hour, report)
             if progress is not None:
                 progress(report)
-        for path, values in {**accountant.days(), **watch.datasets()}.items():
+        whole = {**accountant.days(), **watch.datasets(), **planner.budgeting.datasets(running)}
+        for path, values in whole.items():
             writer.write(path, values)
         return writer.finish(
             {
@@ -324,8 +334,10 @@ def simulate(
         )
 
 
-def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State) -> step.Hour:
-    """Live the kept hours of a plan with the step kernel and carry `state` forward."""
+def live(
+    case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State
+) -> tuple[step.Hour, Lived]:
+    """Live the kept hours of a plan with the step kernel and carry `state` forward; the hours, and their budgets."""
     h = _hours(case, f, plan, t0, kept, state.unit_p_mw)
     moved = step.walk(f, h, state.e_mwh)
     if moved > AGREE_MW:
@@ -342,7 +354,9 @@ def live(case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept:
     state.store_running = pumping.running(case.stores, h.charge, h.discharge)[:, -1]
     state.ramp_p_mw = h.source[-1, planner.ramped].copy()
     state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
-    return h
+    budgeting = planner.budgeting
+    lived, state.budgets = budgeting.live(t0, budgeting.use(h.on, h.unit_p, h.source), state.budgets, plan.next_budgets)
+    return h, lived
 
 
 def warmup(*, search: bool = False) -> float:

@@ -21,6 +21,10 @@ reserve_short_mwh        reserve missing, all products, MW summed over hours
 overload_mwh             flow beyond ratings and interface limits, MW summed over hours
 starts                   starts of thermal units
 co2_mt                   million tonnes of CO2
+budget_used              {budget: use}, in its own unit
+budget_excess            {budget: use beyond at_most}
+budget_missing           {budget: missing of at_least}
+budget_price             {budget: mean of its price, weighted by use, currency per unit}
 peak_load_mw             highest hourly load
 peak_valley_mw           {before, after}: mean over days of highest - lowest net load, before and after regulation
 cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
@@ -81,6 +85,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         "overload_mwh": _sum(run, "flow/branch_overload_mw") + _sum(run, "flow/interface_overload_mw"),
         "starts": int(_sum(run, "commitment/start")),
         "co2_mt": _sum(run, "carbon/tech_t") / 1e6,
+        **_budgets(run),
         "peak_load_mw": float(run.array("dispatch/load_mw").sum(axis=1).max(initial=0.0)),
         "peak_valley_mw": peak_valley,
         **{key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"},
@@ -98,6 +103,19 @@ def _mean(values: Any) -> float:
 
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole > 0.0 else 0.0
+
+
+def _budgets(run: ResultsReader) -> dict[str, dict[str, float]]:
+    """Sums and mean price of every budget."""
+    names = run.names("budget_name")
+    use, excess, missing, price = (run.array(f"budget/{name}") for name in ("use", "excess", "missing", "price"))
+    paid = (use * price).sum(axis=0) / np.maximum(use.sum(axis=0), 1e-12)
+    columns = use.sum(axis=0), excess.sum(axis=0), missing.sum(axis=0), paid
+    keys = ("budget_used", "budget_excess", "budget_missing", "budget_price")
+    return {
+        key: {name: float(value) for name, value in zip(names, values, strict=True)}
+        for key, values in zip(keys, columns, strict=True)
+    }
 
 
 def _curtailment_by_tech(run: ResultsReader) -> tuple[dict[str, float], dict[str, float]]:
@@ -148,6 +166,12 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         ("memory, highest", f"{summary['peak_rss_mb']:,.0f}", "MB"),
         ("file", f"{summary['file_mb']:,.1f}", "MB"),
     ]
+    for name, used in summary["budget_used"].items():
+        beyond, short = summary["budget_excess"][name], summary["budget_missing"][name]
+        said = [f"at {summary['budget_price'][name]:,.2f} {money}"]
+        said += [f"{beyond:,.1f} too much"] if beyond else []
+        said += [f"{short:,.1f} missing"] if short else []
+        rows.insert(-5, (f"budget {name}", f"{used:,.1f}", ", ".join(said)))
     for row in rows:
         facts.add_row(*row)
     energy = Table(box=box.SIMPLE, title="energy and curtailment")

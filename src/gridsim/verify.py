@@ -34,6 +34,7 @@ from pydantic import ValidationError
 
 from gridsim import pumping
 from gridsim.assemble import assemble, assemble_net
+from gridsim.balance import RUNNING, Balance
 from gridsim.case import Case
 from gridsim.errors import InputError, IntegrityError, Problem
 from gridsim.kernels import commit
@@ -362,6 +363,7 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
     for index in spread(len(all_windows), wanted):
         if last < index - 1:
             state.rows, state.prices, state.products = none, None, (1,)
+            state.budgets = state.budgets._replace(binding=())
         for at in range(max(0, index - 1, last + 1), index + 1):  # the one before gives the line rows to begin with
             window = all_windows[at]
             first = window.first_hour
@@ -375,13 +377,25 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
                 state.store_running = pumping.running(planner.case.stores, *powers)[:, 0]
                 state.unit_p_mw = results["dispatch/unit_p_mw"][first - 1].astype(np.float64)
                 state.ramp_p_mw = results["dispatch/source_p_mw"][first - 1][planner.ramped].astype(np.float64)
+                state.budgets = _balance(results, planner, at, first, state.budgets.binding)
             plan = planner.plan(first, window.hours, state)
             if at == index:
                 kept = slice(first, first + window.kept)
                 cost, bound = (float(table[name].iloc[index]) for name in ("cost", "bound"))
                 yield _Start(index, window, state, plan, _Record(cost, bound, prices[kept], on[kept]))
             state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
+            state.budgets = state.budgets._replace(binding=plan.next_budgets)
         last = index
+
+
+def _balance(results: ResultsReader, planner: Planner, window: int, t0: int, binding: tuple[int, ...]) -> Balance:
+    """The balance of budgets before hour `t0`, the first of a window, as the file has it."""
+    budgeting = planner.budgeting
+    if not budgeting.size:
+        return budgeting.first()
+    most, least = (results[path][window].astype(np.float64) for path in RUNNING)
+    used = results["budget/used"][t0 - 1].astype(np.float64)
+    return budgeting.recorded(t0, used, budgeting.row_prices(most, least))._replace(binding=binding)
 
 
 def scenario_in(results: ResultsReader) -> Scenario:

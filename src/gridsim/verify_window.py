@@ -236,5 +236,6 @@ def fresh_state(planner: Planner, t0: int) -> State:
         state.unit_on[first:after] = np.arange(after - first) < count
         state.unit_out[first:after] = np.arange(after - first) >= avail
     state.unit_p_mw = np.where(planner.before(t0, state) > 0, np.nan, 0.0)
+    state.budgets = planner.budgeting.before(t0)
     state.ramp_p_mw = np.clip(case.source_max_mw[t0], case.source_min_mw[t0], None)[planner.ramped]
     return state

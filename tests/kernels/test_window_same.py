@@ -3,37 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from windows import RTOL, drawn, scale_of, scaled, solved
+from windows import RTOL, drawn, only_boxes, scale_of, scaled, solved
 
 from gridsim.kernels import layout, window
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
+from gridsim.kernels.problem import Boxes, Rows, Stores, Units
 
 # -- small windows made by hand ---------------------------------------------------------------------------------------
-
-
-def boxes(hours, *each):
-    base = {"bus": 0, "lo": 0.0, "hi": 10.0, "cost": 0.0, "bal": 1.0, "line": 1.0}
-    full = [base | box for box in each]
-    hourly = {
-        name: np.array([np.broadcast_to(box[name], hours) for box in full], dtype=float).T.reshape(hours, len(full))
-        for name in ("lo", "hi", "cost")
-    }
-    coef, line = (np.array([box[name] for box in full], dtype=float) for name in ("bal", "line"))
-    return Boxes(bus=np.array([box["bus"] for box in full], dtype=np.int64), **hourly, coef=coef[:, None], line=line)
-
-
-def only_boxes(demand, *each):
-    """A window with a balance and no reserve products."""
-    demand = np.array(demand, dtype=float)
-    hours, none, index = demand.size, np.zeros(0), np.zeros(0, np.int64)
-    hourly, coef = np.zeros((hours, 0)), np.zeros((0, 1))
-    return Problem(
-        demand[:, None],
-        Units(index, coef, none, none, none, hourly, index, none, none, coef),
-        boxes(hours, *each),
-        Ramps(index, hourly, hourly, hourly, none, index, hourly, hourly, coef),
-        Stores(index, *[hourly] * 4, *[none] * 5, hourly, hourly, none, hourly, hourly, none),
-    )
 
 
 def test_a_schedule_costs_what_it_costs():

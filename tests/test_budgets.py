@@ -1,0 +1,353 @@
+"""Budgets from the scenario to the results file: prices worked out by hand, borders of windows, refusals."""
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from budget_grid import budget_grid, write_budget_grid
+from numpy.testing import assert_allclose
+from reference import INTERPRETED
+
+from gridsim.assemble import assemble
+from gridsim.audit import audit
+from gridsim.errors import InputError
+from gridsim.plan import Planner
+from gridsim.results import ResultsReader
+from gridsim.scenario import load
+from gridsim.simulate import simulate
+from gridsim.verify import verify
+
+
+def gas_day(**more):
+    return {"name": "gas day", "fuels": ["gas"], "quantity": "energy", "period": "day", "penalty": 5000.0} | more
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A function: budgets and keys of the grid to an opened results file, audited."""
+
+    def make(*budgets, **more):
+        scenario, out = write_budget_grid(tmp_path, *budgets, **more), tmp_path / "run.h5"
+        simulate(scenario, out, force=True)
+        report = audit(out)
+        assert report.ok, report.as_text()
+        return ResultsReader(out)
+
+    return make
+
+
+def unit(results, name):
+    return results.array("dispatch/unit_p_mw")[:, results.names("unit").index(name)]
+
+
+def price(results):
+    return results.array("budget/price")
+
+
+# -- by hand ----------------------------------------------------------------------------------------------------------
+
+
+def test_gas_day_limit_is_worth_the_spread_to_the_next_plant(run):
+    """150 MW: coal 100, gas 50, so 1200 MWh a day. Of 900 allowed all burn, the import (600) comes in for the rest."""
+    r = run(gas_day(at_most=900.0), hours=96)
+    assert_allclose(unit(r, "gas").reshape(4, 24).sum(axis=1), 900.0, rtol=1e-6)
+    assert_allclose(unit(r, "coal"), 100.0, atol=1e-3)
+    assert_allclose(price(r), 200.0, rtol=1e-4)
+    assert_allclose(r.array("price/energy"), 600.0, rtol=1e-4)
+    assert_allclose(r.array("budget/used")[23::24, 0], 900.0, rtol=1e-6)
+    assert r.summary["budget_used"]["gas day"] == pytest.approx(3600.0, rel=1e-6)
+    assert r.summary["budget_price"]["gas day"] == pytest.approx(200.0, rel=1e-4)
+    assert r.summary["total_cost"] == pytest.approx(4 * (2400 * 300 + 900 * 400 + 300 * 600), rel=1e-6)
+
+
+def test_beyond_a_limit_the_penalty_is_paid(run):
+    """Burning 300 MWh too much at 150 is cheaper than 200 more for the import."""
+    r = run(gas_day(at_most=900.0, penalty=150.0))
+    assert_allclose(r.array("budget/excess").sum(), 600.0, rtol=1e-3)
+    assert_allclose(r.array("cost/budget").sum(), 600.0 * 150.0, rtol=1e-3)
+    assert_allclose(price(r), 150.0, rtol=1e-4)
+    assert r.summary["budget_excess"]["gas day"] == pytest.approx(600.0, rel=1e-3)
+
+
+def test_contract_energy_is_taken_and_paid_for(run):
+    """The import (600) replaces gas (400) for 240 MWh a day: a MWh of it must be paid 200."""
+    r = run({"name": "contract", "names": ["contr*"], "quantity": "energy", "period": "day", "at_least": 240.0,
+             "penalty": 1000.0})  # fmt: skip
+    assert_allclose(r.array("dispatch/source_p_mw").reshape(2, 24).sum(axis=1), 240.0, rtol=1e-5)
+    assert_allclose(price(r), -200.0, rtol=1e-4)
+    assert r.summary["budget_missing"]["contract"] == 0.0
+
+
+def test_what_a_contract_misses_is_paid_where_that_is_cheaper(run):
+    r = run({"name": "contract", "techs": ["import"], "quantity": "energy", "period": "day", "at_least": 240.0,
+             "penalty": 150.0})  # fmt: skip
+    assert_allclose(r.array("budget/missing")[23::24, 0], 240.0, rtol=1e-3)
+    assert r.summary["budget_missing"]["contract"] == pytest.approx(480.0, rel=1e-3)
+
+
+def test_co2_budget_counts_the_emissions_of_its_members(run):
+    """96 + 20 t an hour allowed: coal 0.9 gives way to gas 0.4, a tonne is worth 100 / 0.5."""
+    r = run({"name": "CO2", "quantity": "co2", "period": "day", "at_most": 24 * 100.0, "penalty": 5000.0})
+    assert_allclose(price(r), 200.0, rtol=1e-4)
+    assert_allclose(r.array("carbon/tech_t").sum(axis=1).reshape(2, 24).sum(axis=1), 2400.0, rtol=1e-6)
+
+
+def test_fuel_follows_a_factor_or_the_co2_curve(tmp_path):
+    net = budget_grid()
+    net.gen["co2_no_load_t_per_h"], net.gen["min_p_mw"] = [9.0, 0.0, 0.0], [40.0, 0.0, 0.0]
+    common = {
+        "techs": ["coal"],
+        "period": "day",
+        "penalty": 1.0,
+        "quantity": "fuel",
+        "fuel_unit": "tce",
+        "at_most": 9e9,
+    }
+    case = assemble(write_budget_grid(
+        tmp_path, {"name": "curve", "co2_t_per_fuel": 2.5, **common}, {"name": "factor", "fuel_per_mwh": 0.3, **common},
+        net=net,
+    ))  # fmt: skip
+    assert_allclose(case.budget_terms.unit_on, [[(9.0 + 36.0) / 2.5, 0, 0], [12.0, 0, 0]])
+    assert_allclose(case.budget_terms.unit_rate, [[0.36, 0, 0], [0.3, 0, 0]])
+    assert case.budgets["unit"].tolist() == ["tce", "tce"]
+
+
+# -- borders ----------------------------------------------------------------------------------------------------------
+
+
+def test_days_that_begin_inside_windows_are_kept(run):
+    """From 06:00 on: the first day has 18 of its 24 hours; every window sees a day that it does not end."""
+    r = run(gas_day(at_most=900.0), hours=24 * 5, start="2024-03-05 06:00")
+    gas = unit(r, "gas")
+    days = [gas[:18], *(gas[18 + 24 * k : 42 + 24 * k] for k in range(4)), gas[114:]]
+    limits = [675.0, 900.0, 900.0, 900.0, 900.0, 225.0]
+    for day, limit in zip(days, limits, strict=True):
+        assert day.sum() <= limit * (1 + 1e-5)
+        assert day.sum() >= limit * (1 - 1e-4)
+    assert_allclose(price(r), 200.0, rtol=1e-4)
+
+
+@pytest.mark.parametrize("window", [{"window_h": 24, "step_h": 24}, {"window_h": 30, "step_h": 18}])
+def test_what_a_day_has_used_goes_over_the_border_of_a_window(run, window):
+    r = run(gas_day(at_most=900.0), hours=96, start="2024-03-05 13:00", horizon=window)
+    day = pd.Series(unit(r, "gas"), index=r.time).resample("D").sum()
+    assert_allclose(day.to_numpy(), [900.0 * 11 / 24, 900, 900, 900, 900 * 13 / 24], rtol=1e-4)
+
+
+def test_month_ends_inside_a_window(run):
+    """The last hours of January use what is left to the last, February begins afresh."""
+    budget = gas_day(name="month", period="month", at_most=900.0 * 31, pacing="even")
+    r = run(budget, hours=24 * 8, start="2024-01-28")
+    january = r.array("budget/period")[:, 0] == 0
+    assert_allclose(unit(r, "gas")[january].sum(), 900.0 * 4, rtol=1e-3)
+    assert r.array("budget/used")[96, 0] < 51.0
+    assert_allclose(r.array("budget/at_most")[[0, -1], 0], [3600.0, 900.0 * 31 * 4 / 29], rtol=1e-12)
+    assert_allclose(unit(r, "gas")[~january].sum(), 900.0 * 31 * 4 / 29, rtol=1e-3)
+
+
+# -- a year -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")
+def test_a_cap_of_the_year_is_met_by_a_steady_price(run):
+    """Load with a winter, a week and a noise; the cap is 8 % below what would be emitted without it."""
+    t = np.arange(8784)
+    noise = np.random.default_rng(4).normal(0.0, 1.0, 8784 // 24).repeat(24)
+    demand = 150 + 18 * np.cos(2 * np.pi * t / 8784) + 22 * np.sin(2 * np.pi * (t - 9) / 24) + 4 * noise
+    demand -= 12 * (t // 24 % 7 > 4)
+    free = assemble_free(demand)
+    cap = 0.92 * free
+    r = run(
+        {"name": "cap", "quantity": "co2", "period": "year", "at_most": cap, "penalty": 5000.0},
+        net=budget_grid(bent=True), load=demand, hours=8784,
+    )  # fmt: skip
+    used = r.array("budget/used")[-1, 0]
+    assert used <= cap * (1 + 1e-6)
+    assert used >= cap * (1 - 2e-3)
+    assert not r.array("budget/excess").any()
+    months = pd.Series(r.array("budget/running_most")[:, 0], index=r.time[::24]).resample("MS").mean()
+    assert months.std() / months.mean() < 0.05
+    assert months.min() > 50.0
+
+
+def assemble_free(demand):
+    """Tonnes of a merit order of the bent grid without any cap."""
+    steps = [(c * (1 + 0.04 * i), m / 8, e) for m, c, e in ((100, 300, 0.9), (100, 400, 0.4), (200, 700, 0.7))
+             for i in range(8)]  # fmt: skip
+    steps.append((600.0, 40.0, 0.0))
+    left, total = demand.copy(), 0.0
+    for _, width, co2 in sorted(steps):
+        taken = np.clip(left, 0.0, width)
+        total, left = total + co2 * taken.sum(), left - taken
+    return total
+
+
+# -- certificate and second opinion -----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")
+def test_highs_agrees_on_windows_with_budgets(tmp_path):
+    budgets = (
+        gas_day(at_most=900.0),
+        {"name": "cap", "quantity": "co2", "period": "year", "at_most": 95.0 * 8784, "penalty": 3000.0},
+        {"name": "take", "techs": ["import"], "quantity": "energy", "period": "month", "at_least": 400.0 * 31,
+         "penalty": 900.0},
+    )  # fmt: skip
+    t = np.arange(24 * 6)
+    demand, net = 150 + 30 * np.sin(2 * np.pi * (t - 9) / 24), budget_grid(bent=True)
+    net.gen["no_load_cost"] = 50.0  # else a unit on at nothing is as good as one off
+    scenario = write_budget_grid(tmp_path, *budgets, net=net, load=demand, hours=24 * 6)
+    simulate(scenario, tmp_path / "run.h5")
+    report = verify(tmp_path / "run.h5", 4)
+    assert report.ok, report.as_text()
+    assert verify(scenario, 2).ok
+    report = audit(tmp_path / "run.h5")
+    assert report.ok, report.as_text()
+
+
+def test_a_budget_that_does_not_bind_changes_nothing(run):
+    t = np.arange(72)
+    demand = 150 + 30 * np.sin(2 * np.pi * (t - 9) / 24)
+    wide = [gas_day(at_most=2400.0), gas_day(name="year", period="year", at_most=1e6, at_least=1e-3)]
+    names = "dispatch/unit_p_mw", "price/energy", "cost/total", "windows/iterations"
+    with run(load=demand, hours=72) as r:
+        free = {name: r.array(name) for name in names}
+    with run(*wide, load=demand, hours=72) as r:
+        for name, values in free.items():
+            assert values.tobytes() == r.array(name).tobytes(), name
+        assert not price(r).any()
+
+
+def test_bound_holds_with_budgets_searched(tmp_path):
+    """A window whose gap asks for the search: the bound it proves is one of the window with its budgets."""
+    net = budget_grid(bent=True)
+    net.gen["min_p_mw"], net.gen["start_cost"], net.gen["no_load_cost"] = [60.0, 50.0, 80.0], 9000.0, 900.0
+    net.gen["min_up_h"] = 5
+    t = np.arange(48)
+    scenario = write_budget_grid(
+        tmp_path, gas_day(at_most=700.0), net=net, load=150 + 50 * np.sin(2 * np.pi * (t - 9) / 24), hours=24,
+        reserve={"up_min_mw": 5.0, "up_load_share": 0.0},
+    )  # fmt: skip
+    case = assemble(scenario)
+    best = Planner(case, engine="highs-milp").plan(0, 24, Planner(case).first_state())
+    for effort in ("fast", "best"):
+        plan = Planner(case, effort=effort, target_gap=1e-6).plan(0, 24, Planner(case).first_state())
+        assert plan.bound <= best.cost * (1 + 1e-9)
+        assert plan.cost >= best.bound * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("must_run", [False, True])
+def test_bound_counts_the_running_price_of_units_at_their_minimum(tmp_path, must_run):
+    """Relaxed and given units pay the same price for use: the gap is small, and never below nothing."""
+    net = budget_grid()
+    net.gen["min_p_mw"], net.gen["must_run"] = [80.0, 20.0, 0.0], [must_run, False, False]
+    cap = {"name": "cap", "quantity": "co2", "period": "year", "at_most": 100.0 * 8784, "penalty": 3000.0}
+    planner = Planner(assemble(write_budget_grid(tmp_path, cap, net=net, hours=96)))
+    state = planner.first_state()
+    assert state.budgets.price[0] > 100.0
+    plan = planner.plan(0, 48, state)
+    assert plan.bound <= plan.cost * (1 + 1e-8)
+    assert plan.bound >= plan.cost * (1 - 2e-3)
+
+
+BREAKS = {
+    "budgets: use of units and sources": ("budgets/unit_rate", (0, 1), 1.1),
+    "budgets: limits of periods": ("budget/at_most", (5, 0), 901.0),
+    "budgets: use": ("budget/use", (5, 0), 60.0),
+    "budgets: running balance": ("budget/used", (30, 0), 1.0),
+    "budgets: excess": ("budget/excess", (5, 0), 5.0),
+    "budgets: missing": ("budget/missing", (23, 0), 5.0),
+    "budgets: price within the penalty": ("budget/price", (5, 0), 151.0),
+}
+
+
+def test_audit_finds_what_is_wrong_with_budgets(run):
+    with run(gas_day(at_most=900.0, penalty=150.0)) as r:
+        path = r.path
+    for check, (dataset, place, value) in BREAKS.items():
+        with h5py.File(path, "r+") as file:
+            before = file[dataset][place]
+            file[dataset][place] = value
+        assert not audit(path).row(check).ok, check
+        with h5py.File(path, "r+") as file:
+            file[dataset][place] = before
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+
+def refused(tmp_path, *budgets, **more):
+    with pytest.raises(InputError) as error:
+        assemble(write_budget_grid(tmp_path, *budgets, **more))
+    return str(error.value)
+
+
+def test_all_that_is_wrong_with_budgets_is_said_at_once(tmp_path):
+    net, day = budget_grid(), {"period": "day", "penalty": 1.0}
+    net.gen["min_p_mw"], net.gen["must_run"] = [60.0, 0.0, 0.0], [True, False, False]
+    text = refused(
+        tmp_path,
+        day | {"name": "coal", "techs": ["coal"], "quantity": "energy", "at_most": 1000.0},
+        day | {"name": "take", "techs": ["import"], "quantity": "energy", "at_least": 1000.0},
+        day | {"name": "none", "techs": ["import"], "quantity": "co2", "at_most": 1.0},
+        net=net,
+    )
+    must, can = "at least what its members must use", "at most what its members can use"
+    assert "3 problems" in text
+    assert f"budget.1.at_most must be {must} in each day: from 2024-01-01T00 that is 1,440 MWh" in text
+    assert f"budget.2.at_least must be {can} in each day: from 2024-01-01T00 that is 960 MWh" in text
+    assert "budget.3.name must have members" in text
+
+
+def test_names_that_are_not_there(tmp_path):
+    text = refused(tmp_path, gas_day(techs=["gass"], zones=["Z"], names=["x*"], at_most=1.0))
+    hint = "techs.gass is not a tech of the network (did you mean gas?)"
+    for part in (hint, "zones.Z", "names.x* must fit the name"):
+        assert part in text
+
+
+def test_pacing_by_a_series_that_is_not_there(tmp_path):
+    text = refused(tmp_path, gas_day(period="year", at_most=1e6, pacing="load/B"))
+    assert "profile load/B is missing: budget gas day needs it" in text
+
+
+def test_scenario_keys_are_checked(tmp_path):
+    (tmp_path / "s.toml").write_text("""
+base = "jiangsu-2024"
+[[budget]]
+name = "a"
+quantity = "energy"
+period = "day"
+at_most = 1.0
+at_least = 2.0
+penalty = 1.0
+pacing = "load"
+[[budget]]
+name = "b"
+quantity = "fuel"
+period = "week"
+penalty = 1.0
+[[budget]]
+name = "c"
+quantity = "fuel"
+period = "year"
+penalty = -1.0
+""")
+    with pytest.raises(InputError) as error:
+        load(tmp_path / "s.toml")
+    text = str(error.value)
+    assert "must be at most at_most = 1: got 2" in text
+    assert "is for a month or a year" in text
+    assert 'must be "day" or "month" or "year"' in text
+    assert "penalty" in text
+
+
+def test_two_budgets_of_one_name(tmp_path):
+    with pytest.raises(ValueError, match="see ctx"):
+        write_budget_grid(tmp_path, gas_day(at_most=1.0), gas_day(at_most=2.0))
+
+
+def test_the_scenario_in_the_file_is_the_same(tmp_path):
+    scenario = write_budget_grid(tmp_path, gas_day(at_most=900.0))
+    (tmp_path / "again.toml").write_text(scenario.text)
+    assert load(tmp_path / "again.toml").digest == scenario.digest
