@@ -1,7 +1,8 @@
 """The window problem as arrays: what `window` solves, what the HiGHS oracle restates, what the tests draw at random.
 
-Each hour has R rows that devices share: row 0 is the balance, rows 1 .. R-1 are reserve products. For hours
-t = 0..T-1 and scaled units (power, money), minimise ::
+An hour is one step of the window: where steps are shorter, powers stay MW, energies count in MW steps, costs, ramps and
+losses are those of a step. Each hour has R rows that devices share: row 0 is the balance, rows 1 .. R-1 are reserve
+products. For hours t = 0..T-1 and scaled units (power, money), minimise ::
 
       sum_t,i  unit_cost_i u_ti + start_cost_i v_ti + sum_k seg_cost_k q_tk          committed units, i; segments, k
     + sum_t,j  box_cost_tj x_tj                                                      boxes

@@ -1,4 +1,7 @@
-"""The time step: one hour lived through after another - settle the plan, advance the state, account for it.
+"""The time step: one step lived through after another - settle the plan, advance the state, account for it.
+
+Steps are hours here; where they are shorter, the caller gives the money of one step for each MW, energies in MW steps
+and the share kept over a step, and nothing else changes.
 
 An hour takes the planned outputs, removes what an interior point leaves behind (outputs a hair off their bounds, a
 store with both directions a hair above zero), closes the balance to rounding, moves the state of charge, and adds up
@@ -69,6 +72,7 @@ class Fleet(NamedTuple):
     overload_cost: FloatArray  # (nbr + nif,) currency/MWh
     product_up: IntArray  # (np,) 1: up, 0: down
     penalties: FloatArray  # shed, spill, reserve_short
+    answer_hours: float  # hours of the ramp left that reserve up may take: 1, or the shorter hours of an hour
 
 
 class Hour(NamedTuple):
@@ -98,7 +102,7 @@ class Hour(NamedTuple):
     spill: FloatArray  # (T, nb) updated
     need: FloatArray  # (T, np)
     reference: FloatArray  # (T, 6) output that counts as no regulation, for gas and imports
-    unit_p: FloatArray  # (T, nu) written
+    unit_p: FloatArray  # (T, nu) written; of the hour ahead first what is planned
     flow: FloatArray  # (T, nbr + nif) written
     cost: FloatArray  # (T, 8) written, COST_PARTS
     regulation: FloatArray  # (T, 6) written
@@ -181,6 +185,15 @@ def _before(h, t, i):
 
 
 @kernel(part=True)
+def look_ahead(f, h, t):
+    """Planned outputs of hour t: a row that ramps hold may not be moved so far that it cannot reach them."""
+    for i in range(f.unit_bus.size):
+        h.unit_p[t, i] = h.on[t, i] * f.unit_p_min[i]
+    for k in range(f.seg_unit.size):
+        h.unit_p[t, f.seg_unit[k]] += h.seg[t, k]
+
+
+@kernel(part=True)
 def close_balance(f, h, t):
     """Make supply equal load in hour t to rounding. Returns what had to be moved, MW."""
     short = 0.0
@@ -199,6 +212,7 @@ def close_balance(f, h, t):
     for b in range(h.spill.shape[1]):
         short += h.spill[t, b]
     moved = short
+    ahead = t + 1 if t + 1 < h.load.shape[0] else -1
     for inside_only in (True, False):  # first into what the plan left between its bounds: nobody's bound is touched
         for k in range(f.seg_unit.size):
             i = f.seg_unit[k]
@@ -224,10 +238,14 @@ def close_balance(f, h, t):
                 room = min(h.on[t, i] * f.seg_mw[k] - h.seg[t, k], h.cap[t, i] - p)
                 if not np.isnan(before):
                     room = min(room, before + h.rise[t, i] - p)
+                if ahead >= 0:
+                    room = min(room, h.unit_p[ahead, i] + h.fall[ahead, i] - p)
             else:
                 room = h.seg[t, k]
                 if not np.isnan(before):
                     room = min(room, p - before + h.fall[t, i])
+                if ahead >= 0:
+                    room = min(room, p - h.unit_p[ahead, i] + h.rise[ahead, i])
             part = _take(short, max(0.0, room))
             h.seg[t, k] += part
             h.unit_p[t, i] += part
@@ -284,8 +302,9 @@ def flows(f, h, t, inj):
 def answers(f, h, t):
     """What is there of every reserve product in hour t, and what is missing.
 
-    Up: of a row of units its headroom, up to its response and to what its ramp from the hour before leaves, and what
-    is off and quick to start; down: its output above the minimum, up to its response. Of a source that responds all.
+    Up: of a row of units its headroom, up to its response and to what its ramp from the hour before leaves, at that
+    rate for `answer_hours`, and what is off and quick to start; down: its output above the minimum, up to its
+    response. Of a source that responds all.
     """
     for k in range(f.product_up.size):
         total = 0.0
@@ -297,7 +316,7 @@ def answers(f, h, t):
                 if f.unit_held[i]:
                     before = _before(h, t, i)
                     if not np.isnan(before):
-                        room = min(room, before + h.rise[t, i] - p)
+                        room = min(room, f.answer_hours * (before + h.rise[t, i] - p))
                 total += min(most, max(0.0, room)) + (h.available[t, i] - h.on[t, i]) * f.unit_offline[i, k]
             else:
                 total += min(most, p - h.on[t, i] * f.unit_p_min[i])
@@ -399,6 +418,8 @@ def walk(f, h, e):
             h.spill[t, b] = h.spill[t, b] if h.spill[t, b] > DUST_MW else 0.0
         for i in range(e.size):
             e_before[i] = e[i]
+        if t + 1 < h.load.shape[0]:
+            look_ahead(f, h, t + 1)
         tidy_stores(f, h, t)
         advance_stores(f, h, t, e)
         worst = max(worst, close_balance(f, h, t))

@@ -93,6 +93,7 @@ def _fleet() -> step.Fleet:
         load_bus=_whole(1), link_from=zero, link_to=_whole(1), ptdf=np.zeros((1, 2)), offset=_real(0.0),
         interface_weight=np.zeros((1, 2)), limit=_real(1.0, 1.0), back_limit=_real(1.0, 1.0),
         overload_cost=_real(1.0, 1.0), product_up=_whole(1, 0), penalties=_real(1.0, 1.0, 1.0),
+        answer_hours=1.0,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.errors import InputError, Problem
-from gridsim.profiles.series_checks import Clock, RawSteps, to_hours, to_unit, unit_of
+from gridsim.profiles.series_checks import Clock, RawSteps, to_steps, to_unit, unit_of
 from gridsim.profiles.year import Profiles
 
 SUFFIXES = {
@@ -76,6 +76,7 @@ def read_series(
     leap_day: str = "refuse",
     source_year: int | None = None,
     solar_longitude_deg: float | None = 119.9,
+    step_min: int = 60,
 ) -> Profiles:
     """Read a file of hourly (or finer) series into `Profiles`, or refuse it with everything that is wrong.
 
@@ -99,6 +100,8 @@ def read_series(
         Year of the stamps when they stand for another `year`.
     solar_longitude_deg : float, optional
         Where the ``pv/`` series are: their energy-weighted hour must be solar noon there within 0.5 h. None: no test.
+    step_min : 60, 30 or 15
+        What a finer file becomes means over. An hourly file stays hourly; one between the two is refused.
 
     Raises
     ------
@@ -131,6 +134,7 @@ def read_series(
         hour_ending=stamp == "end",
         adjust_leap_day=leap_day == "adjust",
         source_year=source_year,
+        step_min=step_min,
     )
     names: list[str] = []
     kinds: list[str] = []
@@ -149,21 +153,22 @@ def read_series(
     if not names:
         raise InputError(str(path), [Problem("file", "must have at least one series besides the time axis")])
     raw = np.column_stack(list(table.columns.values()))
-    start, hourly = to_hours(RawSteps(table.stamps, table.offset_h, raw, names), clock, problems)
-    if hourly is not None:
-        hourly = np.column_stack(
+    start, values, step = to_steps(RawSteps(table.stamps, table.offset_h, raw, names), clock, problems)
+    if values is not None:
+        values = np.column_stack(
             [
-                to_unit(name, unit, hourly[:, k] * factors[k][0] + factors[k][1], start, problems)
+                to_unit(name, unit, values[:, k] * factors[k][0] + factors[k][1], start, problems, step)
                 for k, (name, unit) in enumerate(zip(names, kinds, strict=True))
             ]
         )
         if solar_longitude_deg is not None:
             noon = 12.0 + utc_offset_h - solar_longitude_deg / 15.0
+            hourly = values.reshape(-1, 60 // step, len(names)).mean(axis=1)
             pv = {name: hourly[:, k] for k, name in enumerate(names) if name.startswith("pv/")}
             _check_noon(pv, noon, int(start.astype(np.int64) % 24), problems)
-    if problems or hourly is None:
+    if problems or values is None:
         raise InputError(str(path), problems)
-    return Profiles(start, utc_offset_h, tuple(names), tuple(kinds), hourly)
+    return Profiles(start, utc_offset_h, tuple(names), tuple(kinds), values, step_min=step)
 
 
 def _bracket(column: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """What a series must be before a run may use it, and the few repairs that are safe to make.
 
-Repairs, each said in a warning: gaps of at most 3 h are interpolated; a whole UTC year is rolled to local time; 15-
-and 30-minute values become hourly means; p.u. between 1 and 1.02 becomes 1. All else is refused.
+Repairs, each said in a warning: gaps of at most 3 h are interpolated; a whole UTC year is rolled to local time; values
+finer than the steps asked for become means over them; p.u. between 1 and 1.02 becomes 1. All else is refused.
 """
 
 import warnings
@@ -49,6 +49,7 @@ class Clock:
     hour_ending: bool
     adjust_leap_day: bool
     source_year: int | None
+    step_min: int = 60  # steps asked for
 
 
 def unit_of(name: str, said: str, values: FloatArray) -> tuple[str, tuple[float, float], Problem | None]:
@@ -73,11 +74,13 @@ def unit_of(name: str, said: str, values: FloatArray) -> tuple[str, tuple[float,
     return "1", (1.0, 0.0), Problem(name, rule)
 
 
-def _at(start: np.datetime64, hour: int) -> str:
-    return str(start + np.timedelta64(int(hour), "h")).replace("T", " ") + ":00"
+def _at(start: np.datetime64, step: int, step_min: int) -> str:
+    return str(start.astype("datetime64[m]") + np.timedelta64(int(step) * step_min, "m")).replace("T", " ")
 
 
-def to_unit(name: str, unit: str, values: FloatArray, start: np.datetime64, problems: list[Problem]) -> FloatArray:
+def to_unit(
+    name: str, unit: str, values: FloatArray, start: np.datetime64, problems: list[Problem], step_min: int = 60
+) -> FloatArray:
     """A series in its unit with its range checked; the problems go to the list."""
     kind = name.split("/", maxsplit=1)[0].lower()
     if not np.isfinite(values).all():
@@ -88,11 +91,12 @@ def to_unit(name: str, unit: str, values: FloatArray, start: np.datetime64, prob
         bad = np.flatnonzero(values < 0)
         if len(bad):
             rule = (
-                f"must not be negative: {len(bad)} hours are, first at {_at(start, bad[0])} ({values[bad[0]]:g} {unit})"
+                f"must not be negative: {len(bad)} {'hours' if step_min == 60 else 'steps'} are, first at "
+                f"{_at(start, bad[0], step_min)} ({values[bad[0]]:g} {unit})"
             )
             problems.append(Problem(name, rule))
     size = np.abs(values)
-    top, when = float(size.max()), _at(start, int(np.argmax(size)))
+    top, when = float(size.max()), _at(start, int(np.argmax(size)), step_min)
     if unit == "1":
         if 1.5 < top <= 150.0:
             rule = (
@@ -104,9 +108,8 @@ def to_unit(name: str, unit: str, values: FloatArray, start: np.datetime64, prob
             problems.append(Problem(name, rule))
         elif top > PU_CLIP:
             first = int(np.argmax(size > PU_CLIP))
-            rule = (
-                f"must be at most 1: first at {_at(start, first)} it is {values[first]:g} (largest {top:g} at {when})"
-            )
+            at = _at(start, first, step_min)
+            rule = f"must be at most 1: first at {at} it is {values[first]:g} (largest {top:g} at {when})"
             problems.append(Problem(name, rule))
         else:
             values = np.clip(values, -1.0, 1.0)
@@ -141,16 +144,19 @@ class RawSteps:
     names: list[str]
 
 
-def to_hours(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[np.datetime64, FloatArray | None]:
-    """Values on a gapless hourly axis of local time: first hour and (hours, series), or None with the problems said."""
+def to_steps(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[np.datetime64, FloatArray | None, int]:
+    """Values on a gapless axis of local time: first hour, (steps, series), or None with the problems said, and minutes.
+
+    A step is as long as the clock asks for, or an hour if the file has hours.
+    """
     try:
-        return _to_hours(steps, clock, problems)
+        return _to_steps(steps, clock, problems)
     except _Refused as refused:
         problems.append(refused.problem)
-        return np.datetime64("1970-01-01T00", "h"), None
+        return np.datetime64("1970-01-01T00", "h"), None, 60
 
 
-def _to_hours(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[np.datetime64, FloatArray]:
+def _to_steps(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[np.datetime64, FloatArray, int]:
     stated = steps.offset_h if steps.offset_h is not None else clock.file_utc_offset_h
     shift_h = 0.0 if stated is None else clock.utc_offset_h - stated
     if shift_h != int(shift_h):
@@ -159,6 +165,9 @@ def _to_hours(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[n
     stamps = stamps.astype("datetime64[s]")
     values = steps.values
     step_s = _step_of(stamps)
+    step_min = 60 if step_s == 3600 else clock.step_min
+    if step_min * 60 % step_s:
+        raise _Refused(f"must step by 60 min, or by {step_min} min or a whole part of it: steps by {step_s / 60:g} min")
     if clock.hour_ending:
         stamps = stamps - np.timedelta64(step_s, "s")
     if clock.source_year is not None and clock.year is not None and clock.source_year != clock.year:
@@ -174,15 +183,15 @@ def _to_hours(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[n
     grid = np.full((count, values.shape[1]), np.nan)
     grid[where[inside]] = values[inside]
     _fill(grid, steps.names, first, step_s, problems)
-    hourly = grid.reshape(-1, 3600 // step_s, grid.shape[1]).mean(axis=1)
+    means = grid.reshape(-1, step_min * 60 // step_s, grid.shape[1]).mean(axis=1)
     start = first.astype("datetime64[h]")
     if shift_h and clock.year is not None and first == np.datetime64(f"{clock.year}-01-01", "s"):
-        hourly = np.roll(hourly, int(shift_h), axis=0)
+        means = np.roll(means, int(shift_h) * 60 // step_min, axis=0)
         said = f"a year of UTC{stated:+g} stamps was rolled by {shift_h:+g} h: its edge hours come from its other end"
         warnings.warn(said, UserWarning, stacklevel=4)
     else:
         start = start + np.timedelta64(int(shift_h), "h")
-    return start, hourly
+    return start, means, step_min
 
 
 def _step_of(stamps: TimeArray) -> int:

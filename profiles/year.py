@@ -66,18 +66,19 @@ class Profiles:
     utc_offset_h: float
     names: tuple[str, ...]
     units: tuple[str, ...]  # of each series: "1" (p.u. of the element's rated power), "MW" or "degC"
-    values: FloatArray  # (hours, series)
+    values: FloatArray  # (steps, series); steps are hours unless `step_min` says otherwise
     events: tuple[Event, ...] = ()
+    step_min: int = 60  # of a file that came finer, and was asked for so
 
     @property
     def hours(self) -> int:
-        return self.values.shape[0]
+        return self.values.shape[0] * self.step_min // 60
 
     def has(self, name: str) -> bool:
         return name in self.names
 
     def column(self, name: str) -> FloatArray:
-        """One series by name. Shape (hours,). Raises KeyError if there is none."""
+        """One series by name. Shape (steps,). Raises KeyError if there is none."""
         try:
             return self.values[:, self.names.index(name)]
         except ValueError:

@@ -294,6 +294,9 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: S
         most, least = min(top[k] - seg[k], h.cap[t, i] - p), -seg[k]
         if before[i] == before[i]:
             most, least = min(most, before[i] + h.rise[t, i] - p), max(least, before[i] - h.fall[t, i] - p)
+        if t + 1 < len(h.load):  # and from there to what is planned for the hour ahead
+            then = h.on[t + 1, i] * f.unit_p_min[i] + sum(h.seg[t + 1, f.seg_unit == i])
+            most, least = min(most, then + h.fall[t + 1, i] - p), max(least, then - h.rise[t + 1, i] - p)
         part = min(short, max(most, 0.0)) if short >= 0.0 else max(short, min(least, 0.0))
         seg[k] += part
         short -= part
@@ -383,7 +386,7 @@ def answers(f: step.Fleet, h: step.Hour, t: int, out: Output, before: Sequence[f
                 continue
             rooms = [h.cap[t, i] - p]
             if f.unit_held[i] and before[i] == before[i]:
-                rooms.append(before[i] + h.rise[t, i] - p)
+                rooms.append(f.answer_hours * (before[i] + h.rise[t, i] - p))
             total[k] += min(most, max(0.0, min(rooms)))
             total[k] += (h.available[t, i] - h.on[t, i]) * f.unit_offline[i, k]
         for i, p in enumerate(out.source):

@@ -241,7 +241,7 @@ def test_a_hole_in_the_file_is_one_row(broken: Callable[[Callable[[h5py.File], N
 
     report = audit(broken(shorten))
     assert not report.ok
-    assert report.row("every series is whole").where == "storage/e_mwh has 4 of 6 hours"
+    assert report.row("every series is whole").where == "storage/e_mwh has 4 of 6 steps"
 
 
 def test_float32_dispatch_of_a_province_does_not_close_the_balance():

@@ -398,7 +398,7 @@ def test_incomplete_runs_are_not_finished(tmp_path):
             writer.finish({})
         for name in ("before", "after"):
             writer.write(f"peak_shaving/peak_valley_{name}_mw", np.zeros(3))
-        with pytest.raises(ValueError, match="0 of 60 hours in 0 windows"):
+        with pytest.raises(ValueError, match="0 of 60 steps in 0 windows"):
             writer.finish({})
     with pytest.raises(ValueError, match="already finished or dropped"):
         writer.write("peak_shaving/peak_valley_after_mw", np.zeros(3))

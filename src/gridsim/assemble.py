@@ -114,7 +114,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
 
     inputs, found = load_series(scenario, net)
     problems += found
-    reader = SeriesReader(inputs.series, scenario.start, scenario.hours, inputs.complete)
+    reader = SeriesReader(inputs.series, scenario.start, scenario.hours, inputs.complete, scenario.steps_per_hour)
     load_mw = load_mw_of(elements, reader, scenario.factor("load"))
     low, high = source_bounds(elements, reader, float(load_mw.sum(axis=1).max(initial=0.0)))
     available = units_available(elements, reader)
@@ -211,6 +211,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         notes=notes,
         net_json=json_of(net),
         events=_event_records(inputs),
+        steps_per_hour=scenario.steps_per_hour,
     )
 
 
@@ -300,16 +301,16 @@ def describe(case: Case) -> str:
     end = case.start + np.timedelta64(case.hours - 1, "h")
     load = case.load_mw.sum(axis=1)
     peak = int(np.argmax(load))
-    stamp = case.start + np.timedelta64(peak, "h")
+    stamp = case.time[peak].strftime("%Y-%m-%dT%H" if case.steps_per_hour == 1 else "%Y-%m-%dT%H:%M")
     limited = int(np.isfinite(case.branches["rating_mw"].to_numpy(dtype=np.float64)).sum())
     islands = case.buses["island"].nunique()
     lines = [
-        f"{case.name}: {case.hours} hours, {case.start} to {end} (UTC{case.utc_offset_h:+g} h)",
+        f"{case.name}: {case.hours} hours{_of_steps(case)}, {case.start} to {end} (UTC{case.utc_offset_h:+g} h)",
         f"network   {len(case.buses)} buses in {islands} island{'s' if islands != 1 else ''}, "
         f"{len(case.branches)} branches ({limited} with a limit), {len(case.links)} DC links, "
         f"{len(case.interfaces)} interfaces",
         f"load      {len(case.loads)} rows, peak {load[peak]:,.0f} MW at {stamp}, least {load.min():,.0f} MW, "
-        f"{load.sum() / 1e6:,.2f} TWh",
+        f"{load.sum() * case.dt_h / 1e6:,.2f} TWh",
         f"reserve   up {case.reserve_up_mw.min():,.0f} to {case.reserve_up_mw.max():,.0f} MW, "
         f"down {case.reserve_down_mw.min():,.0f} to {case.reserve_down_mw.max():,.0f} MW",
         *_products_in_words(case),
@@ -324,7 +325,7 @@ def describe(case: Case) -> str:
                 f"{(u['units'] * u['p_max_mw']).sum():,.0f} in {u['units'].sum()} committed units ({len(u)} rows)"
             )
         if len(s):
-            energy = case.source_max_mw[:, s.index].sum() / 1e6
+            energy = case.source_max_mw[:, s.index].sum() * case.dt_h / 1e6
             parts.append(f"{s['p_nom_mw'].sum():,.0f} in {len(s)} sources ({energy:,.2f} TWh available)")
         if len(st):
             parts.append(
@@ -332,6 +333,10 @@ def describe(case: Case) -> str:
             )
         lines.append(f"  {tech:<14} {', '.join(parts)}")
     return "\n".join([*lines, *_notes_in_words(case.notes)])
+
+
+def _of_steps(case: Case) -> str:
+    return "" if case.steps_per_hour == 1 else f" in steps of {60 // case.steps_per_hour} min"
 
 
 def _products_in_words(case: Case) -> list[str]:

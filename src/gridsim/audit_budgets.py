@@ -19,7 +19,7 @@ def check_budgets(record: Record) -> list[AuditRow]:
     largest = np.maximum(use.max(axis=0), 1e-9)
     used, excess, missing = (np.zeros_like(use) for _ in range(3))
     total = np.zeros(len(names))
-    for t in range(record.hours):
+    for t in range(record.steps):
         before, total = np.maximum(total - most[t] * (1.0 + SHARE), 0.0), total + use[t]
         used[t], excess[t] = total, np.maximum(total - most[t] * (1.0 + SHARE), 0.0) - before
         missing[t] = np.where(ends[t], np.maximum(least[t] * (1.0 - SHARE) - total, 0.0), 0.0)
@@ -44,7 +44,7 @@ def check_budgets(record: Record) -> list[AuditRow]:
 def recompute_use(record: Record) -> FloatArray:
     """(time, budget) from units on, outputs and the use of each as the file has it."""
     s, units = record.series, record.tables["units"]
-    use = np.zeros((record.hours, len(record.tables["budgets"])))
+    use = np.zeros((record.steps, len(record.tables["budgets"])))
     if not units.empty:
         on = s("commitment/on")
         above = s("dispatch/unit_p_mw") - on * units["p_min_mw"].to_numpy(float)
@@ -60,8 +60,8 @@ def limits(record: Record) -> tuple[FloatArray, FloatArray, FloatArray]:
     A period has the share of its limits that its hours in the run have of the whole.
     """
     table = record.tables["budgets"]
-    stamps = record.start.astype("datetime64[h]") + np.arange(record.hours)
-    share, ends = np.ones((record.hours, len(table))), np.zeros((record.hours, len(table)))
+    stamps = record.start.astype("datetime64[h]") + np.arange(record.steps)
+    share, ends = np.ones((record.steps, len(table))), np.zeros((record.steps, len(table)))
     for k, kind in enumerate(table["period"]):
         whole = stamps.astype(f"datetime64[{UNITS[kind]}]")
         for period in np.unique(whole):

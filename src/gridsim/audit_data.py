@@ -47,7 +47,21 @@ class Record:
     tables: dict[str, pd.DataFrame]
     start: np.datetime64
     hours: int
+    step_min: int = 60
     _kept: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def per_hour(self) -> int:
+        return 60 // self.step_min
+
+    @property
+    def steps(self) -> int:
+        """Entries of every series."""
+        return self.hours * self.per_hour
+
+    @property
+    def dt_h(self) -> float:
+        return self.step_min / 60.0
 
     def has(self, path: str) -> bool:
         return path in self.file
@@ -68,8 +82,8 @@ class Record:
         return 0.0
 
     def hour(self, t: int) -> str:
-        stamp = self.start.astype("datetime64[h]") + np.timedelta64(int(t), "h")
-        return f"{str(stamp).replace('T', ' ')}:00"
+        stamp = self.start.astype("datetime64[m]") + np.timedelta64(int(t) * self.step_min, "m")
+        return str(stamp).replace("T", " ")
 
     def names(self, table: str) -> list[str]:
         return self.tables[table]["name"].astype(str).tolist()
@@ -143,7 +157,10 @@ def read_record(file: h5py.File) -> Record:
     tables = {name: read_table(file, name) for name in TABLES}
     meta = file["meta"].attrs
     start = np.datetime64(str(meta["start"]).replace(" ", "T"), "h")
-    return Record(file, tables, start, int(meta["hours"]))
+    step_min = int(meta.get("resolution_min", 60))  # an attribute that older files do not have
+    if step_min not in (60, 30, 15):
+        raise IntegrityError(f"{file.filename}: has steps of {step_min} min; this gridsim reads 60, 30 and 15")
+    return Record(file, tables, start, int(meta["hours"]), step_min)
 
 
 def read_table(file: h5py.File, name: str) -> pd.DataFrame:
@@ -217,8 +234,8 @@ def check_whole(record: Record) -> list[AuditRow]:
     wrong = [f"{path} is missing" for path in COLUMNS_OF if path not in paths]
     for path in paths:
         shape = record.file[path].shape
-        if shape[0] != record.hours:
-            wrong.append(f"{path} has {shape[0]} of {record.hours} hours")
+        if shape[0] != record.steps:
+            wrong.append(f"{path} has {shape[0]} of {record.steps} steps")
         elif path in COLUMNS_OF and shape[1:] != (len(record.tables[COLUMNS_OF[path]]),):
             wrong.append(f"{path} has shape {shape}, /{COLUMNS_OF[path]} {len(record.tables[COLUMNS_OF[path]])} rows")
     where = wrong[0] if wrong else ""

@@ -91,7 +91,7 @@ def min_times(record: Record) -> list[AuditRow]:
     start, stop = record.series("commitment/start"), record.series("commitment/stop")
     before = np.vstack([table["initial_on"].to_numpy(float)[None], on[:-1]])
     forced = np.minimum(np.maximum(before - available, 0.0), stop)
-    min_up, min_down = table["min_up_h"].to_numpy(int), table["min_down_h"].to_numpy(int)
+    min_up, min_down = (table[f"min_{way}_h"].to_numpy(int) * record.per_hour for way in ("up", "down"))  # steps
     early = recent(start, min_up) - on
     out = table["units"].to_numpy(float) - available
     returned = np.maximum(-np.diff(out, axis=0, prepend=out[:1]), 0.0)
@@ -133,8 +133,8 @@ def unit_ramps(record: Record) -> list[AuditRow]:
     stay, low = on - start, limit["p_min_mw"]
     hair = BOUND_MW + RAMP_SHARE * limit["p_max_mw"] * np.maximum(on, 1.0)
     before = np.vstack([first_output(record)[None], p[:-1]])
-    rise = limit["ramp_up_mw_per_h"] * stay + limit["start_ramp_mw"] * start - low * stop
-    fall = limit["ramp_down_mw_per_h"] * stay + limit["stop_ramp_mw"] * stop - low * start
+    rise = limit["ramp_up"] * stay + limit["start_ramp_mw"] * start - low * stop
+    fall = limit["ramp_down"] * stay + limit["stop_ramp_mw"] * stop - low * start
     step, known = p - before, ~np.isnan(before)  # with the output before the run unknown anything is allowed
     label = at(record, names)
     count = int((wider > 0).sum())
@@ -148,11 +148,12 @@ def unit_ramps(record: Record) -> list[AuditRow]:
 
 
 def unit_series(record: Record) -> tuple[dict[str, FloatArray], FloatArray, FloatArray, FloatArray]:
-    """Limits of one unit of each row, none beyond its range; units on, started, stopped."""
+    """Limits of one unit of each row, ramps a step, none beyond its range; units on, started, stopped."""
     table = record.tables["units"]
     limit = {name: table[name].to_numpy(float) for name in ("p_min_mw", "p_max_mw")}
     for name in ("ramp_up_mw_per_h", "ramp_down_mw_per_h"):
-        limit[name] = np.minimum(table[name].to_numpy(float), limit["p_max_mw"] - limit["p_min_mw"])
+        per_step = table[name].to_numpy(float) * record.dt_h
+        limit[name.removesuffix("_mw_per_h")] = np.minimum(per_step, limit["p_max_mw"] - limit["p_min_mw"])
     for name in ("start_ramp_mw", "stop_ramp_mw"):
         limit[name] = np.minimum(table[name].to_numpy(float), limit["p_max_mw"])
     on, start, stop = (record.series(f"commitment/{name}") for name in ("on", "start", "stop"))
@@ -167,7 +168,7 @@ def most_output(record: Record, *, planned: bool = False) -> FloatArray:
     limit, on, start, stop = unit_series(record)
     last = np.vstack([stop[1:], np.zeros_like(stop[:1])])
     if planned:
-        last[record.series("windows/first_hour").astype(int)[1:] - 1] = 0.0
+        last[record.series("windows/first_hour").astype(int)[1:] * record.per_hour - 1] = 0.0
     both = np.maximum(start + last - on, 0.0)  # units whose first hour is their last
     slow, late = limit["p_max_mw"] - limit["start_ramp_mw"], limit["p_max_mw"] - limit["stop_ramp_mw"]
     return on * limit["p_max_mw"] - (start - both) * slow - (last - both) * late - both * np.maximum(slow, late)
@@ -232,7 +233,7 @@ def sources(record: Record) -> list[AuditRow]:
         low = np.minimum(p, high)
     else:
         rows.append(row_of("source output above its least", low - p - rounding, BOUND_MW, label))
-    ramp = table["ramp_mw_per_h"].to_numpy(float)
+    ramp = table["ramp_mw_per_h"].to_numpy(float) * record.dt_h
     ramp = np.where(np.isnan(ramp), np.inf, ramp)
     if not np.isfinite(ramp).any() or len(p) < 2:
         rows.append(skipped("source ramps", "no source has a ramp limit"))
@@ -273,16 +274,18 @@ def reachable(record: Record, column: dict[str, FloatArray], before: FloatArray)
 
     The end target is only asked for as far as that (docs/design.md): a last window of an hour cannot fill a store.
     """
-    first = int(record.series("windows/first_hour")[-1]) if len(record.series("windows/first_hour")) else 0
+    begins, dt_h = record.series("windows/first_hour"), record.dt_h
+    first = int(begins[-1]) * record.per_hour if len(begins) else 0
+    keep = (1.0 - column["loss_per_h"]) ** dt_h
     e = before[min(first, len(before) - 1)].copy()
     for t in range(first, len(before)):
-        e = (1.0 - column["loss_per_h"]) * e + 0.9 * column["eta_charge"] * column["p_charge_max_mw"]
-        e = np.minimum(e + record.series("storage/inflow_mw")[t], column["e_max_mwh"])
+        e = keep * e + 0.9 * column["eta_charge"] * column["p_charge_max_mw"] * dt_h
+        e = np.minimum(e + record.series("storage/inflow_mw")[t] * dt_h, column["e_max_mwh"])
     return np.minimum(e, column["e_max_mwh"] - 1e-3 * (column["e_max_mwh"] - column["e_min_mwh"]))
 
 
 def stores(record: Record) -> list[AuditRow]:
-    """e_t = (1 - loss) e_(t-1) + eta_c c_t - d_t / eta_d + inflow_t - spill_t within limits, and one direction at once.
+    """e_t = (1 - loss)^dt e_(t-1) + (eta_c c_t - d_t / eta_d + inflow_t - spill_t) dt within limits, no step with both.
 
     While a store charges, or discharges, so many of its units run that each is between its least and its most.
     """
@@ -293,10 +296,9 @@ def stores(record: Record) -> list[AuditRow]:
     e = record.series("storage/e_mwh")
     column = {name: table[name].to_numpy(float) for name in table.columns if name in STORE_NUMBERS}
     before = np.vstack([column["e_start_mwh"][None], e[:-1]])
-    want = (1.0 - column["loss_per_h"]) * before
-    want += column["eta_charge"] * charge - discharge / column["eta_discharge"]
     inflow, spill = record.series("storage/inflow_mw"), record.series("storage/spill_mw")
-    want += inflow - spill
+    flows = column["eta_charge"] * charge - discharge / column["eta_discharge"] + inflow - spill
+    want = (1.0 - column["loss_per_h"]) ** record.dt_h * before + flows * record.dt_h
     rounding = column["eta_charge"] * record.rounding("storage/charge_mw")
     rounding = rounding + record.rounding("storage/discharge_mw") / column["eta_discharge"]
     rounding = rounding + record.rounding("storage/e_mwh")
@@ -305,8 +307,8 @@ def stores(record: Record) -> list[AuditRow]:
     over_d = outside(discharge, 0.0, column["p_discharge_max_mw"]) - record.rounding("storage/discharge_mw")
     over_e = outside(e, column["e_min_mwh"], column["e_max_mwh"]) - record.rounding("storage/e_mwh")
     target = np.minimum(column["e_end_mwh"], reachable(record, column, before))
-    # a pump with a least power meets a target to within an hour at it
-    target = target - column["eta_charge"] * column["p_charge_min_mw"]
+    # a pump with a least power meets a target to within a step at it
+    target = target - column["eta_charge"] * column["p_charge_min_mw"] * record.dt_h
     ends = np.where(table["end_rule"].astype(str).isin(["fixed", "cyclic"]), target - e[-1], -np.inf)
     rows = [
         row_of("state of charge recursion", np.abs(e - want) - rounding, ENERGY_MWH, label, "MWh"),
@@ -365,22 +367,23 @@ KINDS = ("need", "provided", "short")
 def answers(record: Record, low: FloatArray) -> FloatArray:
     """(time, product) what answers. Of a row of units at most so many MW for each unit on.
 
-    Up: room below their most (less in first and last hours), no more than the ramp from the hour before leaves, and
-    what units off and quick to start could give; down: output above the minimum. Of a source that responds, the room
-    to what is available, or to its least output.
+    Up: room below their most (less in first and last steps), no more than the ramp beside the step leaves in an hour,
+    and what units off and quick to start could give; down: output above the minimum. Of a source that responds, the
+    room to what is available, or to its least output.
     """
     units, sources, products = (record.tables[name] for name in ("units", "sources", "products"))
-    room = np.zeros((record.hours, len(products)))
+    room = np.zeros((record.steps, len(products)))
     for k, up in enumerate((products["direction"].astype(str) == "up").to_numpy()):
         if not units.empty:
             limit, on, start, stop = unit_series(record)
             p = record.series("dispatch/unit_p_mw")
             if up:
                 before = np.vstack([first_output(record)[None], p[:-1]])
-                rise = limit["ramp_up_mw_per_h"] * (on - start) + limit["start_ramp_mw"] * start
+                rise = limit["ramp_up"] * (on - start) + limit["start_ramp_mw"] * start
                 rise += record.series("commitment/ramp_relaxed_mw") - limit["p_min_mw"] * stop
                 left = np.where(on > start, before + rise - p, np.inf) + RAMP_SHARE * limit["p_max_mw"] * on
-                free = limit["ramp_up_mw_per_h"] >= (limit["p_max_mw"] - limit["p_min_mw"]) * (1 - 1e-6)
+                left *= record.per_hour  # the rate that a step leaves, for an hour
+                free = limit["ramp_up"] >= (limit["p_max_mw"] - limit["p_min_mw"]) * (1 - 1e-6)
                 left = np.where(free | np.isnan(left), np.inf, left)
                 each = np.maximum(np.minimum(most_output(record, planned=True) - p, left), 0.0)
                 off = record.series("commitment/available") - on

@@ -34,12 +34,12 @@ def costs(record: Record) -> list[AuditRow]:
 
 
 def recompute_costs(record: Record) -> dict[str, FloatArray]:
-    """Currency per hour by part.
+    """Currency per step by part: what an hour of it would cost times the length of the step, but for starts.
 
     A group of identical units splits its output in the cheapest way: every unit on gives its minimum, then the
     segments fill in the order of the table (costs do not fall along it), each `on` times as wide as one unit's.
     """
-    n, s = record.hours, record.series
+    n, s = record.steps, record.series
     cost = {part: np.zeros(n) for part in COST_PARTS}
     units, sources, stores = record.tables["units"], record.tables["sources"], record.tables["stores"]
     if not units.empty:
@@ -76,7 +76,10 @@ def recompute_costs(record: Record) -> dict[str, FloatArray]:
             own = "overload_cost" in rows.columns
             price = rows["overload_cost"].to_numpy(float) if own else np.full(len(rows), penalty(record, "overload"))
             cost["overload"] += s(name) @ price
-    return cost
+    return {part: values if part in LUMPS else values * record.dt_h for part, values in cost.items()}
+
+
+LUMPS = ("start", "budget")  # money for an event, not for a time
 
 
 def unit_starts(record: Record, way: str) -> FloatArray:
@@ -90,22 +93,26 @@ def unit_starts(record: Record, way: str) -> FloatArray:
 
 
 def start_costs(record: Record, start: FloatArray) -> FloatArray:
-    """(time, unit) cost of starts, each by the hours that the unit was off.
+    """(time, unit) cost of starts, each by the time that the unit was off, counted in steps.
 
     Units of a row are told apart by those hours alone: of the units off and not on outage, the one off longest starts.
     An outage takes the units that have been off longest, and gives back those that were taken first.
     """
     s, units = record.series, record.tables["units"]
-    lag, price = s("units/start_lag_h"), s("units/start_cost_by_lag")
+    lag, price, endless = (
+        s("units/start_lag_h") * record.per_hour,
+        s("units/start_cost_by_lag"),
+        LONG_H * record.per_hour,
+    )
     stop, available = s("commitment/stop"), s("commitment/available")
     cost = start * price[:, 0]
     for i in np.flatnonzero((price > price[:, :1]).any(axis=1) & (start.sum(axis=0) > 0)):
         must = bool(units["must_run"].iloc[i])
-        total, long = int(units["units"].iloc[i]), int(units["initial_hours"].iloc[i])
+        total, long = int(units["units"].iloc[i]), int(units["initial_hours"].iloc[i]) * record.per_hour
         running = int(available[0, i]) if must else int(units["initial_on"].iloc[i])
-        away = [LONG_H if must else long] * (total - int(available[0, i]))  # hours off of the units on outage
-        off = [LONG_H if must else long] * (total - running - len(away))
-        for t in range(record.hours):
+        away = [endless if must else long] * (total - int(available[0, i]))  # steps off of the units on outage
+        off = [endless if must else long] * (total - running - len(away))
+        for t in range(record.steps):
             leave = total - int(available[t, i]) - len(away)
             away.sort(reverse=True)
             off += away[: max(0, -leave)]
@@ -128,7 +135,7 @@ OVERLOADS = (("branches", "flow/branch_overload_mw"), ("interfaces", "flow/inter
 
 
 def overload_mw(record: Record) -> FloatArray:
-    return sum((record.series(name).sum(1) for _, name in OVERLOADS if record.has(name)), np.zeros(record.hours))
+    return sum((record.series(name).sum(1) for _, name in OVERLOADS if record.has(name)), np.zeros(record.steps))
 
 
 def penalty(record: Record, name: str) -> float:
@@ -140,7 +147,7 @@ def by_tech(record: Record) -> list[AuditRow]:
     """Power and emissions by technology are sums of their elements. A store's technology counts its net output."""
     s = record.series
     techs = dimension(record, "tech")
-    power = np.zeros((record.hours, len(techs)))
+    power = np.zeros((record.steps, len(techs)))
     carbon = np.zeros_like(power)
     column = {tech: k for k, tech in enumerate(techs)}
     parts: list[tuple[str, FloatArray, FloatArray]] = []
@@ -156,14 +163,14 @@ def by_tech(record: Record) -> list[AuditRow]:
         parts += [(str(tech), p[:, i], emitted[:, i]) for i, tech in enumerate(sources["tech"])]
     if not stores.empty:
         p = s("storage/discharge_mw") - s("storage/charge_mw")
-        parts += [(str(tech), p[:, i], np.zeros(record.hours)) for i, tech in enumerate(stores["tech"])]
+        parts += [(str(tech), p[:, i], np.zeros(record.steps)) for i, tech in enumerate(stores["tech"])]
     missing = sorted({tech for tech, _, _ in parts if tech not in column})
     if missing:
         where = f"{missing[0]} is not in the tech dimension"
         return [AuditRow("power by technology", float("inf"), where, BY_TECH_MW, len(missing), False, "MW")]
     for tech, p, t in parts:
         power[:, column[tech]] += p
-        carbon[:, column[tech]] += t
+        carbon[:, column[tech]] += t * record.dt_h
     stored, stored_t = s("dispatch/tech_p_mw"), s("carbon/tech_t")
     off = np.abs(stored - power) - record.rounding("dispatch/tech_p_mw")
     off_t = np.abs(stored_t - carbon) - record.rounding("carbon/tech_t")
@@ -202,12 +209,13 @@ def peaks(record: Record) -> list[AuditRow]:
     rows = [row_of("load and net load of peak shaving", off, BY_TECH_MW, at(record, list(want)))]
 
     days = s("peak_shaving/peak_valley_before_mw")
-    ranges = np.array([np.ptp(net_load[24 * k : 24 * k + 24]) for k in range(len(days))])
+    day = 24 * record.per_hour
+    ranges = np.array([np.ptp(net_load[day * k : day * k + day]) for k in range(len(days))])
     off = np.abs(days - ranges) - record.rounding("peak_shaving/peak_valley_before_mw")
-    rows.append(row_of("peak-valley difference by day", off, BY_TECH_MW, lambda i: record.hour(24 * i[0])[:10]))
+    rows.append(row_of("peak-valley difference by day", off, BY_TECH_MW, lambda i: record.hour(day * i[0])[:10]))
 
     names = ["coal_deep", *STORE_SUPPLIERS]
-    want_by = {name: np.zeros(record.hours) for name in names}
+    want_by = {name: np.zeros(record.steps) for name in names}
     units, stores = record.tables["units"], record.tables["stores"]
     if not units.empty:
         coal = (units["tech"] == "coal").to_numpy()
@@ -246,21 +254,21 @@ def summary(record: Record) -> list[AuditRow]:
 
 
 def recompute_summary(record: Record) -> dict[str, float]:
-    s = record.series
+    s, dt_h = record.series, record.dt_h
     sources = record.tables["sources"]
-    curtailed = float(s("curtailment/source_mw").sum())
+    curtailed = float(s("curtailment/source_mw").sum()) * dt_h
     available = 0.0
     if not sources.empty:
-        available = float(s("dispatch/source_available_mw")[:, sources["curtailable"].to_numpy(bool)].sum())
+        available = float(s("dispatch/source_available_mw")[:, sources["curtailable"].to_numpy(bool)].sum()) * dt_h
     want = {
         "hours": float(record.hours),
         "total_cost": float(s("cost/total").sum()),
-        "unserved_mwh": float(s("unserved/load_mw").sum()),
+        "unserved_mwh": float(s("unserved/load_mw").sum()) * dt_h,
         "curtailment_mwh": curtailed,
         "curtailment_rate": curtailed / available if available > 0.0 else 0.0,
-        "spill_mwh": float(s("spill/bus_mw").sum()),
-        "reserve_short_mwh": float(s("reserve/short_mw").sum()),
-        "overload_mwh": float(overload_mw(record).sum()),
+        "spill_mwh": float(s("spill/bus_mw").sum()) * dt_h,
+        "reserve_short_mwh": float(s("reserve/short_mw").sum()) * dt_h,
+        "overload_mwh": float(overload_mw(record).sum()) * dt_h,
         "starts": float(s("commitment/start").sum()),
         "co2_mt": float(s("carbon/tech_t").sum()) / 1e6,
         "peak_load_mw": float(s("dispatch/load_mw").sum(1).max()),
@@ -268,12 +276,14 @@ def recompute_summary(record: Record) -> dict[str, float]:
         "gap_mean": float(s("windows/gap").mean()),
         "gap_max": float(s("windows/gap").max()),
     }
-    for tech, energy in zip(dimension(record, "tech"), s("dispatch/tech_p_mw").sum(0) / 1e6, strict=True):
+    if "resolution_min" in record.meta:
+        want["resolution_min"] = float(record.step_min)
+    for tech, energy in zip(dimension(record, "tech"), s("dispatch/tech_p_mw").sum(0) * dt_h / 1e6, strict=True):
         want[f"energy_twh/{tech}"] = float(energy)
     for name in sorted(set(sources["tech"])) if not sources.empty else ():
         ours = ((sources["tech"] == name) & sources["curtailable"].astype(bool)).to_numpy()
         if ours.any():
-            want[f"curtailment_mwh_by_tech/{name}"] = float(s("curtailment/source_mw")[:, ours].sum())
+            want[f"curtailment_mwh_by_tech/{name}"] = float(s("curtailment/source_mw")[:, ours].sum()) * dt_h
     for k, name in enumerate(record.names("budgets")):
         for key in ("use", "excess", "missing"):
             want[f"budget_{'used' if key == 'use' else key}/{name}"] = float(s(f"budget/{key}")[:, k].sum())

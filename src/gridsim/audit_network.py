@@ -44,7 +44,7 @@ def injections(record: Record) -> FloatArray:
     """Net power into every bus, (time, bus)."""
     s = record.series
     nb = len(record.tables["buses"])
-    total = np.zeros((record.hours, nb))
+    total = np.zeros((record.steps, nb))
 
     def add(table: str, power: FloatArray, column: str = "bus_row") -> None:
         rows = record.tables[table]
@@ -69,7 +69,7 @@ def solve_flows(record: Record, injection: FloatArray) -> FloatArray:
     """Flow on every branch from its `from` side, (time, branch)."""
     branch, nb = record.tables["branches"], len(record.tables["buses"])
     if branch.empty:
-        return np.zeros((record.hours, 0))
+        return np.zeros((record.steps, 0))
     nbr = len(branch)
     b = S_BASE_MVA / branch["x_pu"].to_numpy(float)
     shift = np.deg2rad(branch["shift_deg"].to_numpy(float))
@@ -83,7 +83,7 @@ def solve_flows(record: Record, injection: FloatArray) -> FloatArray:
     )
     _, first = np.unique(island_of(record), return_index=True)
     kept = np.setdiff1d(np.arange(nb), first)
-    theta = np.zeros((nb, record.hours))
+    theta = np.zeros((nb, record.steps))
     if kept.size:
         matrix = sparse.csc_array(incidence.T @ sparse.diags_array(b) @ incidence)[kept][:, kept]
         right = injection.T + (incidence.T @ (b * shift))[:, None]
@@ -161,7 +161,7 @@ def interfaces(record: Record) -> list[AuditRow]:
         flow = stored
     else:
         flow = record.series("flow/branch_p_mw") @ branch_weight.T + record.series("dispatch/link_p_mw") @ link_weight.T
-        rounding = np.broadcast_to(record.rounding("flow/branch_p_mw"), (record.hours, len(record.tables["branches"])))
+        rounding = np.broadcast_to(record.rounding("flow/branch_p_mw"), (record.steps, len(record.tables["branches"])))
         rounding = rounding @ np.abs(branch_weight).T + record.rounding("flow/interface_p_mw")
         off = np.abs(stored - flow) - rounding
         rows.append(row_of("interface flows", off, FLOW_MW, label))
@@ -224,7 +224,7 @@ def flows_of_net(record: Record, net: Any, injection: FloatArray, flow: FloatArr
     check = "flows of pandapower's rundcpp"
     buses, branch = record.tables["buses"], record.tables["branches"]
     load = record.series("dispatch/load_mw").sum(1)
-    hours = sorted({int(np.abs(flow).max(1).argmax()), int(load.argmax()), int(load.argmin()), record.hours // 2})
+    hours = sorted({int(np.abs(flow).max(1).argmax()), int(load.argmax()), int(load.argmin()), record.steps // 2})
     bare = bare_net(net)
     ids = buses["bus_id"].to_numpy(int)
     real = np.isin(ids, bare.bus.index)

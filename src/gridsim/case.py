@@ -2,7 +2,8 @@
 
 Everything here is in MW, MWh, h, currency/MWh, t CO2. Rows of the index tables (pandas frames) are the
 positions used by the arrays; ``*_row`` columns point into other tables by position. Time runs along the first
-axis of every series; an hour's stamp is the start of its interval, on a fixed UTC offset.
+axis of every series, step by step: an hour, or a half or a quarter of one. A step's stamp is the start of its interval,
+on a fixed UTC offset. Tables stay in hours whatever the step.
 """
 
 from dataclasses import dataclass, field
@@ -178,7 +179,7 @@ def no_budgets() -> BudgetTerms:
 class Case:
     """A validated grid and year.
 
-    n hours; nu units (rows), ns sources, nst stores, nl loads, nb buses, nbr branches, np reserve products.
+    n steps; nu units (rows), ns sources, nst stores, nl loads, nb buses, nbr branches, np reserve products.
     """
 
     name: str
@@ -226,7 +227,19 @@ class Case:
     notes: tuple[ElementNote, ...] = ()
     net_json: str = ""  # pandapower JSON of the net, for the results file
     events: tuple[dict[str, Any], ...] = ()  # weather events inside the horizon: kind, name, start, hours, zone, detail
+    steps_per_hour: int = 1  # 1, 2 or 4
+
+    @property
+    def steps(self) -> int:
+        """Rows of every series."""
+        return self.hours * self.steps_per_hour
+
+    @property
+    def dt_h(self) -> float:
+        """Length of a step. [h]"""
+        return 1.0 / self.steps_per_hour
 
     @property
     def time(self) -> pd.DatetimeIndex:
-        return pd.date_range(self.start, periods=self.hours, freq="h", name="time")
+        step = f"{60 // self.steps_per_hour}min" if self.steps_per_hour > 1 else "h"
+        return pd.date_range(self.start, periods=self.steps, freq=step, name="time")

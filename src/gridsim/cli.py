@@ -142,7 +142,8 @@ def validate(scenario: str, overrides: tuple[str, ...], verbose: bool) -> None:
     from gridsim.assemble import assemble
 
     case = assemble(given)
-    click.echo(f"{given.source}: fine. {case.hours} hours from {case.start}, {len(given.windows())} windows")
+    step = f" by {given.horizon.resolution_min} min" if case.steps_per_hour > 1 else ""
+    click.echo(f"{given.source}: fine. {case.hours} hours{step} from {case.start}, {len(given.windows())} windows")
     for table in ("buses", "branches", "links", "interfaces", "loads", "units", "sources", "stores"):
         click.echo(f"  {len(getattr(case, table)):5d} {table}")
     fates = [note.fate for note in case.notes]

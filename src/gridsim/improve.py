@@ -75,7 +75,7 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
     each = state.unit_p_mw[row] / sp / np.maximum(running, 1.0) - p_min
     lags = [
         [(int(lag), float(cost) / windows.money) for lag, cost in dict(zip(lag_h, cost, strict=True)).items()]
-        for lag_h, cost in zip(case.unit_start_lag_h[row], case.unit_start_cost[row], strict=True)
+        for lag_h, cost in zip(windows.start_lag[row], case.unit_start_cost[row], strict=True)
     ]
     hours0 = np.maximum(state.unit_hours, 1)
     start_cost, start_cost0 = single.start_tables(lags, on0, hours0, hours)
@@ -89,16 +89,18 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
         seg_width=windows.seg_mw[seg] / sp,
         seg_cost=windows.seg_cost[seg] / sc,
         cap=cap,
-        ramp_up=np.minimum(column("ramp_up_mw_per_h") / sp + hair, cap),
-        ramp_down=np.minimum(column("ramp_down_mw_per_h") / sp + hair, cap),
+        ramp_up=np.minimum(column("ramp_up_mw_per_h") * (windows.dt_h / sp) + hair, cap),
+        ramp_down=np.minimum(column("ramp_down_mw_per_h") * (windows.dt_h / sp) + hair, cap),
         start_ramp=np.clip(column("start_ramp_mw") / sp - p_min + hair, 0.0, cap),
         stop_ramp=np.clip(column("stop_ramp_mw") / sp - p_min + hair, 0.0, cap),
         up_limit=np.minimum(case.unit_response_mw[row, product - 1] / sp, cap),
         down_limit=np.zeros(row.size),
-        in_ramp=np.ones(row.size, dtype=np.bool_),  # as the dispatch asks of rows that ramps hold
+        # as the dispatch asks of rows that ramps hold; in shorter steps it lets them answer with more than the ramp of
+        # a step, so the bound leaves the ramp out of it
+        in_ramp=np.full(row.size, case.steps_per_hour == 1, dtype=np.bool_),
         must_run=np.zeros(row.size, dtype=np.bool_),
-        min_up=table["min_up_h"].to_numpy(np.int64)[of],
-        min_down=table["min_down_h"].to_numpy(np.int64)[of],
+        min_up=windows.min_up[row],
+        min_down=windows.min_down[row],
         on0=on0,
         hours0=hours0,
         q0=np.where(on0, np.where(np.isfinite(each), np.clip(each, 0.0, cap), np.nan), 0.0),

@@ -10,6 +10,7 @@ import pandas as pd
 from gridsim.errors import InputError, Problem
 from gridsim.nettable import NetTable
 from gridsim.networks.stored import builtin_key, file_key, through_cache
+from gridsim.resample import sloped
 from gridsim.scenario import NETWORK_SUFFIXES, PROFILE_SUFFIXES, Scenario, check_names
 from gridsim.series import Series
 
@@ -21,7 +22,7 @@ _DEFAULT_UTC_OFFSET_H = 8.0  # of a run without any hourly series: where Jiangsu
 
 
 class Inputs(NamedTuple):
-    """Hourly series over the horizon."""
+    """Series over the horizon, on the steps of the run."""
 
     series: dict[str, Series]
     complete: bool  # False if a source failed: what is missing then is no problem of its own
@@ -151,6 +152,7 @@ def _read(path: Path, scenario: Scenario, problems: list[Problem]) -> "Profiles 
 
     # The test for solar noon in pv series needs a place: only the built-in network has a known one.
     place: dict[str, Any] = {} if scenario.network.source == "jiangsu" else {"solar_longitude_deg": None}
+    place["step_min"] = scenario.horizon.resolution_min
     try:
         return read_series(path, year=scenario.year, **place)  # a file of the year, also one of bare steps
     except InputError as error:
@@ -165,7 +167,7 @@ def _read(path: Path, scenario: Scenario, problems: list[Problem]) -> "Profiles 
 
 
 def _cut(given: "Profiles", source: str, scenario: Scenario, problems: list[Problem]) -> dict[str, Series]:
-    """The hours of the horizon out of every series; a problem if it does not cover them."""
+    """The horizon out of every series, hourly ones on the steps of the run; a problem if it is not covered."""
     start, n = scenario.start, scenario.hours
     first = int((start - given.start) // np.timedelta64(1, "h"))
     if first < 0 or first + n > given.hours:
@@ -174,9 +176,19 @@ def _cut(given: "Profiles", source: str, scenario: Scenario, problems: list[Prob
         rule = f"must cover {start} to {end} ({n} hours): it has {given.hours} hours, {given.start} to {last}"
         problems.append(Problem(f"profile file {source}", rule))
         # as missing hours, so that no element is called without a series besides
-        return {name: Series(np.zeros(n), unit) for name, unit in zip(given.names, given.units, strict=True)}
-    cut = np.ascontiguousarray(given.values[first : first + n].T)
-    return {name: Series(cut[k], unit) for k, (name, unit) in enumerate(zip(given.names, given.units, strict=True))}
+        none = np.zeros(n * scenario.steps_per_hour)
+        return {name: Series(none, unit) for name, unit in zip(given.names, given.units, strict=True)}
+    per_hour, units = scenario.steps_per_hour, dict(zip(given.names, given.units, strict=True))
+    if 60 // given.step_min == per_hour:
+        cut = np.ascontiguousarray(given.values[first * per_hour : (first + n) * per_hour].T)
+        return {name: Series(cut[k], unit) for k, (name, unit) in enumerate(units.items())}
+    # an hour more at each end: the neighbours of the first and the last
+    around = np.clip(np.arange(first - 1, first + n + 1), 0, given.hours - 1)
+    hourly = np.ascontiguousarray(given.values[around].T)
+    return {
+        name: Series(sloped(hourly[k], per_hour), unit, hourly[k], per_hour)
+        for k, (name, unit) in enumerate(units.items())
+    }
 
 
 def _within(events: "tuple[Event, ...]", scenario: Scenario) -> "tuple[Event, ...]":

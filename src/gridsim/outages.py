@@ -19,7 +19,7 @@ class OutageWatch:
         self.case = case
         self.security = security.build(case) if active else None
         if self.security is not None:
-            self.seen = security.new_report(len(self.security.H), self.security.outages.branch.size, case.hours)
+            self.seen = security.new_report(len(self.security.H), self.security.outages.branch.size, case.steps)
 
     def live(self, flow_mw: FloatArray, link_mw: FloatArray, t0: int) -> dict[str, Any]:
         """Screen hours from `t0`: flows of all branches and interfaces, and of DC links; datasets of these hours."""

@@ -40,7 +40,7 @@ BEST_OF_TARGET = 0.05  # share of the target gap that the effort `best` searches
 
 
 class Plan(NamedTuple):
-    """A planned window of T hours. MW, MWh, currency; (T, .) unless said otherwise."""
+    """A planned window of T steps. MW, MWh, currency; (T, .) unless said otherwise."""
 
     on: IntArray  # (T, nu) units on
     start: IntArray
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
     link_mw: FloatArray
     shed_mw: FloatArray  # (T, loads)
     spill_mw: FloatArray  # (T, buses)
-    spilled_mw: FloatArray  # (T, stores) energy let go
+    spilled_mw: FloatArray  # (T, stores) what is let go
     short_mw: FloatArray  # (T, products)
     price: FloatArray  # (T,) balance
     price_reserve: FloatArray  # (T, products)
@@ -135,6 +135,7 @@ class Planner(Windows):
         super().__init__(case, network=network, n1=n1)
         self.effort, self.target_gap = effort, target_gap
         self.tolerance, self.step_h, self.engine, self.max_rounds = tolerance, step_h, engine, max_rounds
+        self.kept = step_h * case.steps_per_hour  # steps kept of each window
 
     def _solve(
         self,
@@ -230,7 +231,7 @@ class Planner(Windows):
         return prices._replace(row=row)
 
     def plan(self, t0: int, hours: int, state: State) -> Plan:
-        """Plan `hours` hours from `t0`: relax, round, fix; a lower bound on the way.
+        """Plan `hours` steps from step `t0`: relax, round, fix; a lower bound on the way.
 
         The first relaxation may lack line rows that it should have; if the gap asks for it, a second one has them all.
         """
@@ -325,7 +326,7 @@ class Planner(Windows):
 
     def _moved_on(self, relaxed: "Settled", rows: RowKeys) -> Prices | None:
         """Prices of a relaxed window for the next one: hour by hour one step on, the last hours as the day before."""
-        prices, step = relaxed.snapshot, self.step_h
+        prices, step = relaxed.snapshot, self.kept
         if prices is None or len(prices.hourly) <= step:
             return None
         hourly = np.vstack((prices.hourly[step:], prices.hourly[-step:]))
@@ -373,7 +374,7 @@ class Planner(Windows):
                 0.0, settled, on, start, problem, decided, start_cost, of_stores, bounds, np.zeros((hours, 0)), 0.0
             )
             lacking, hold = self._lacking(t0, state, found)
-            lacking_cost = float(lacking.sum()) * self.case.penalties.reserve_short
+            lacking_cost = float(lacking.sum()) * self.case.penalties.reserve_short * self.dt_h
             cost = settled.solution.objective * self.money + constant + lacking_cost
             cost += float(start_cost.sum()) + float(of_stores.sum())
             found = found._replace(cost=cost, lacking_mw=lacking, lacking_cost=lacking_cost)
@@ -443,7 +444,8 @@ class Planner(Windows):
         seg_mw, source_mw = self._outputs(decided, fixed.problem, s)
         unit_mw = decided.on * self.limits.p_min
         np.add.at(unit_mw.T, self.seg_unit, seg_mw.T)
-        left = ramping.left_to_rise(self.held, bounds, unit_mw, state.unit_p_mw)
+        per_hour = case.steps_per_hour
+        left = ramping.left_to_rise(self.held, bounds, unit_mw, state.unit_p_mw, per_hour)
         answers = ramping.answers_up(decided.on, bounds.cap - unit_mw, left, case.unit_response_mw)
         idle = (case.unit_available[at] - decided.on) @ case.unit_offline_mw
         there = answers.sum(axis=1) + idle + (case.source_max_mw[at] - source_mw) @ case.source_responds
@@ -455,7 +457,7 @@ class Planner(Windows):
             return lacking, None
         answer = np.take_along_axis(answers, most[:, None, None], axis=2)[:, :, 0]
         response = decided.on * case.unit_response_mw[:, most].T
-        could = ramping.could_hold(bounds, response, state.unit_p_mw)
+        could = ramping.could_hold(bounds, response, state.unit_p_mw, per_hour)
         more = np.where(self.held, np.maximum(could - answer, 0.0), 0.0)
         share = np.minimum(1.0, amount / np.maximum(more.sum(axis=1), 1e-9))
         before = np.full(left.shape, np.inf) if decided.hold_mw is None else decided.hold_mw
@@ -503,7 +505,7 @@ class Planner(Windows):
 
     def _round(self, relaxed: FloatArray, t0: int, state: State, threshold: float) -> tuple[IntArray, IntArray]:
         """Whole units (T, nu) on and started; must-run rows are on as far as available."""
-        units, free = self.case.units, self.free
+        free = self.free
         avail = self.case.unit_available[t0 : t0 + len(relaxed)]
         on, start = avail.copy(), np.zeros_like(avail)
         before = self.case.unit_available[max(t0 - 1, 0)]
@@ -511,14 +513,14 @@ class Planner(Windows):
         count, begun = np.zeros((len(avail), free.size), np.int64), np.zeros((len(avail), free.size), np.int64)
         commit.round_up(
             np.array(relaxed, order="C"), np.array(avail[:, free], order="C"), self.first_unit, state.unit_on,
-            state.unit_hours, state.unit_out, np.array(units.min_up_h, np.int64)[free],
-            np.array(units.min_down_h, np.int64)[free], self._stay(t0, state), threshold, count, begun,
+            state.unit_hours, state.unit_out, self.min_up[free], self.min_down[free], self._stay(t0, state), threshold,
+            count, begun,
         )  # fmt: skip
         on[:, free], start[:, free] = count, begun
         return on, start
 
     def _stay(self, t0: int, state: State) -> IntArray:
-        """(nu that are not must-run,) hours that units on must stay on until they are slow enough to stop."""
+        """(nu that are not must-run,) steps that units on must stay on until they are slow enough to stop."""
         each = state.unit_p_mw / np.maximum(self.before(t0, state), 1)
         return ramping.hours_to_stop(self.limits, each)[self.free]
 
@@ -527,7 +529,7 @@ class Planner(Windows):
         from gridsim.plan_milp import search
 
         on, start = self._round(np.zeros((len(problem.need), self.free.size)), t0, state, 1.0)
-        free, times = self.free, self.case.units[["min_up_h", "min_down_h"]].to_numpy(np.int64)[self.free]
+        free, times = self.free, np.stack((self.min_up, self.min_down), axis=1)[self.free]
         on[:, free], start[:, free], proven = search(
             problem, rows, times_h=times, unit_on=state.unit_on, unit_hours=self._seeming_hours(t0, state, times[:, 0]),
             unit_out=state.unit_out, first_unit=self.first_unit,
@@ -552,8 +554,8 @@ class Planner(Windows):
         spill_bus = np.zeros((hours, self.nb))
         spill_bus[:, self.fed] = self.spill.split(x[:, parts.spill])
         active, found = s.price_row > 1e-6, settled.found
-        last_day = found.take(found.hour >= self.step_h)
-        shifted = last_day._replace(hour=last_day.hour - self.step_h)
+        last_day = found.take(found.hour >= self.kept)
+        shifted = last_day._replace(hour=last_day.hour - self.kept)
         return Plan(
             on=best.on,
             start=best.start,
@@ -561,7 +563,7 @@ class Planner(Windows):
             source_mw=source,
             charge_mw=s.charge * sp,
             discharge_mw=s.discharge * sp,
-            e_mwh=s.e * sp,
+            e_mwh=s.e * self.energy_mwh,
             link_mw=x[:, parts.link],
             shed_mw=self.shed.split(x[:, parts.shed]),
             spill_mw=spill_bus,

@@ -30,9 +30,9 @@ def search(
     problem, rows : Problem, Rows
         The relaxed window and its line rows.
     times_h : (nu, 2) int64
-        Least hours up and down.
+        Least steps up and down.
     unit_on, unit_hours, unit_out : (n,) bool, int64, bool
-        State of each unit before the window, hours spent in it, and whether it is on planned outage.
+        State of each unit before the window, steps spent in it, and whether it is on planned outage.
     first_unit : (nu + 1,) int64
         Units of group i are first_unit[i] .. first_unit[i + 1] - 1.
 

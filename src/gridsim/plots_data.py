@@ -23,7 +23,7 @@ class NotInThisRunError(Exception):
 
 @dataclass(frozen=True)
 class Year:
-    """A run, whole or short. Power in MW, (hours,) arrays."""
+    """A run, whole or short. Power in MW, (steps,) arrays."""
 
     run: ResultsReader
 
@@ -34,6 +34,23 @@ class Year:
     @property
     def hours(self) -> int:
         return self.run.hours
+
+    @property
+    def steps(self) -> int:
+        return self.run.steps
+
+    @property
+    def dt_h(self) -> float:
+        """Length of a step: what turns a sum of powers into an energy."""
+        return self.run.dt_h
+
+    @property
+    def day_steps(self) -> int:
+        return round(24 / self.dt_h)
+
+    def energy_mwh(self, power_mw: FloatArray) -> float:
+        """Of a power through its steps."""
+        return float(power_mw.sum()) * self.dt_h
 
     @cached_property
     def span(self) -> str:
@@ -100,7 +117,7 @@ class Year:
         add(feeding, "stores", self.run.array("storage/discharge_mw"))
         add(taking, "stores", self.run.array("storage/charge_mw"))
         # under a kilowatt on average is rounding, not a technology
-        least = 1e-3 * self.hours
+        least = 1e-3 * self.steps
         feeding, taking = ({k: v for k, v in group.items() if v.sum() > least} for group in (feeding, taking))
         order = {tech: k for k, tech in enumerate(ordered_techs([*feeding, *taking]))}
         return (
@@ -110,25 +127,29 @@ class Year:
 
     def of(self, techs: tuple[str, ...]) -> FloatArray:
         """Output of some technologies together."""
-        return sum((self.feeding[t] for t in techs if t in self.feeding), np.zeros(self.hours))
+        return sum((self.feeding[t] for t in techs if t in self.feeding), np.zeros(self.steps))
 
     @cached_property
     def curtailed_from(self) -> FloatArray:
         """Total curtailment of the seven days that start with each day, MWh."""
-        by_day = self.by_day(self.curtailed).sum(axis=1)
+        by_day = self.by_day(self.curtailed).sum(axis=1) * self.dt_h
         return np.convolve(by_day, np.ones(7), mode="valid") if len(by_day) >= 7 else by_day
 
     def by_day(self, values: FloatArray) -> FloatArray:
-        """(days, 24) of the calendar; hours that the run does not have count as 0."""
+        """(days, steps of a day) of the calendar; steps that the run does not have count as 0."""
         return np.nan_to_num(self.day_by_hour(values))
 
     def day_by_hour(self, values: FloatArray) -> FloatArray:
-        """(days, 24) of the calendar; NaN where the run has no hour."""
-        first = self.time[0].hour
-        days = -(-(first + self.hours) // 24)
-        grid = np.full(days * 24, np.nan)
-        grid[first : first + self.hours] = values
-        return grid.reshape(days, 24)
+        """(days, steps of a day) of the calendar; NaN where the run has no step."""
+        first = self._first
+        grid = np.full(len(self.days) * self.day_steps, np.nan)
+        grid[first : first + self.steps] = values
+        return grid.reshape(-1, self.day_steps)
+
+    @property
+    def _first(self) -> int:
+        """Place of the run's first step in its day."""
+        return self.time[0].hour * self.day_steps // 24
 
     @cached_property
     def days(self) -> pd.DatetimeIndex:
@@ -144,7 +165,7 @@ class Year:
 
     def _week(self, allowed: NDArray[np.bool_], words: str) -> tuple[slice, str]:
         if self.hours <= WEEK_H:
-            return slice(0, self.hours), "whole run"
+            return slice(0, self.steps), "whole run"
         full = np.flatnonzero(allowed[: max(len(self.days) - 6, 1)])
         if not full.size:
             full, words = np.arange(max(len(self.days) - 6, 1)), "week"
@@ -158,18 +179,18 @@ class Year:
 
     def week_from(self, day: int) -> slice:
         """Seven days from a calendar day, moved so that they lie within the run."""
-        begin = min(max(24 * day - self.time[0].hour, 0), max(self.hours - WEEK_H, 0))
-        return slice(begin, min(begin + WEEK_H, self.hours))
+        week = 7 * self.day_steps
+        begin = min(max(self.day_steps * day - self._first, 0), max(self.steps - week, 0))
+        return slice(begin, min(begin + week, self.steps))
 
     def peak_week(self) -> slice:
         """Seven days around the highest load."""
-        hour = int(self.load.argmax())
-        return self.week_from((hour + self.time[0].hour) // 24 - 3)
+        return self.week_from((int(self.load.argmax()) + self._first) // self.day_steps - 3)
 
-    def day_of(self, hour: int) -> slice:
-        """The hours of the calendar day around an hour, as far as the run has them."""
-        begin = hour - self.time[hour].hour
-        return slice(max(begin, 0), min(begin + 24, self.hours))
+    def day_of(self, step: int) -> slice:
+        """The steps of the calendar day around a step, as far as the run has them."""
+        begin = (step + self._first) // self.day_steps * self.day_steps - self._first
+        return slice(max(begin, 0), min(begin + self.day_steps, self.steps))
 
 
 def without_dust(power_mw: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from gridsim.plots_style import (
     colour_of,
     count,
     date_axis,
+    duration,
     headline,
     new_figure,
     power_unit,
@@ -43,14 +44,14 @@ def curtailment(year: Year) -> Figure:
     mesh: Any = None
     for axes, (words, values) in zip(panels, power.items(), strict=True):
         mesh = heat(axes, year, values / scale, top)
-        hours = int((values > 0.0).sum())
-        said = f"{amount(float(values.sum()))} in {count(hours, 'hour')}" if hours else "none"
+        steps = int((values > 0.0).sum())
+        said = f"{amount(year.energy_mwh(values))} in {duration(steps * year.dt_h)}" if steps else "none"
         axes.set_title(f"{words}: {said}")
     bar = figure.colorbar(mesh, ax=list(panels), pad=0.015, aspect=30, extend="max" if some.size else "neither")
     bar.set_label(f"curtailed power [{unit}]")
-    total = float(year.curtailed.sum())
+    total = year.energy_mwh(year.curtailed)
     curtailable = year.run.table("sources")["curtailable"].to_numpy(dtype=bool)
-    available = float(year.run.array("dispatch/source_available_mw")[:, curtailable].sum())
+    available = year.energy_mwh(year.run.array("dispatch/source_available_mw")[:, curtailable])
     rate = f", {100 * total / available:.2f} % of what wind, PV and others had available" if available > 0 else ""
     said = f"{amount(total)}{rate}" if total > 0 else "nothing was curtailed"
     headline(figure, f"Curtailment by day, hour and cause, {year.span}", f"{year.name}. {said[0].upper()}{said[1:]}")
@@ -62,7 +63,8 @@ def heat(axes: Axes, year: Year, values: FloatArray, top: float) -> Any:
     grid = year.day_by_hour(values)
     colours = HEAT.with_extremes(bad=MISSING)
     days = np.append(year.days.to_numpy(), year.days.to_numpy()[-1] + np.timedelta64(1, "D"))
-    mesh = axes.pcolormesh(days, np.arange(25), np.ma.masked_invalid(grid).T, cmap=colours, vmin=0.0, vmax=top)
+    hours = np.linspace(0.0, 24.0, year.day_steps + 1)
+    mesh = axes.pcolormesh(days, hours, np.ma.masked_invalid(grid).T, cmap=colours, vmin=0.0, vmax=top)
     mesh.set_rasterized(True)
     axes.set_yticks([0, 6, 12, 18, 24])
     axes.set_ylabel("hour of day")
@@ -90,7 +92,7 @@ def interface(year: Year, row: int) -> Figure:
     figure = new_figure(11.0, 4.6)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.9])
     left.plot(
-        np.linspace(0.0, 100.0, year.hours), np.sort(flow)[::-1] / scale, color=colour_of("wind_offshore"), lw=2.0
+        np.linspace(0.0, 100.0, year.steps), np.sort(flow)[::-1] / scale, color=colour_of("wind_offshore"), lw=2.0
     )
     left.axhline(ahead / scale, color=RED, linestyle="--", linewidth=1.4)
     left.annotate(
@@ -115,7 +117,7 @@ def interface(year: Year, row: int) -> Figure:
     words = name.replace("_", " ")
     below = (
         f"{year.name}. Mean {flow.mean() / scale:,.1f} {unit}, highest {np.abs(flow).max() / scale:,.1f} {unit}; "
-        f"at its limit in {bound:,} of {count(year.hours, 'hour')} ({100 * bound / year.hours:.1f} %)"
+        f"at its limit in {bound * year.dt_h:,g} of {count(year.hours, 'hour')} ({100 * bound / year.steps:.1f} %)"
     )
     headline(figure, f"Loading of the interface {words}, {year.span}", below)
     return figure

@@ -39,7 +39,8 @@ def peak_shaving(year: Year) -> Figure:
     bars: list[Any] = []
     for column, (words, day) in enumerate(columns):
         upper, lower = panels[0, column], panels[1, column]
-        hour = year.time[day].hour.to_numpy() + 0.5
+        stamps = year.time[day]
+        hour = stamps.hour.to_numpy() + stamps.minute.to_numpy() / 60.0 + 0.5 * year.dt_h
         before = year.net_load[day] / scale
         after = before - regulation[day].sum(axis=1) / scale
         lines = [
@@ -51,7 +52,7 @@ def peak_shaving(year: Year) -> Figure:
         drop = f"range of net load {np.ptp(before):,.1f} {unit} before, {np.ptp(after):,.1f} {unit} after"
         upper.set_title(f"{words}, {span_of(year.time[day])}\n{drop}", fontsize=9.5)
         lower.set_title("> 0 serves the peak, < 0 fills the valley", fontsize=9.5)
-        bars = stack_bars(lower, hour, [(suppliers[k], regulation[day, k] / scale) for k in used])
+        bars = stack_bars(lower, hour, [(suppliers[k], regulation[day, k] / scale) for k in used], year.dt_h)
         lower.axhline(0.0, color=INK, linewidth=0.8)
         lower.set_xlabel("hour of day")
         lower.set_xlim(0.0, 24.0)
@@ -65,15 +66,15 @@ def peak_shaving(year: Year) -> Figure:
     return figure
 
 
-def stack_bars(axes: Axes, hour: FloatArray, parts: list[tuple[str, FloatArray]]) -> list[Any]:
-    """Stacked bars of one hour each; what is below zero stacks downwards."""
+def stack_bars(axes: Axes, hour: FloatArray, parts: list[tuple[str, FloatArray]], width_h: float) -> list[Any]:
+    """Stacked bars of one step each; what is below zero stacks downwards."""
     high, low = np.zeros(len(hour)), np.zeros(len(hour))
     handles = []
     known = [name for name, _ in parts]
     for name, values in parts:
         base = np.where(values >= 0.0, high, low)
         colour = colour_of(name, known)
-        handles.append(axes.bar(hour, values, 0.86, bottom=base, color=colour, linewidth=0.0))
+        handles.append(axes.bar(hour, values, 0.86 * width_h, bottom=base, color=colour, linewidth=0.0))
         high += np.maximum(values, 0.0)
         low += np.minimum(values, 0.0)
     return handles

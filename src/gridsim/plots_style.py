@@ -145,12 +145,18 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def duration(hours: float) -> str:
+    """'1 hour', '8,784 hours', '2.25 hours'."""
+    return count(int(hours), "hour") if hours == int(hours) else f"{hours:,.2f} hours"
+
+
 def date_axis(axes: Axes, time: pd.DatetimeIndex) -> None:
     """Days of a week, months of a year, or whatever is readable for the span."""
     begin, end = edges(time)[0], edges(time)[-1]
-    if len(time) > 24 * 200 or 48 < len(time) <= 24 * 9:
+    hours = (end - begin) / np.timedelta64(1, "h")
+    if hours > 24 * 200 or 48 < hours <= 24 * 9:
         # labels stand at the start of their month or day and reach into it; none stands at the end
-        month = len(time) > 24 * 200
+        month = hours > 24 * 200
         ticks = pd.date_range(pd.Timestamp(begin).normalize(), end, freq="MS" if month else "D", inclusive="left")
         ticks = ticks[ticks >= begin]
         labels = [f"{t:%b}" if month else f"{t:%a} {t.day} {t:%b}" for t in ticks]
@@ -163,8 +169,9 @@ def date_axis(axes: Axes, time: pd.DatetimeIndex) -> None:
 
 
 def edges(time: pd.DatetimeIndex) -> NDArray[Any]:
-    """Start of every hour and the end of the last, for steps."""
-    return np.append(time.to_numpy(), time.to_numpy()[-1] + np.timedelta64(1, "h"))
+    """Start of every step and the end of the last, for steps."""
+    step = pd.Timedelta(hours=1) if time.freq is None else pd.Timedelta(time.freq)
+    return np.append(time.to_numpy(), (time[-1] + step).to_numpy())
 
 
 def steps(values: FloatArray) -> FloatArray:
@@ -175,7 +182,7 @@ def steps(values: FloatArray) -> FloatArray:
 def stack_steps(
     axes: Axes, time: pd.DatetimeIndex, parts: Sequence[tuple[str, FloatArray, str]], sign: int = 1
 ) -> tuple[list[Any], FloatArray]:
-    """Stack hourly parts (label, values >= 0, colour) away from zero; (handles, total with sign)."""
+    """Stack stepwise parts (label, values >= 0, colour) away from zero; (handles, total with sign)."""
     base = np.zeros(len(time))
     handles = []
     for _, values, colour in parts:

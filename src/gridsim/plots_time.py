@@ -85,9 +85,9 @@ def dispatch(year: Year, hours: slice, words: str) -> Figure:
         handles.append(Patch(facecolor="none"))
         labels.append("below zero:\ncharging, exports")
     side_legend(axes, handles, labels)
-    served = float((load - year.unserved[hours]).sum())
+    served = year.energy_mwh(load - year.unserved[hours])
     below = f"{year.name}. Load {amount(served)} served, highest {load.max() / scale:,.1f} {unit}"
-    cut = float(year.curtailed[hours].sum())
+    cut = year.energy_mwh(year.curtailed[hours])
     if cut > 0.0:
         below += f"; {amount(cut)} of wind, PV and others curtailed"
     headline(figure, f"Dispatch by technology: {words}, {span_of(time)}", below)
@@ -101,10 +101,10 @@ def energy(year: Year) -> Figure:
     known = list(dict.fromkeys([*year.feeding, *year.taking]))
 
     def total(power: FloatArray) -> FloatArray:
-        return np.bincount(index, weights=power, minlength=number).astype(np.float64)
+        return np.bincount(index, weights=power * year.dt_h, minlength=number).astype(np.float64)
 
     net = {
-        tech: total(year.feeding.get(tech, np.zeros(year.hours)) - year.taking.get(tech, np.zeros(year.hours)))
+        tech: total(year.feeding.get(tech, np.zeros(year.steps)) - year.taking.get(tech, np.zeros(year.steps)))
         for tech in known
     }
     load = total(year.load)
@@ -145,11 +145,13 @@ def energy(year: Year) -> Figure:
 
 def periods(time: pd.DatetimeIndex) -> tuple[Any, str, list[str]]:
     """Number of the period of every hour, what a period is called, and its label."""
-    if len(time) >= 24 * 60:
+    begin, *_, end = edges(time)
+    days = (end - begin) / np.timedelta64(1, "D")
+    if days >= 60:
         codes = (time.year - time[0].year) * 12 + time.month - time[0].month
         months = pd.date_range(time[0].to_period("M").to_timestamp(), periods=int(codes[-1]) + 1, freq="MS")
         return codes.to_numpy(), "month", [f"{m:%b}" for m in months]
-    size = 7 if len(time) > 24 * 14 else 1
+    size = 7 if days > 14 else 1
     codes = (time.normalize() - time[0].normalize()).days.to_numpy() // size
     begins = [time[0].normalize() + pd.Timedelta(days=size * k) for k in range(int(codes[-1]) + 1)]
     return codes, "week" if size == 7 else "day", [f"{d.day} {d:%b}" for d in begins]
@@ -166,7 +168,7 @@ def durations(year: Year) -> Figure:
     if pv.max() > 0.0:
         curves.append(("PV", pv, colour_of("pv"), "-"))
     scale, unit = power_unit(year.load)
-    share = np.linspace(0.0, 100.0, year.hours)
+    share = np.linspace(0.0, 100.0, year.steps)
     for name, values, colour, line in curves:
         ranked = np.sort(values)[::-1] / scale
         said = f"{name}: {ranked[0]:,.1f} to {ranked[-1]:,.1f} {unit}"
@@ -200,7 +202,7 @@ def gaps(year: Year) -> Figure:
     if not len(gap) or not np.isfinite(gap).any():
         raise NotInThisRunError("the run has no gap of windows")
     hour = np.minimum(windows["first_hour"].to_numpy(dtype=int), year.hours - 1)
-    when = year.time[hour]
+    when = year.time[hour * (year.steps // year.hours)]
     figure = new_figure(11.0, 3.9)
     left, right = figure.subplots(1, 2, width_ratios=[4, 1], sharey=True)
     retried = windows["retries"].to_numpy(dtype=int) > 0

@@ -67,7 +67,7 @@ def _series_mw(product: Product, reader: SeriesReader) -> FloatArray:
     """The series of a product, (n,); what is wrong with it goes to the reader's problems. [MW]"""
     series = reader.get(product.series, f"reserve product {product.name}")
     if series is None:
-        return np.zeros(reader.hours)
+        return np.zeros(reader.steps)
     if series.unit != "MW":
         reader.once(product.series, f"must be in MW as the requirement of reserve product {product.name}")
     if (series.values < 0).any():

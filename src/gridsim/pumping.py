@@ -20,7 +20,7 @@ SHARES = (0.25, 0.75, np.inf)  # of the largest run: what a run has to move to s
 
 
 class Modes(NamedTuple):
-    """Bounds of powers at the terminals [MW] and of energies [MWh], (T, ns) each."""
+    """Bounds of powers at the terminals [MW] and of energies [MW steps], (T, ns) each."""
 
     charge_min: FloatArray
     charge_max: FloatArray
@@ -108,7 +108,7 @@ def decide(stores: pd.DataFrame, charge: FloatArray, discharge: FloatArray, free
     Parameters
     ----------
     free : Stores
-        Of the window that was solved; its powers and energies times `power_mw` are MW and MWh.
+        Of the window that was solved; its powers and energies times `power_mw` are MW and MW steps.
     """
     names = ("charge_min", "charge_max", "discharge_min", "discharge_max", "e_lo", "e_hi")
     out = Modes(*(np.array(getattr(free, name) * power_mw) for name in names))

@@ -10,8 +10,10 @@ which is exact for one unit, and for several what every split of p over them has
 the window makes impossible (a unit forced off from full output) is widened by what is missing, and that is recorded.
 
 Reserve up of such a row is what lies between its output and its highest, up to its response, and no more than its ramp
-from the hour before leaves. Its cost segments are therefore cut anew in every hour: the topmost A MW of [base, cap]
-answer for products of response A, the lowest D MW for products down.
+from the hour before leaves. Where steps are shorter, the rate that the ramp leaves beside the step counts for an hour:
+what a product without a time limit gets does not depend on the step, and a faster one has the response as its limit.
+The cost segments of the row are therefore cut anew in every step: the topmost A MW of [base, cap] answer for products
+of response A, the lowest D MW for products down.
 """
 
 from typing import NamedTuple
@@ -26,7 +28,7 @@ NO_WIDTH = 1e-9  # of a row's capacity
 
 
 class UnitLimits(NamedTuple):
-    """Limits of ONE unit of each row, (n,) each. [MW], ramps [MW/h]; never infinite."""
+    """Limits of ONE unit of each row, (n,) each. [MW], ramps [MW a step]; never infinite."""
 
     p_min: FloatArray
     p_max: FloatArray
@@ -50,17 +52,17 @@ class Bounds(NamedTuple):
     widened: FloatArray  # how much of a rise or fall stands above the limits of the units
 
 
-def limits_of(units: pd.DataFrame) -> UnitLimits:
-    """The limits of the case's units; a ramp beyond the whole range is the range.
+def limits_of(units: pd.DataFrame, dt_h: float = 1.0) -> UnitLimits:
+    """The limits of the case's units in steps of `dt_h` hours; a ramp beyond the whole range is the range.
 
-    Ramps hold for output above the minimum, which counts as 0 while a unit is off: they limit its first and last hour
-    too.
+    Ramps hold for output above the minimum, which counts as 0 while a unit is off: they limit its first and last step
+    too. `start_ramp_mw` and `stop_ramp_mw` are outputs, whatever the step: where a unit begins, and where it may end.
     """
     p_min, p_max, up, down, start, stop = (
         units[name].to_numpy(dtype=float)
         for name in ("p_min_mw", "p_max_mw", "ramp_up_mw_per_h", "ramp_down_mw_per_h", "start_ramp_mw", "stop_ramp_mw")
     )
-    up, down = np.minimum(up, p_max - p_min), np.minimum(down, p_max - p_min)
+    up, down = np.minimum(up * dt_h, p_max - p_min), np.minimum(down * dt_h, p_max - p_min)
     return UnitLimits(p_min, p_max, up, down, np.minimum(start, p_min + up), np.minimum(stop, p_min + down))
 
 
@@ -114,15 +116,17 @@ def bounds(limits: UnitLimits, on: IntArray, start: IntArray, before: IntArray, 
 
 
 def hours_to_stop(limits: UnitLimits, p_mw: FloatArray) -> IntArray:
-    """(n,) hours that ONE unit at output `p_mw` (NaN: not known) must stay on until it is slow enough to stop."""
+    """(n,) steps that ONE unit at output `p_mw` (NaN: not known) must stay on until it is slow enough to stop."""
     above = np.where(np.isfinite(p_mw), p_mw, 0.0) - limits.stop - 1e-4 * limits.p_max
     return np.where(above > 0, np.ceil(above / np.maximum(limits.down, 1e-9)), 0).astype(np.int64)
 
 
-def left_to_rise(held: BoolArray, bounds: Bounds, p_mw: FloatArray, p_before: FloatArray) -> FloatArray:
-    """(T, n) what the ramps leave beside the outputs (T, n) given; endless where nothing holds a row. [MW]"""
+def left_to_rise(
+    held: BoolArray, bounds: Bounds, p_mw: FloatArray, p_before: FloatArray, per_hour: int = 1
+) -> FloatArray:
+    """(T, n) what ramps leave in an hour beside the outputs (T, n) given; endless where nothing holds a row. [MW]"""
     before = np.vstack((p_before[None], p_mw[:-1]))
-    left = np.maximum(bounds.up - (p_mw - before), 0.0)
+    left = np.maximum(bounds.up - (p_mw - before), 0.0) * per_hour
     return np.where(held & ~np.isnan(before), left, np.inf)
 
 
@@ -132,11 +136,11 @@ def answers_up(on: IntArray, room: FloatArray, left: FloatArray, response: Float
     return np.minimum(on[:, :, None] * response[None], most)
 
 
-def could_hold(bounds: Bounds, response: FloatArray, p_before: FloatArray) -> FloatArray:
-    """(T, n) most of its rise that a row can set aside and still reach its minimum in every hour. [MW]"""
+def could_hold(bounds: Bounds, response: FloatArray, p_before: FloatArray, per_hour: int = 1) -> FloatArray:
+    """(T, n) most of its rise in an hour that a row can set aside and still reach its minimum in every step. [MW]"""
     before = np.where(np.isnan(p_before), bounds.base[0], p_before)
     forced = np.maximum(np.diff(bounds.base, axis=0, prepend=before[None]), 0.0)
-    spare = np.minimum(bounds.cap - bounds.base, bounds.up - bounds.hair - forced)
+    spare = np.minimum(bounds.cap - bounds.base, (bounds.up - bounds.hair - forced) * per_hour)
     return np.maximum(np.minimum(spare, response), 0.0)
 
 

@@ -3,6 +3,10 @@
 Power is scaled so that the highest load is 100, money so that the full-load cost in the middle of the capacity is
 0.35: what the interior point likes, whatever the currency and the size of the grid. What may never make a window
 infeasible - shedding, spilling, shortfalls of reserve - stands among the boxes.
+
+The kernels know steps, not hours: where a step lasts dt hours, energies are in MW steps (MWh / dt), the money of a step
+is its hourly cost times dt, ramps are per step, and times and lags are counted in steps. Prices stay currency/MWh, and
+what flows in or is spilled in a step is a power.
 """
 
 from dataclasses import dataclass
@@ -41,10 +45,10 @@ class State:
     """
 
     unit_on: BoolArray  # (individual units,)
-    unit_hours: IntArray  # (individual units,) hours in the present state, outages included
+    unit_hours: IntArray  # (individual units,) steps in the present state, outages included
     unit_out: BoolArray  # (individual units,) on planned outage
-    unit_p_mw: FloatArray  # (rows of units,) output in the hour before; NaN: not known
-    ramp_p_mw: FloatArray  # (ramped sources,) output of the hour before
+    unit_p_mw: FloatArray  # (rows of units,) output in the step before; NaN: not known
+    ramp_p_mw: FloatArray  # (ramped sources,) output of the step before
     e_mwh: FloatArray  # (stores,)
     store_running: IntArray  # (2, stores) units that charge and that discharge in the hour before
     rows: "RowKeys"
@@ -58,8 +62,8 @@ class Decided(NamedTuple):
 
     on: IntArray  # (T, nu) units on
     start: IntArray  # (T, nu) units started at the beginning of the hour
-    # (T, nu) MW of their ramps that rows set aside for reserve up, and answer with at most; inf: the ramp is free, and
-    # only the response limits the answer
+    # (T, nu) MW of an hour's ramp that rows set aside for reserve up, and answer with at most; inf: the ramp is free,
+    # and only the response limits the answer
     hold_mw: FloatArray | None = None
     modes: Modes | None = None  # of stores with a least power; None: still open
 
@@ -145,7 +149,9 @@ class Windows:
         if middle <= 0.0:
             middle = float(np.max(np.abs(sources.cost.to_numpy(float)), initial=0.0))
         self.price_scale = middle / 0.35 if middle > 0.0 else 1.0  # currency/MWh
-        self.money = self.power_mw * self.price_scale
+        self.dt_h = case.dt_h
+        self.money = self.power_mw * self.price_scale * self.dt_h
+        self.energy_mwh = self.power_mw * self.dt_h  # scale of energy
 
         self.budgeting = Budgeting(case, self.power_mw, self.price_scale)
         self.must = units.must_run.to_numpy(bool)
@@ -160,12 +166,18 @@ class Windows:
         # a unit without a range has a segment only while its on-count is relaxed
         ranges = case.unit_seg_mw.max(axis=1, initial=0.0) > 1e-9 * p_max
         self.given_seg_mw = np.where(ranges[self.seg_unit], self.seg_mw, 0.0)
-        self.limits = ramping.limits_of(units)
+        self.limits = ramping.limits_of(units, self.dt_h)
+        per_hour = case.steps_per_hour
+        self.min_up, self.min_down = (
+            units[f"min_{way}_h"].to_numpy(np.int64) * per_hour for way in ("up", "down")
+        )  # steps
+        self.start_lag = case.unit_start_lag_h * per_hour  # steps
         self.held = ramping.can_bind(self.limits)  # rows with ramps or limits in their first or last hour
         self.offers = np.where(self.is_up, -1.0, 1.0) * case.source_responds  # of a MW of each source
         self.must_start_cost = self._must_start_cost()
         self.reservoir = case.store_inflow_mw.max(axis=0, initial=0.0)  # most that flows in
-        self.unit_cost = units.no_load_cost.to_numpy(float) + case.unit_min_cost * units.p_min_mw.to_numpy(float)
+        hourly = units.no_load_cost.to_numpy(float) + case.unit_min_cost * units.p_min_mw.to_numpy(float)
+        self.unit_cost = hourly * self.dt_h  # of one unit on for a step at its minimum
 
         ramped = np.isfinite(sources.ramp_mw_per_h.to_numpy(float))
         self.ramped, self.plain = np.flatnonzero(ramped), np.flatnonzero(~ramped)
@@ -214,7 +226,10 @@ class Windows:
         p_mw = units.initial_p_mw.to_numpy(float)
         return State(
             unit_on=on,
-            unit_hours=np.repeat(units.initial_hours.to_numpy(np.int64)[self.free], self.units_in_row[self.free]),
+            unit_hours=np.repeat(
+                units.initial_hours.to_numpy(np.int64)[self.free] * self.case.steps_per_hour,
+                self.units_in_row[self.free],
+            ),
             unit_out=out,
             unit_p_mw=np.where(units.initial_on.to_numpy(np.int64) > 0, p_mw, 0.0),
             ramp_p_mw=before.copy(),
@@ -233,7 +248,8 @@ class Windows:
             return start * case.unit_start_cost[rows, 0]
         size = self.units_in_row[rows]
         on = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size) < np.repeat(avail[0], size)
-        return self.price_starts(rows, avail, start, avail, on, np.full(on.size, LONG_H, dtype=np.int64), ~on)
+        long = np.full(on.size, LONG_H * case.steps_per_hour, dtype=np.int64)
+        return self.price_starts(rows, avail, start, avail, on, long, ~on)
 
     def price_starts(
         self, rows: IntArray, on: IntArray, start: IntArray, avail: IntArray, unit_on: BoolArray,
@@ -241,9 +257,7 @@ class Windows:
     ) -> FloatArray:  # fmt: skip
         """Cost of the starts (T, n) of some rows, whose units are in the state given. [currency]"""
         first = np.concatenate(([0], np.cumsum(self.units_in_row[rows]))).astype(np.int64)
-        lag, cost = (
-            np.array(part[rows], order="C") for part in (self.case.unit_start_lag_h, self.case.unit_start_cost)
-        )
+        lag, cost = (np.array(part[rows], order="C") for part in (self.start_lag, self.case.unit_start_cost))
         counts = (np.array(part, dtype=np.int64, order="C") for part in (on, start, avail))
         out = np.empty(on.shape)
         commit.start_costs(
@@ -299,7 +313,7 @@ class Windows:
         return on
 
     def problem(self, t0: int, hours: int, state: State, decided: Decided | None) -> tuple[Problem, FloatArray, float]:
-        """The window of `hours` from hour `t0`; with `decided` the units on are given, else they are relaxed.
+        """The window of `hours` steps from step `t0`; with `decided` the units on are given, else they are relaxed.
 
         With relaxed on-counts nothing ramps but sources: a relaxation.
 
@@ -437,7 +451,8 @@ class Windows:
         sources, ramped, at = case.sources, self.ramped, slice(t0, t0 + hours)
         src_lo, src_hi = case.source_min_mw[at][:, ramped] / sp, case.source_max_mw[at][:, ramped] / sp
         up, down = (
-            np.tile(sources[f"ramp_{way}_mw_per_h"].to_numpy(float)[ramped] / sp, (hours, 1)) for way in ("up", "down")
+            np.tile(sources[f"ramp_{way}_mw_per_h"].to_numpy(float)[ramped] * (self.dt_h / sp), (hours, 1))
+            for way in ("up", "down")
         )
         of_sources = Ramps(
             sources.bus_row.to_numpy(np.int64)[ramped], src_lo, up, down, state.ramp_p_mw / sp, np.arange(ramped.size),
@@ -454,7 +469,8 @@ class Windows:
             case.unit_response_mw[held], self.is_up, hold,
         )  # fmt: skip
         p0 = state.unit_p_mw[held]
-        up = bounds.up - np.where(np.isfinite(hold), hold, 0.0)  # what is kept for reserve is no room for output
+        # what is kept for reserve is no room for output
+        up = bounds.up - np.where(np.isfinite(hold), hold, 0.0) / case.steps_per_hour
         of_units = Ramps(
             case.units.bus_row.to_numpy(np.int64)[held], bounds.base / sp, up / sp, bounds.down / sp,
             np.where(np.isnan(p0), 0.5 * (bounds.base[0] + bounds.cap[0]), p0) / sp, ramped.size + segments.row,
@@ -470,18 +486,18 @@ class Windows:
         return ramping.bounds(self.limits.of(rows), on, start, before, state.unit_p_mw[rows])
 
     def _stores(self, t0: int, hours: int, state: State, modes: Modes | None) -> Stores:
-        stores, sp, sc = self.case.stores, self.power_mw, self.price_scale
+        stores, sp, sc, se = self.case.stores, self.power_mw, self.price_scale, self.energy_mwh
 
         def column(name: str) -> FloatArray:
             return stores[name].to_numpy(float)
 
-        keep = 1.0 - column("loss_per_h")
-        e_lo = np.tile(column("e_min_mwh") / sp, (hours, 1))
-        e_hi = np.tile(column("e_max_mwh") / sp, (hours, 1))
+        keep = (1.0 - column("loss_per_h")) ** self.dt_h
+        e_lo = np.tile(column("e_min_mwh") / se, (hours, 1))
+        e_hi = np.tile(column("e_max_mwh") / se, (hours, 1))
         inflow = self.case.store_inflow_mw[t0 : t0 + hours] / sp
         spill = np.tile(self.reservoir / sp, (hours, 1))
         # a store above or below its bounds at the start (rounding of a long run) is taken as it is
-        e0 = np.clip(state.e_mwh / sp, e_lo[0], e_hi[0]) if hours else state.e_mwh / sp
+        e0 = np.clip(state.e_mwh / se, e_lo[0], e_hi[0]) if hours else state.e_mwh / se
         # the end target, as far as nine tenths of full power can bring the store by then
         most, least = e0.copy(), e0.copy()
         filled = 0.9 * column("eta_charge") * column("p_charge_max_mw") / sp
@@ -491,15 +507,15 @@ class Windows:
             least = np.maximum(e_lo[0], keep * least - emptied + inflow[t] - 0.9 * spill[t])
         rule = stores.end_rule.to_numpy(str)
         hair = 1e-3 * (e_hi[0] - e_lo[0])
-        target = np.minimum(column("e_end_mwh") / sp, np.minimum(most, e_hi[0] - hair))
+        target = np.minimum(column("e_end_mwh") / se, np.minimum(most, e_hi[0] - hair))
         e_lo[-1] = np.where(np.isin(rule, ("fixed", "cyclic")), np.maximum(e_lo[-1], target), e_lo[-1])
         # an empty store that nothing can fill keeps a hair of room below, so that its energy has an interior
         high = e0.copy()
         for t in range(hours):
             high = np.minimum(e_hi[t], keep * high + filled / 0.9 + inflow[t])
             e_lo[t] = np.minimum(e_lo[t], high - EMPTY_HAIR)
-        if t0 + hours == self.case.hours:
-            back = np.maximum(e_lo[-1], np.maximum(column("e_end_mwh") / sp, least + hair))
+        if t0 + hours == self.case.steps:
+            back = np.maximum(e_lo[-1], np.maximum(column("e_end_mwh") / se, least + hair))
             e_hi[-1] = np.where(rule == "cyclic", np.minimum(e_hi[-1], back), e_hi[-1])
         if modes is None:
             none, full = np.zeros((hours, len(stores))), np.ones((hours, 1))

@@ -133,8 +133,10 @@ class ResultsReader:
 
     @cached_property
     def time(self) -> pd.DatetimeIndex:
-        """Start of every hour, local time."""
-        return pd.date_range(self.start, periods=self.hours, freq="h", name="time")
+        """Start of every step, local time."""
+        return pd.date_range(
+            self.start, periods=self.steps, freq=pd.Timedelta(minutes=self.resolution_min), name="time"
+        )
 
     @property
     def start(self) -> np.datetime64:
@@ -143,6 +145,21 @@ class ResultsReader:
     @property
     def hours(self) -> int:
         return int(self.meta["hours"])
+
+    @property
+    def resolution_min(self) -> int:
+        """Length of a step: of files older than this attribute, an hour. [min]"""
+        return int(self.meta.get("resolution_min", 60))
+
+    @property
+    def steps(self) -> int:
+        """Rows of every series."""
+        return self.hours * 60 // self.resolution_min
+
+    @property
+    def dt_h(self) -> float:
+        """Length of a step: what turns a sum of powers into an energy. [h]"""
+        return self.resolution_min / 60.0
 
     @property
     def currency(self) -> str:

@@ -139,6 +139,7 @@ def _write_meta(file: h5py.File, case: Case, scenario: Scenario, events: Sequenc
         "utc_offset_h": float(case.utc_offset_h),
         "start": str(case.start.astype("datetime64[h]")),
         "hours": case.hours,
+        "resolution_min": 60 // case.steps_per_hour,
         "window_h": scenario.horizon.window_h,
         "step_h": scenario.horizon.step_h,
         "seed": scenario.seed,
@@ -164,7 +165,7 @@ def _write_meta(file: h5py.File, case: Case, scenario: Scenario, events: Sequenc
 
 def dims_of(case: Case, scenario: Scenario) -> Dims:
     return {
-        "time": range(case.hours),
+        "time": range(case.steps),
         **{dim: unique_names(getattr(case, group)) for group, dim in TABLES.items()},
         "zone": zones_of(case),
         "tech": techs_of(case),
@@ -179,7 +180,8 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
 
 def _scale(file: h5py.File, name: str, values: Sequence[Any], case: Case) -> None:
     if isinstance(values, range):
-        dataset = file.create_dataset(name, data=np.arange(len(values), dtype=np.int32), track_times=False)
+        of_step = 60 // case.steps_per_hour if name == "time" and case.steps_per_hour > 1 else 1  # minutes, or 1 h
+        dataset = file.create_dataset(name, data=np.arange(len(values), dtype=np.int32) * of_step, track_times=False)
     else:
         data = np.array(list(values), dtype=object)
         dataset = file.create_dataset(name, (len(values),), h5py.string_dtype(), data=data, track_times=False)
@@ -187,10 +189,10 @@ def _scale(file: h5py.File, name: str, values: Sequence[Any], case: Case) -> Non
     if name == "time":
         stamp = str(case.start.astype("datetime64[s]")).replace("T", " ")
         attrs = {
-            "units": f"hours since {stamp}",
+            "units": f"{'hours' if case.steps_per_hour == 1 else 'minutes'} since {stamp}",
             "calendar": "proleptic_gregorian",
             "standard_name": "time",
-            "long_name": "start of the hour, local time of the network",
+            "long_name": f"start of the {'hour' if case.steps_per_hour == 1 else 'step'}, local time of the network",
             "utc_offset_h": float(case.utc_offset_h),
         }
         set_attrs(dataset, attrs)

@@ -64,9 +64,9 @@ class ResultsWriter:
     def __init__(self, path: Path, case: Case, scenario: Scenario, force: bool, events: Sequence[Any]):
         check_output(path, force=force)
         self.path, self.part, self.case, self.scenario = path, part_of(path), case, scenario
-        self.hours = case.hours
-        self._next_hour = 0  # first hour not appended yet
-        self._base = 0  # first hour in the buffers
+        self.steps, self.per_hour = case.steps, case.steps_per_hour
+        self._next = 0  # first step not appended yet
+        self._base = 0  # first step in the buffers
         self._written: set[str] = set()
         self._windows: list[WindowReport] = []
         self._sink: PartFile | None = PartFile(self.part)
@@ -89,7 +89,7 @@ class ResultsWriter:
             with self._errors():
                 self._file = h5py.File(self._sink, "w")
                 write_frame(self._file, case, scenario, self._dims, events)
-            rows = min(CHUNK_H, self.hours)
+            rows = min(CHUNK_H, self.steps)
             self._buffers = {
                 d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype)
                 for d in DATASETS
@@ -136,34 +136,32 @@ class ResultsWriter:
 
         Parameters
         ----------
-        block : path of each per-hour dataset -> (window.kept, ...) array. Datasets with an empty dimension may be
-            left out, and so may those the case already has (`dispatch/load_mw`, `dispatch/source_available_mw`,
+        block : path of each dataset along time -> (steps of window.kept, ...) array. Datasets with an empty dimension
+            may be left out, and so may those the case already has (`dispatch/load_mw`, `dispatch/source_available_mw`,
             `dispatch/source_min_mw`, `commitment/available`, `storage/inflow_mw`, `reserve/need_mw`, limits, periods
             and paces of budgets), and
             ``curtailment/source_mw``, which is the sum of its causes.
         first_hour : must follow the hours appended before
         window : its numbers for /windows and /timing
         """
-        n = window.kept
-        if first_hour != self._next_hour or first_hour + n > self.hours:
-            raise ValueError(f"window {window.index}: {n} hours from {first_hour}, expected from {self._next_hour}")
+        first, n = first_hour * self.per_hour, window.kept * self.per_hour
+        if first != self._next or first + n > self.steps:
+            raise ValueError(f"window {window.index}: {n} steps from {first}, expected from {self._next}")
         unknown = set(block) - {d.path for d in DATASETS if d.per_hour}
         if unknown:
             raise ValueError(f"no per-hour datasets: {', '.join(sorted(unknown))}")
-        rows = {
-            path: self._checked(path, block, first_hour, n) for path in self._buffers if path != "curtailment/source_mw"
-        }
+        rows = {path: self._checked(path, block, first, n) for path in self._buffers if path != "curtailment/source_mw"}
         if "curtailment/source_mw" in self._buffers:
             rows["curtailment/source_mw"] = self._total_curtailment(block, rows, n)
         done = 0
         while done < n:
-            at = self._next_hour - self._base
+            at = self._next - self._base
             take = min(n - done, CHUNK_H - at)
             for path, values in rows.items():
                 self._buffers[path][at : at + take] = values[done : done + take]
             done += take
-            self._next_hour += take
-            if self._next_hour - self._base == CHUNK_H:
+            self._next += take
+            if self._next - self._base == CHUNK_H:
                 self._flush()
         self._windows.append(window)
 
@@ -239,13 +237,13 @@ class ResultsWriter:
     def _shape(self, d: Dataset) -> tuple[int, ...]:
         return shape_of(d, self._dims)
 
-    def _checked(self, path: str, block: Mapping[str, NDArray[Any]], first_hour: int, n: int) -> NDArray[Any]:
+    def _checked(self, path: str, block: Mapping[str, NDArray[Any]], first: int, n: int) -> NDArray[Any]:
         d = BY_PATH[path]
         values = block.get(path)
         if values is None:
             if path not in self._from_case:
                 raise ValueError(f"the block has no {path}")
-            values = self._from_case[path][first_hour : first_hour + n]
+            values = self._from_case[path][first : first + n]
         return _stored(d, np.asarray(values), (n, *self._shape(d)[1:]))
 
     def _total_curtailment(
@@ -262,21 +260,21 @@ class ResultsWriter:
 
     def _flush(self) -> None:
         """Write the buffered hours. Whole chunks, except at the end of the run."""
-        n = self._next_hour - self._base
+        n = self._next - self._base
         if n == 0:
             return
         with self._errors():
             for path, buffer in self._buffers.items():
-                self._h5[path][self._base : self._next_hour] = buffer[:n]
+                self._h5[path][self._base : self._next] = buffer[:n]
             self._h5.flush()
-        self._base = self._next_hour
+        self._base = self._next
 
     def _check_whole(self) -> None:
         missing = [d.path for d in DATASETS if "day" in d.dims and d.path not in self._written]
         if missing:
             raise ValueError(f"never written: {', '.join(missing)}")
-        if self._next_hour != self.hours or len(self._windows) != len(self._dims["window"]):
-            got = f"{self._next_hour} of {self.hours} hours in {len(self._windows)} windows"
+        if self._next != self.steps or len(self._windows) != len(self._dims["window"]):
+            got = f"{self._next} of {self.steps} steps in {len(self._windows)} windows"
             raise ValueError(f"the run is not complete: {got}")
 
     def _check_space(self) -> None:

@@ -14,7 +14,8 @@ section    consumed by                    keys
 (top)      results (/meta), assemble      name, title; year -> networks.jiangsu, profiles; seed -> profiles
 network    assemble                       source
 profiles   assemble                       source, files
-horizon    assemble: start, hours         start, hours, window_h, step_h
+horizon    assemble: start, hours,        start, hours, window_h, step_h, resolution_min
+           resolution_min
            simulate: window_h, step_h
 reserve    assemble (Case.reserve_*_mw)   up_load_share, up_renewable_share, up_min_mw, down_load_share,
            assemble (Case.products)       down_renewable_share; product: name, direction, within_min, spinning,
@@ -108,6 +109,8 @@ class Horizon(_Section):
     hours: Annotated[int | None, Field(ge=1)] = None
     window_h: Annotated[int, Field(ge=1, le=336)] = 48  # look-ahead of one window, h.  simulate
     step_h: Annotated[int, Field(ge=1)] = 24  # hours kept of each window, h.  simulate
+    # length of a step of the simulation, minutes; everything else here stays in hours.  assemble, simulate
+    resolution_min: Literal[60, 30, 15] = 60
 
     @model_validator(mode="after")
     def _step_fits(self) -> "Horizon":
@@ -295,6 +298,9 @@ class Scenario(_Section):
     def _budgets_differ(self) -> "Scenario":
         seen: dict[str, int] = {}
         found: list[tuple[Key, str]] = []
+        if self.budget and self.horizon.resolution_min != 60:
+            text = f"must be 60 where there is a [[budget]], which counts hours: got {self.horizon.resolution_min}"
+            found.append((("horizon", "resolution_min"), text))
         for number, budget in enumerate(self.budget, start=1):
             if budget.name in seen:
                 text = f"must be there once: budget {seen[budget.name]} is called {budget.name}, too"
@@ -322,6 +328,11 @@ class Scenario(_Section):
             return self.horizon.hours
         end = np.datetime64(f"{self.year + 1}-01-01T00", "h")
         return int((end - self.start) // np.timedelta64(1, "h"))
+
+    @property
+    def steps_per_hour(self) -> int:
+        """Steps of the simulation in an hour: 1, 2 or 4."""
+        return 60 // self.horizon.resolution_min
 
     def windows(self) -> list[Window]:
         """The rolling windows, in order. The last ones are shorter where the horizon ends."""

@@ -5,18 +5,23 @@ links to the scales that it uses, so ``xarray.open_dataset(FILE, engine="h5netcd
 coordinates. `DATASETS` below is the reference; ``gridsim.results`` writes and reads it and nothing else does.
 
 Dimensions
-    time       start of each hour, local time of the network: CF "hours since <start>", attribute utc_offset_h
+    time       start of each step, local time of the network: CF "hours since <start>", or "minutes since <start>" where
+               steps are shorter than an hour; attribute utc_offset_h
     unit source store load bus branch link interface product budget_name     names, in the order of the index tables
     zone tech supplier                                   names
     outage     branches, then DC links, that may be lost
     window segment category                              0, 1, ...
     day        0, 1, ...: 24 hours each from the first hour (the last may be shorter)
 
+Series run along `time`, a step an entry; where this text says hour, it means a step of `resolution_min` minutes. MW are
+means over the step, t and currency sums over it. /windows counts hours.
+
 Groups
     /meta      attributes: format, format_version, gridsim_version, scenario_name, scenario_title, scenario_digest,
-               case_name, currency, utc_offset_h, start, hours, window_h, step_h, seed, year, engine, penalty_shed ...
-               (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json (pandapower JSON,
-               gzip'd bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each input file.
+               case_name, currency, utc_offset_h, start, hours, resolution_min, window_h, step_h, seed, year, engine,
+               penalty_shed ... (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json
+               (pandapower JSON, gzip'd bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each
+               input file.
                /meta/run: attributes of this execution: times, memory, versions, machine.
     /buses /units /sources /stores /loads /branches /links /interfaces /products /budgets
                index tables: one dataset per column of `gridsim.case`. Beside them the cost curve of ONE unit,
@@ -200,10 +205,10 @@ DATASETS: tuple[Dataset, ...] = (
     _n1("hour_outage", "time", "what would be lost: a branch, or the number of branches plus a DC link; -1: none"),
     _n1("branch_loading", "branch", "worst loading of each branch after any outage in the run; 0: not looked at"),
     _n1("branch_outage", "branch", "what would be lost then, as in hour_outage"),
-    _n1("branch_hour", "branch", "hour of the run; -1: none"),
+    _n1("branch_hour", "branch", "step of the run, from 0; -1: none"),
     _n1("outage_loading", "outage", "worst loading of any branch after each outage in the run; 0: not looked at"),
     _n1("outage_branch", "outage", "branch that it would hit"),
-    _n1("outage_hour", "outage", "hour of the run; -1: none"),
+    _n1("outage_hour", "outage", "step of the run, from 0; -1: none"),
     _budget("use", "used in the hour", ">= 0"),
     _budget("used", "used in the period up to the END of the hour", ">= 0"),
     _budget("at_most", "limit of the hour's period, of its part in the horizon; -1: none"),

@@ -1,6 +1,6 @@
-"""The hourly series of a case: loads, bounds of sources, available units, inflows, and the units on at the start."""
+"""The series of a case, step by step: loads, bounds of sources, available units, inflows; the units on at the start."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from gridsim.element_rows import Elements, SourceSpec
 from gridsim.errors import Problem
 from gridsim.kernels.jit import FloatArray
 from gridsim.nettable import say
+from gridsim.resample import held, joined
 
 _SHARE_TOLERANCE = 1e-4  # shares written with four digits still add up
 _PU_LIMIT = 1.5  # a p.u. series above this is in percent, kW or MW
@@ -22,17 +23,26 @@ _NOT_SCALED = frozenset({"dcline", "storage", "sgen"})
 
 
 class Series(NamedTuple):
-    """One hourly series over the horizon, and its unit ("1": of the element's rated power; "MW")."""
+    """One series over the horizon, and its unit ("1": of the element's rated power; "MW")."""
 
-    values: FloatArray  # (n,)
+    values: FloatArray  # (n,) on the steps of the run; made from hours by `resample.sloped`
     unit: str
+    hourly: FloatArray | None = None  # (hours + 2,) what it was made from; None: it came on the steps of the run
+    per_hour: int = 1
+
+    def by(self, rule: Callable[[FloatArray, int], FloatArray]) -> "Series":
+        """The same hours on the steps of the run by another rule of `gridsim.resample`."""
+        return self if self.hourly is None else self._replace(values=rule(self.hourly, self.per_hour))
 
 
 class SeriesReader:
     """Looks series up, and collects what is wrong with those that elements use."""
 
-    def __init__(self, series: Mapping[str, Series], start: np.datetime64, hours: int, complete: bool = True):
-        self.series, self.start, self.hours, self.complete = series, start, hours, complete
+    def __init__(
+        self, series: Mapping[str, Series], start: np.datetime64, hours: int, complete: bool = True, per_hour: int = 1
+    ):
+        self.series, self.start, self.complete = series, start, complete
+        self.steps, self.per_hour = hours * per_hour, per_hour
         self.problems: list[Problem] = []
         self._reported: set[tuple[str, str]] = set()
 
@@ -49,7 +59,7 @@ class SeriesReader:
         bad = ~np.isfinite(found.values)
         if bad.any():
             count = int(bad.sum())
-            self.complain(name, bad, f"must be finite: {count} of {self.hours} hours are not", found.values)
+            self.complain(name, bad, f"must be finite: {count} of {self.steps} {self.called} are not", found.values)
             return None
         if found.unit not in ("1", "MW"):
             self.once(name, f"must be in MW or p.u. ('1') to drive {element}: it is in '{found.unit}'")
@@ -57,17 +67,23 @@ class SeriesReader:
         return found
 
     def complain(self, name: str, bad: NDArray[np.bool_], rule: str, values: FloatArray) -> None:
-        """One problem naming the first hour where `bad` holds."""
+        """One problem naming the first step where `bad` holds."""
         t = int(np.flatnonzero(bad)[0])
-        self.once(name, f"{rule} (first at {self.hour(t)}: {say(float(values[t]))})")
+        self.once(name, f"{rule} (first at {self.stamp(t)}: {say(float(values[t]))})")
 
     def once(self, name: str, rule: str) -> None:
         if (name, rule) not in self._reported:  # several elements may share one series
             self._reported.add((name, rule))
             self.problems.append(Problem(f"profile {name}", rule))
 
-    def hour(self, t: int) -> str:
-        return str(self.start + np.timedelta64(t, "h"))
+    @property
+    def called(self) -> str:
+        return "hours" if self.per_hour == 1 else "steps"
+
+    def stamp(self, t: int) -> str:
+        if self.per_hour == 1:
+            return str(self.start + np.timedelta64(t, "h"))
+        return str(self.start.astype("datetime64[m]") + np.timedelta64(t * 60 // self.per_hour, "m"))
 
 
 def _who(row: Mapping[str, object]) -> str:
@@ -76,7 +92,7 @@ def _who(row: Mapping[str, object]) -> str:
 
 def load_series(elements: Elements, reader: SeriesReader, factor: float) -> FloatArray:
     """Consumption of every load, (n, nl), >= 0. [MW]"""
-    out = np.zeros((reader.hours, len(elements.loads)))
+    out = np.zeros((reader.steps, len(elements.loads)))
     shares: dict[str, float] = {}
     for j, (row, spec) in enumerate(zip(elements.loads, elements.load_specs, strict=True)):
         scale = 1.0 if row["element"] in _NOT_SCALED else factor
@@ -129,7 +145,7 @@ def source_bounds(elements: Elements, reader: SeriesReader, peak_load_mw: float)
     * if curtailable: the smaller of min_p_mw and s;
     * else s: a schedule.
     """
-    n, ns = reader.hours, len(elements.sources)
+    n, ns = reader.steps, len(elements.sources)
     low, high = np.zeros((n, ns)), np.zeros((n, ns))
     shares: dict[str, float] = {}
     for j, (row, spec) in enumerate(zip(elements.sources, elements.source_specs, strict=True)):
@@ -141,6 +157,8 @@ def source_bounds(elements: Elements, reader: SeriesReader, peak_load_mw: float)
         series = reader.get(spec.profile, _who(row))
         if series is None:
             continue
+        if np.isfinite(row["ramp_mw_per_h"]):
+            series = series.by(joined)
         if series.unit == "MW":
             shares[spec.profile] = shares.get(spec.profile, 0.0) + spec.share
             schedule = series.values * (spec.share * spec.factor)
@@ -179,12 +197,12 @@ def _check_ramp(
     limit = float(row["ramp_mw_per_h"])  # type: ignore[arg-type]
     for bound in (high, low):
         step = np.diff(bound)
-        bad = np.abs(step) > limit * (1 + 1e-9) + 1e-9
+        bad = np.abs(step) > limit / reader.per_hour * (1 + 1e-9) + 1e-9
         if bad.any():
             t = int(np.flatnonzero(bad)[0])
             rule = (
-                f"must not step faster than the ramp limit of {limit:.6g} MW/h of {_who(row)}: "
-                f"{int(bad.sum())} hours do (first at {reader.hour(t + 1)}: {bound[t]:.6g} to {bound[t + 1]:.6g} MW)"
+                f"must not step faster than the ramp limit of {limit:.6g} MW/h of {_who(row)}: {int(bad.sum())} "
+                f"{reader.called} do (first at {reader.stamp(t + 1)}: {bound[t]:.6g} to {bound[t + 1]:.6g} MW)"
             )
             reader.once(spec.profile, rule)
             return
@@ -192,7 +210,7 @@ def _check_ramp(
 
 def units_available(elements: Elements, reader: SeriesReader) -> NDArray[np.int64]:
     """Units of every row that are not on planned outage, (n, nu): the share of the series x units, rounded."""
-    out = np.zeros((reader.hours, len(elements.units)), dtype=np.int64)
+    out = np.zeros((reader.steps, len(elements.units)), dtype=np.int64)
     for j, (row, spec) in enumerate(zip(elements.units, elements.unit_specs, strict=True)):
         out[:, j] = row["units"]
         if not spec.profile:
@@ -200,6 +218,7 @@ def units_available(elements: Elements, reader: SeriesReader) -> NDArray[np.int6
         series = reader.get(spec.profile, _who(row))
         if series is None:
             continue
+        series = series.by(held)
         bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
         if series.unit != "1" or bad.any():
             if bad.any():
@@ -222,7 +241,7 @@ def check_initial_on(elements: Elements, reader: SeriesReader, available: NDArra
 
 def store_inflow(elements: Elements, reader: SeriesReader) -> FloatArray:
     """Natural inflow into every store, (n, nst), >= 0. [MW]"""
-    out = np.zeros((reader.hours, len(elements.stores)))
+    out = np.zeros((reader.steps, len(elements.stores)))
     shares: dict[str, float] = {}
     for j, (row, spec) in enumerate(zip(elements.stores, elements.store_specs, strict=True)):
         if not spec.inflow_profile:

@@ -40,8 +40,9 @@ def _codes(techs: Any, codes: dict[str, int]) -> IntArray:
 
 
 def fleet(case: Case, planner: Planner) -> step.Fleet:
-    """The case as the step kernel wants it."""
+    """The case as the step kernel wants it: money of one step for each MW, energies in MW steps."""
     units, sources, stores, branches = case.units, case.sources, case.stores, case.branches
+    dt_h = case.dt_h
 
     def real(table: Any, name: str) -> FloatArray:
         return np.array(table[name], dtype=np.float64)  # our own copy: read-only arrays compile kernels anew
@@ -56,32 +57,32 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         unit_bus=whole(units, "bus_row"),
         unit_p_min=real(units, "p_min_mw"),
         unit_p_max=real(units, "p_max_mw"),
-        unit_min_cost=np.array(case.unit_min_cost),
-        unit_no_load=real(units, "no_load_cost"),
-        unit_co2=real(units, "co2_t_per_mwh"),
-        unit_co2_no_load=real(units, "co2_no_load_t_per_h"),
+        unit_min_cost=case.unit_min_cost * dt_h,
+        unit_no_load=real(units, "no_load_cost") * dt_h,
+        unit_co2=real(units, "co2_t_per_mwh") * dt_h,
+        unit_co2_no_load=real(units, "co2_no_load_t_per_h") * dt_h,
         unit_supplier=_codes(units["tech"], _SUPPLIER_OF_UNIT),
         unit_held=planner.held.astype(np.int64),
         unit_response=np.array(case.unit_response_mw),
         unit_offline=np.array(case.unit_offline_mw),
         seg_unit=planner.seg_unit,
         seg_mw=planner.given_seg_mw,
-        seg_cost=planner.seg_cost,
+        seg_cost=planner.seg_cost * dt_h,
         source_bus=whole(sources, "bus_row"),
-        source_cost=real(sources, "cost"),
-        source_co2=real(sources, "co2_t_per_mwh"),
+        source_cost=real(sources, "cost") * dt_h,
+        source_co2=real(sources, "co2_t_per_mwh") * dt_h,
         source_supplier=_codes(sources["tech"], _SUPPLIER_OF_SOURCE),
         source_responds=np.array(case.source_responds, dtype=np.float64),
         store_bus=whole(stores, "bus_row"),
         charge_max=real(stores, "p_charge_max_mw"),
         discharge_max=real(stores, "p_discharge_max_mw"),
-        charge_cost=real(stores, "charge_cost"),
-        discharge_cost=real(stores, "discharge_cost"),
+        charge_cost=real(stores, "charge_cost") * dt_h,
+        discharge_cost=real(stores, "discharge_cost") * dt_h,
         eta_c=real(stores, "eta_charge"),
         eta_d=real(stores, "eta_discharge"),
-        keep=1.0 - real(stores, "loss_per_h"),
-        e_min=real(stores, "e_min_mwh"),
-        e_max=real(stores, "e_max_mwh"),
+        keep=(1.0 - real(stores, "loss_per_h")) ** dt_h,
+        e_min=real(stores, "e_min_mwh") / dt_h,
+        e_max=real(stores, "e_max_mwh") / dt_h,
         reservoir=planner.reservoir,
         store_supplier=_codes(stores["tech"], _SUPPLIER_OF_STORE),
         load_bus=planner.load_bus,
@@ -92,14 +93,15 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         interface_weight=np.array(case.interface_weight),
         limit=np.concatenate((rating, real(case.interfaces, "limit_mw"))),
         back_limit=np.concatenate((rating, real(case.interfaces, "reverse_limit_mw"))),
-        overload_cost=np.concatenate((real(branches, "overload_cost"), real(case.interfaces, "overload_cost"))),
+        overload_cost=np.concatenate((real(branches, "overload_cost"), real(case.interfaces, "overload_cost"))) * dt_h,
         product_up=planner.is_up.astype(np.int64),
-        penalties=np.array([case.penalties.shed, case.penalties.spill, case.penalties.reserve_short]),
+        penalties=np.array([case.penalties.shed, case.penalties.spill, case.penalties.reserve_short]) * dt_h,
+        answer_hours=float(case.steps_per_hour),
     )
 
 
 def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_before_mw: FloatArray) -> step.Hour:
-    """The kept hours of a plan, ready to be lived."""
+    """The kept steps of a plan, ready to be lived."""
     np_ = len(case.products)
 
     def head(values: Any) -> Any:
@@ -122,7 +124,7 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_befor
         source_hi=np.array(case.source_max_mw[at], order="C"),
         charge=head(plan.charge_mw),
         discharge=head(plan.discharge_mw),
-        e=head(plan.e_mwh),
+        e=head(plan.e_mwh) / case.dt_h,
         inflow=np.array(case.store_inflow_mw[at], order="C"),
         let_go=head(plan.spilled_mw),
         link=head(plan.link_mw),
@@ -168,7 +170,7 @@ class Accountant:
         self.left: list[FloatArray] = []
 
     def block(self, plan: Plan, h: step.Hour, budgets: Lived, t0: int) -> dict[str, Any]:
-        """Datasets of the kept hours, by path."""
+        """Datasets of the kept steps, by path."""
         case, f, kept = self.case, self.f, h.load.shape[0]
         nbr = len(case.branches)
         system, network = self.curtailment(h, plan.congested[:kept])
@@ -195,7 +197,7 @@ class Accountant:
             "commitment/ramp_relaxed_mw": plan.bounds.widened[:kept],
             "storage/charge_mw": h.charge,
             "storage/discharge_mw": h.discharge,
-            "storage/e_mwh": h.e,
+            "storage/e_mwh": h.e * case.dt_h,
             "storage/spill_mw": h.let_go,
             "storage/start_cost": h.store_start_cost,
             "flow/branch_p_mw": h.flow[:, :nbr],
@@ -246,9 +248,10 @@ class Accountant:
         """Peak-valley difference of each day, before and after regulation (by all suppliers but coal)."""
         out = {}
         for name, parts in (("before", self.net_load), ("after", self.left)):
-            hours = np.concatenate(parts)
-            days = [hours[at : at + 24] for at in range(0, hours.size, 24)]
-            out[f"peak_shaving/peak_valley_{name}_mw"] = np.array([day.max() - day.min() for day in days])
+            steps = np.concatenate(parts)
+            day = 24 * self.case.steps_per_hour
+            days = [steps[at : at + day] for at in range(0, steps.size, day)]
+            out[f"peak_shaving/peak_valley_{name}_mw"] = np.array([part.max() - part.min() for part in days])
         return out
 
 
@@ -289,17 +292,18 @@ def simulate(
     with ResultsWriter.open(out, case, scenario, force=force, events=case.events) as writer:
         for index, window in enumerate(windows):
             began = time.process_time()
+            t0, steps, kept = (case.steps_per_hour * hours for hours in window)
             try:
-                plan = planner.plan(window.first_hour, window.hours, state)
+                plan = planner.plan(t0, steps, state)
             except WindowError as error:
-                stamp = case.time[window.first_hour]
+                stamp = case.time[t0]
                 raise WindowError(
                     f"window {index + 1} of {len(windows)}, from {stamp:%Y-%m-%d %H:%M}: {error}"
                 ) from None
             running.append(state.budgets.price)
-            h, budgets = live(case, f, planner, plan, window.first_hour, window.kept, state)
-            block = accountant.block(plan, h, budgets, window.first_hour)
-            block |= watch.live(h.flow, h.link, window.first_hour)
+            h, budgets = live(case, f, planner, plan, t0, kept, state)
+            block = accountant.block(plan, h, budgets, t0)
+            block |= watch.live(h.flow, h.link, t0)
             report = WindowReport(
                 index=index,
                 count=len(windows),
@@ -315,8 +319,9 @@ def simulate(
                 rows=plan.rows,
                 retries=plan.retries,
                 cpu_s=time.process_time() - began,
-                shed_mwh=float(h.shed.sum()),
-                curtailed_mwh=float((block["curtailment/system_mw"] + block["curtailment/network_mw"]).sum()),
+                shed_mwh=float(h.shed.sum()) * case.dt_h,
+                curtailed_mwh=float((block["curtailment/system_mw"] + block["curtailment/network_mw"]).sum())
+                * case.dt_h,
             )
             writer.append(block, window.first_hour, report)
             if progress is not None:
@@ -337,9 +342,11 @@ def simulate(
 def live(
     case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State
 ) -> tuple[step.Hour, Lived]:
-    """Live the kept hours of a plan with the step kernel and carry `state` forward; the hours, and their budgets."""
+    """Live the `kept` steps of a plan from step `t0` with the step kernel and carry `state` forward; with budgets."""
     h = _hours(case, f, plan, t0, kept, state.unit_p_mw)
-    moved = step.walk(f, h, state.e_mwh)
+    e = state.e_mwh / case.dt_h
+    moved = step.walk(f, h, e)
+    state.e_mwh = e * case.dt_h
     if moved > AGREE_MW:
         raise WindowError(
             f"the lived hours differ from their plan by {moved:.3g} MW; with perfect forecasts they must agree"

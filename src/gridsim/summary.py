@@ -7,6 +7,7 @@ key                      meaning
 ======================== ==========================================================================================
 scenario, currency       name of the scenario; currency of all money
 start, hours             first hour (local time), number of hours simulated
+resolution_min           length of a step, minutes
 total_cost               cost of the hours as executed: energy, no-load, starts, wear and all penalties
 lower_bound              total_cost - sum over windows of (cost - bound): see below
 gap_mean, gap_max        mean and worst of (cost - bound) / cost over the windows
@@ -17,15 +18,15 @@ curtailment_rate         of what curtailable sources had available: 0..1
 curtailment_mwh_by_tech  {tech: MWh}
 curtailment_rate_by_tech {tech: 0..1}
 spill_mwh                must-run energy thrown away
-reserve_short_mwh        reserve missing, all products, MW summed over hours
-overload_mwh             flow beyond ratings and interface limits, MW summed over hours
+reserve_short_mwh        reserve missing, all products, MW times hours
+overload_mwh             flow beyond ratings and interface limits, MW times hours
 starts                   starts of thermal units
 co2_mt                   million tonnes of CO2
 budget_used              {budget: use}, in its own unit
 budget_excess            {budget: use beyond at_most}
 budget_missing           {budget: missing of at_least}
 budget_price             {budget: mean of its price, weighted by use, currency per unit}
-peak_load_mw             highest hourly load
+peak_load_mw             highest load of a step
 peak_valley_mw           {before, after}: mean over days of highest - lowest net load, before and after regulation
 cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
 compile_s                compiling or loading the kernels
@@ -61,28 +62,29 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
     windows = run.table("windows")
     total_cost = _sum(run, "cost/total")
     techs = run.names("tech")
-    energy = run.array("dispatch/tech_p_mw").sum(axis=0) / 1e6
+    energy = run.array("dispatch/tech_p_mw").sum(axis=0) * run.dt_h / 1e6
     curtailed, available = _curtailment_by_tech(run)
-    curtailment_mwh = _sum(run, "curtailment/source_mw")
+    curtailment_mwh = _energy(run, "curtailment/source_mw")
     peak_valley = {k: _mean(run.array(f"peak_shaving/peak_valley_{k}_mw")) for k in ("before", "after")}
     return {
         "scenario": run.meta["scenario_name"],
         "currency": run.currency,
         "start": str(run.start),
         "hours": run.hours,
+        "resolution_min": run.resolution_min,
         "total_cost": total_cost,
         "lower_bound": total_cost - float((windows["cost"] - windows["bound"]).sum()),
         "gap_mean": _mean(windows["gap"].to_numpy()),
         "gap_max": float(windows["gap"].max()),
         "energy_twh": {tech: float(e) for tech, e in zip(techs, energy, strict=True)},
-        "unserved_mwh": _sum(run, "unserved/load_mw"),
+        "unserved_mwh": _energy(run, "unserved/load_mw"),
         "curtailment_mwh": curtailment_mwh,
         "curtailment_rate": _ratio(curtailment_mwh, sum(available.values())),
         "curtailment_mwh_by_tech": curtailed,
         "curtailment_rate_by_tech": {tech: _ratio(curtailed[tech], available[tech]) for tech in curtailed},
-        "spill_mwh": _sum(run, "spill/bus_mw"),
-        "reserve_short_mwh": _sum(run, "reserve/short_mw"),
-        "overload_mwh": _sum(run, "flow/branch_overload_mw") + _sum(run, "flow/interface_overload_mw"),
+        "spill_mwh": _energy(run, "spill/bus_mw"),
+        "reserve_short_mwh": _energy(run, "reserve/short_mw"),
+        "overload_mwh": _energy(run, "flow/branch_overload_mw") + _energy(run, "flow/interface_overload_mw"),
         "starts": int(_sum(run, "commitment/start")),
         "co2_mt": _sum(run, "carbon/tech_t") / 1e6,
         **_budgets(run),
@@ -95,6 +97,11 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
 
 def _sum(run: ResultsReader, path: str) -> float:
     return float(run.array(path).sum(dtype=np.float64))
+
+
+def _energy(run: ResultsReader, path: str) -> float:
+    """Of powers through the run. [MWh]"""
+    return _sum(run, path) * run.dt_h
 
 
 def _mean(values: Any) -> float:
@@ -121,13 +128,17 @@ def _budgets(run: ResultsReader) -> dict[str, dict[str, float]]:
 def _curtailment_by_tech(run: ResultsReader) -> tuple[dict[str, float], dict[str, float]]:
     """MWh curtailed and MWh available, of curtailable sources, by technology."""
     sources = run.table("sources")
-    curtailed = run.array("curtailment/source_mw").sum(axis=0)
-    available = run.array("dispatch/source_available_mw").sum(axis=0)
+    curtailed = run.array("curtailment/source_mw").sum(axis=0) * run.dt_h
+    available = run.array("dispatch/source_available_mw").sum(axis=0) * run.dt_h
     ours = sources["curtailable"].to_numpy(dtype=bool)
     tech = sources["tech"].to_numpy()
     names = [t for t in run.names("tech") if (tech[ours] == t).any()]
     sums = [{t: float(values[ours & (tech == t)].sum()) for t in names} for values in (curtailed, available)]
     return sums[0], sums[1]
+
+
+def _by(summary: dict[str, Any]) -> str:
+    return "" if summary["resolution_min"] == 60 else f" by {summary['resolution_min']} min"
 
 
 def as_text(summary: dict[str, Any]) -> RenderableType:
@@ -137,7 +148,9 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
     from rich.table import Table
 
     money = summary["currency"]
-    facts = Table(box=box.SIMPLE, show_header=False, title=f"{summary['scenario']}: {summary['hours']:,} h")
+    facts = Table(
+        box=box.SIMPLE, show_header=False, title=f"{summary['scenario']}: {summary['hours']:,} h{_by(summary)}"
+    )
     facts.add_column()
     facts.add_column(justify="right")
     facts.add_column()

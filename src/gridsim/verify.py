@@ -251,9 +251,8 @@ def _report(
     rows, case = [], planners.kernel.case
     for start in starts:
         prices = None if start.record is None else start.record.prices
-        compared = compare(
-            planners.kernel, planners.highs, start.window.first_hour, start.state, start.plan, recorded=prices
-        )
+        t0 = start.window.first_hour * case.steps_per_hour
+        compared = compare(planners.kernel, planners.highs, t0, start.state, start.plan, recorded=prices)
         rows.append(_window_row(case, start, compared, planners.as_run.engine))
     limits = _limits(planners)
     limits |= {
@@ -293,7 +292,7 @@ def _check(name: str, limit: tuple[float, str], deviations: list[Deviation]) -> 
 
 def _window_row(case: Case, start: _Start, compared: Comparison, engine: str) -> WindowRow:
     """A window's comparison with what the file says of it; of a scenario, with what was planned just now."""
-    time, first, plan, record = case.time, start.window.first_hour, start.plan, start.record
+    time, first, plan, record = case.time, start.window.first_hour * case.steps_per_hour, start.plan, start.record
     stamp = f"{time[first]:%Y-%m-%d %H:%M}"
     cost, bound = plan.cost, plan.bound
     deviations = dict(compared.deviations)
@@ -347,8 +346,9 @@ def _fresh(scenario: Scenario, planner: Planner, wanted: int) -> Iterator[_Start
     all_windows = scenario.windows()
     for index in spread(len(all_windows), wanted):
         window = all_windows[index]
-        state = fresh_state(planner, window.first_hour)
-        yield _Start(index, window, state, planner.plan(window.first_hour, window.hours, state))
+        first, steps, _ = (planner.case.steps_per_hour * hours for hours in window)
+        state = fresh_state(planner, first)
+        yield _Start(index, window, state, planner.plan(first, steps, state))
 
 
 def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, wanted: int) -> Iterator[_Start]:
@@ -366,7 +366,7 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
             state.budgets = state.budgets._replace(binding=())
         for at in range(max(0, index - 1, last + 1), index + 1):  # the one before gives the line rows to begin with
             window = all_windows[at]
-            first = window.first_hour
+            first, steps, lived = (planner.case.steps_per_hour * hours for hours in window)
             for t in range(now, first):
                 counts = (part[t, planner.free] for part in (on, begun, planner.case.unit_available))
                 commit.age(*counts, planner.first_unit, state.unit_on, state.unit_hours, state.unit_out)
@@ -378,9 +378,9 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
                 state.unit_p_mw = results["dispatch/unit_p_mw"][first - 1].astype(np.float64)
                 state.ramp_p_mw = results["dispatch/source_p_mw"][first - 1][planner.ramped].astype(np.float64)
                 state.budgets = _balance(results, planner, at, first, state.budgets.binding)
-            plan = planner.plan(first, window.hours, state)
+            plan = planner.plan(first, steps, state)
             if at == index:
-                kept = slice(first, first + window.kept)
+                kept = slice(first, first + lived)
                 cost, bound = (float(table[name].iloc[index]) for name in ("cost", "bound"))
                 yield _Start(index, window, state, plan, _Record(cost, bound, prices[kept], on[kept]))
             state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products

@@ -55,7 +55,7 @@ def compare(
     kernel, highs : Planner
         Of one case, with the engines of their names.
     t0 : int
-        First hour of the window.
+        First step of the window.
     state : State
         What the window started in; not changed.
     plan : Plan
@@ -229,7 +229,7 @@ def fresh_state(planner: Planner, t0: int) -> State:
     seg_cost = (case.unit_seg_mw * case.unit_seg_cost).sum(axis=1)
     p_max = np.maximum(case.units.p_max_mw.to_numpy(float), 1e-9)
     series = case.load_mw[t0:], case.source_min_mw[t0:], case.source_max_mw[t0:]
-    full = (planner.unit_cost + seg_cost) / p_max
+    full = (planner.unit_cost / planner.dt_h + seg_cost) / p_max
     on = initial_on(case.units, case.unit_available[t0:], full, *series, case.sources)[planner.free]
     free = case.unit_available[t0, planner.free]
     for first, after, count, avail in zip(planner.first_unit[:-1], planner.first_unit[1:], on, free, strict=True):

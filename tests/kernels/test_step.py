@@ -89,6 +89,7 @@ def fleet(rng):
         overload_cost=price(nbr + nif),
         product_up=np.array([1, 0, 1]),
         penalties=np.array([9000.0, 300.0, 2000.0]),
+        answer_hours=1.0,
     )
 
 
@@ -234,6 +235,7 @@ KINDS = ("exact", "dust", "loads", "flood", "stores")
 @pytest.mark.parametrize("seed", range(6))
 def test_lives_as_the_twin_does(seed, kind):
     rng, f, h, e = drawn(seed)
+    f = f._replace(answer_hours=(1.0, 4.0)[seed % 2])
     h = upset(rng, f, h, kind)
     planned, state, moves, before = copied(h), e.copy(), [0.0], h.unit_before
     moved = step.walk(f, h, state)
@@ -448,6 +450,9 @@ def test_reserve_of_every_kind_by_hand():
     assert_allclose(h.provided[1], (40.0 + 20.0, 80.0, 40.0 + 200.0 + 20.0))  # at most 300 MW
     assert_allclose(h.provided[2], (15.0 + 20.0, 80.0, 15.0 + 200.0 + 20.0))  # 15 MW of ramp left
     assert_allclose(h.short[2], (35.0, 10.0, 265.0))
+    h.need[:] = (70.0, 90.0, 500.0)
+    step.walk(f._replace(answer_hours=2.0), h, e)  # steps of half an hour: the rate that is left, for an hour
+    assert_allclose(h.provided[2], (30.0 + 20.0, 80.0, 30.0 + 200.0 + 20.0))
 
 
 def test_a_full_reservoir_runs_over_and_a_store_without_inflow_does_not():
@@ -492,7 +497,7 @@ def test_what_is_given_is_only_read(kind):
     """Interpreted, writing to a read-only array raises; compiled, the bytes are compared."""
     rng, f, h, e = drawn(9)
     h = upset(rng, f, h, kind)
-    given = [*f, *(getattr(h, name) for name in READ)]
+    given = [*(part for part in f if isinstance(part, np.ndarray)), *(getattr(h, name) for name in READ)]
     before = [array.tobytes() for array in given]
     for array in given if INTERPRETED else ():
         array.flags.writeable = False
@@ -507,3 +512,21 @@ def test_the_same_hours_the_same_bytes():
     assert step.walk(f, h, e) == step.walk(f, again, state)
     for first, second in zip((*h, e), (*again, state), strict=True):
         assert first.tobytes() == second.tobytes()
+
+
+def test_a_row_is_moved_no_further_than_it_can_come_back_from():
+    """What an hour lacks may not be taken from rows that ramps hold if they then cannot reach their next hour."""
+    _, f, h, e = drawn(12)
+    f.unit_held[:] = 1
+    h.rise[:], h.fall[:], h.unit_before[:] = 1e3, 1e3, np.nan
+    h.cap[:] = h.on * f.unit_p_max + 1e3
+    h.source[3], h.shed[3] = h.source_hi[3], 0.0
+    block = hours_of(h, 3, 5)._replace(unit_before=h.unit_before)
+    planned = block.on * f.unit_p_min
+    np.add.at(planned.T, f.seg_unit, block.seg.T)
+    block.fall[1] = np.maximum(planned[0] - planned[1], 0.0) + 5.0
+    block.load[0] *= 3.0
+    then = planned[1].copy()
+    step.walk(f, block, e)
+    assert (block.unit_p[0] <= then + block.fall[1] + 1e-9).all()
+    assert (block.unit_p[0] > planned[0] + 1.0).any()
