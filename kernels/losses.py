@@ -7,7 +7,8 @@ in per unit of `base`. Around flows f0 the total is, to first order in the injec
 
 ``factor`` at a bus is its marginal loss factor: the MW of losses that one more MW there adds when the reference bus
 takes it up. The quadratic is convex for r >= 0, so equation (1) never overrates the losses of other flows; whoever
-dispatches with it solves, takes the new flows and repeats. Left out are reactive flows and voltages other than 1 p.u.
+dispatches with it solves, takes the new flows and repeats: `gridsim.losses`. Left out are reactive flows and voltages
+other than 1 p.u.
 
 This is plain numpy: two matrix products for a window.
 """

@@ -8,6 +8,9 @@ store with both directions a hair above zero), closes the balance to rounding, m
 flows, costs, emissions and peak shaving (调峰). With perfect forecasts nothing else may change: the
 largest move against the plan is returned, for the caller to check.
 
+Losses are what the flows make them: an hour is balanced, its flows are computed and its losses with them, and what has
+changed of the losses is balanced again, until nothing changes that would be seen.
+
 Balance left over by the tidying goes where it costs least thought: into dispatchable output with room, then into
 sources (up to what is available), then into rows that ramps hold, as far as they leave room, then into shedding or
 spilling.
@@ -24,6 +27,8 @@ SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
 BASIC_DEPTH = 0.5  # coal load rate down to which peak shaving is unpaid duty (East China rules)
 DUST_MW = 1e-3
 DUST_STORE_MW = 1e-6  # less, because it adds up in the state of charge
+LOSS_MW = 1e-5  # change of an island's losses for which an hour is balanced again
+LOSS_TURNS = 30  # times at most; each leaves a few hundredths, the marginal losses, of the change before
 COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_short", "overload")
 
 
@@ -65,7 +70,10 @@ class Fleet(NamedTuple):
     link_from: IntArray
     link_to: IntArray
     ptdf: FloatArray  # (nbr, nb)
-    offset: FloatArray  # (nbr,)
+    loss_per_mw2: FloatArray  # (nbr,) loss of a branch over the square of its flow, 1/MW
+    loss_island: IntArray  # (nbr,) island that bears it
+    bus_island: IntArray  # (nb,)
+    loss_share: FloatArray  # (ni, nb) where an island's losses are drawn; ni: 0 where nothing is lost
     interface_weight: FloatArray  # (nif, nbr + nlk)
     limit: FloatArray  # (nbr + nif,) forward; inf where not limited
     back_limit: FloatArray
@@ -97,6 +105,8 @@ class Hour(NamedTuple):
     inflow: FloatArray  # (T, nst)
     let_go: FloatArray  # (T, nst) energy spilled, updated
     link: FloatArray  # (T, nlk)
+    offset: FloatArray  # (T, nbr) flow that phase shifts drive
+    loss: FloatArray  # (T, ni) updated
     load: FloatArray  # (T, nl)
     shed: FloatArray  # (T, nl) updated
     spill: FloatArray  # (T, nb) updated
@@ -184,6 +194,12 @@ def _before(h, t, i):
     return h.unit_p[t - 1, i] if t > 0 else h.unit_before[i]
 
 
+@kernel
+def _elsewhere(f, bus, island):
+    """Not in the island; -1 is everywhere."""
+    return island >= 0 and f.bus_island[bus] != island
+
+
 @kernel(part=True)
 def look_ahead(f, h, t):
     """Planned outputs of hour t: a row that ramps hold may not be moved so far that it cannot reach them."""
@@ -194,23 +210,29 @@ def look_ahead(f, h, t):
 
 
 @kernel(part=True)
-def close_balance(f, h, t):
-    """Make supply equal load in hour t to rounding. Returns what had to be moved, MW."""
-    short = 0.0
-    for i in range(f.load_bus.size):
-        short += h.load[t, i] - h.shed[t, i]
-    for i in range(f.unit_bus.size):
-        h.unit_p[t, i] = h.on[t, i] * f.unit_p_min[i]
-        short -= h.unit_p[t, i]
-    for k in range(f.seg_unit.size):
-        h.unit_p[t, f.seg_unit[k]] += h.seg[t, k]
-        short -= h.seg[t, k]
-    for i in range(f.source_bus.size):
-        short -= h.source[t, i]
-    for i in range(f.store_bus.size):
-        short -= h.discharge[t, i] - h.charge[t, i]
-    for b in range(h.spill.shape[1]):
-        short += h.spill[t, b]
+def close_balance(f, h, t, island, more):
+    """Make supply equal load in hour t to rounding; or, within one island (not -1), as much larger as `more`.
+
+    Returns what had to be moved, MW.
+    """
+    short = more
+    if island < 0:
+        for i in range(f.load_bus.size):
+            short += h.load[t, i] - h.shed[t, i]
+        for i in range(h.loss.shape[1]):
+            short += h.loss[t, i]
+        for i in range(f.unit_bus.size):
+            h.unit_p[t, i] = h.on[t, i] * f.unit_p_min[i]
+            short -= h.unit_p[t, i]
+        for k in range(f.seg_unit.size):
+            h.unit_p[t, f.seg_unit[k]] += h.seg[t, k]
+            short -= h.seg[t, k]
+        for i in range(f.source_bus.size):
+            short -= h.source[t, i]
+        for i in range(f.store_bus.size):
+            short -= h.discharge[t, i] - h.charge[t, i]
+        for b in range(h.spill.shape[1]):
+            short += h.spill[t, b]
     moved = short
     ahead = t + 1 if t + 1 < h.load.shape[0] else -1
     for inside_only in (True, False):  # first into what the plan left between its bounds: nobody's bound is touched
@@ -219,20 +241,22 @@ def close_balance(f, h, t):
             top = h.on[t, i] * f.seg_mw[k]
             if f.unit_held[i] or (inside_only and not 0.0 < h.seg[t, k] < top):
                 continue
+            if _elsewhere(f, f.unit_bus[i], island):
+                continue
             part = _take(short, top - h.seg[t, k] if short > 0.0 else h.seg[t, k])
             h.seg[t, k] += part
             h.unit_p[t, i] += part
             short -= part
         for i in range(f.source_bus.size):
             low, top = h.source_lo[t, i], h.source_hi[t, i]
-            if inside_only and not low < h.source[t, i] < top:
+            if (inside_only and not low < h.source[t, i] < top) or _elsewhere(f, f.source_bus[i], island):
                 continue
             part = _take(short, top - h.source[t, i] if short > 0.0 else h.source[t, i] - low)
             h.source[t, i] += part
             short -= part
     for k in range(f.seg_unit.size):
         i = f.seg_unit[k]
-        if f.unit_held[i]:
+        if f.unit_held[i] and not _elsewhere(f, f.unit_bus[i], island):
             before, p = _before(h, t, i), h.unit_p[t, i]
             if short > 0.0:
                 room = min(h.on[t, i] * f.seg_mw[k] - h.seg[t, k], h.cap[t, i] - p)
@@ -253,10 +277,16 @@ def close_balance(f, h, t):
     if short > 0.0:
         for i in range(f.load_bus.size):
             part = min(short, max(0.0, h.load[t, i] - h.shed[t, i]))
+            if _elsewhere(f, f.load_bus[i], island):
+                continue
             h.shed[t, i] += part
             short -= part
     elif short < 0.0:
-        h.spill[t, f.unit_bus[0] if f.unit_bus.size else 0] -= short
+        at = f.unit_bus[0] if f.unit_bus.size else 0
+        for i in range(f.unit_bus.size):
+            if _elsewhere(f, at, island):
+                at = f.unit_bus[i]
+        h.spill[t, at] -= short
     return abs(moved)
 
 
@@ -277,14 +307,17 @@ def injections(f, h, t, inj):
         inj[f.link_to[i]] += h.link[t, i]
     for b in range(inj.size):
         inj[b] -= h.spill[t, b]
+    for i in range(h.loss.shape[1]):
+        for b in range(inj.size):
+            inj[b] -= h.loss[t, i] * f.loss_share[i, b]
 
 
 @kernel(fastmath=True, part=True)
 def flows(f, h, t, inj):
     """Branch flows f = H inj + offset, and interfaces as weighted sums of branches and links."""
-    nbr = f.offset.size
+    nbr = h.offset.shape[1]
     for j in range(nbr):
-        total = f.offset[j]
+        total = h.offset[t, j]
         row = f.ptdf[j]
         for b in range(inj.size):
             total += row[b] * inj[b]
@@ -296,6 +329,25 @@ def flows(f, h, t, inj):
         for k in range(f.link_from.size):
             total += f.interface_weight[j, nbr + k] * h.link[t, k]
         h.flow[t, nbr + j] = total
+
+
+@kernel(part=True)
+def lose(f, h, t, more):
+    """Losses of hour t at its flows, and how much `more` each island loses than before.
+
+    Returns the largest change; where none is seen, none is made.
+    """
+    more[:] = 0.0
+    for j in range(f.loss_per_mw2.size):
+        more[f.loss_island[j]] += f.loss_per_mw2[j] * h.flow[t, j] * h.flow[t, j]
+    change = 0.0
+    for i in range(h.loss.shape[1]):
+        more[i] -= h.loss[t, i]
+        change = max(change, abs(more[i]))
+    if change > LOSS_MW:
+        for i in range(h.loss.shape[1]):
+            h.loss[t, i] += more[i]
+    return change
 
 
 @kernel(part=True)
@@ -398,9 +450,10 @@ def walk(f, h, e):
     Returns
     -------
     float
-        Largest move of any hour's supply against the plan. [MW]
+        Largest move of any hour's supply against the plan, at the losses of the plan. [MW]
     """
     inj = np.zeros(f.ptdf.shape[1])
+    more = np.zeros(inj.size)  # losses of each island; there are no more than buses
     e_before = np.empty(e.size)
     worst = 0.0
     for t in range(h.load.shape[0]):
@@ -422,8 +475,14 @@ def walk(f, h, e):
             look_ahead(f, h, t + 1)
         tidy_stores(f, h, t)
         advance_stores(f, h, t, e)
-        worst = max(worst, close_balance(f, h, t))
-        injections(f, h, t, inj)
-        flows(f, h, t, inj)
+        for turn in range(LOSS_TURNS):
+            for i in range(1 if turn == 0 else h.loss.shape[1]):
+                moved = close_balance(f, h, t, i if turn > 0 else -1, more[i] if turn > 0 else 0.0)
+                if turn == 0:
+                    worst = max(worst, moved)
+            injections(f, h, t, inj)
+            flows(f, h, t, inj)
+            if h.loss.shape[1] == 0 or lose(f, h, t, more) <= LOSS_MW:
+                break
         account(f, h, t, e_before)
     return worst

@@ -329,7 +329,7 @@ def flows(f: step.Fleet, h: step.Hour, t: int, out: Output) -> list[float]:
     ):
         for bus, p in zip(buses, values, strict=True):
             injected[bus] += p
-    branch = [offset + dot(row, injected) for row, offset in zip(f.ptdf, f.offset, strict=True)]
+    branch = [offset + dot(row, injected) for row, offset in zip(f.ptdf, h.offset[t], strict=True)]
     return branch + [dot(row, branch + list(h.link[t])) for row in f.interface_weight]
 
 

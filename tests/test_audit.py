@@ -91,7 +91,7 @@ def test_the_right_file_uses_every_slack():
 
 
 BREAKS = {
-    "tables point to buses": put("loads/bus_row", 1, 3),
+    "tables point to rows": put("loads/bus_row", 1, 3),
     "every number is finite": put("price/energy", 2, np.nan),
     "hourly balance": add("dispatch/unit_p_mw", (2, 0), 0.002),
     "units on within available": put("commitment/available", (3, 1), 0),

@@ -45,7 +45,7 @@ def test_phase_shifters(tmp_path):
     assert_allclose(c.branches["shift_deg"].iloc[c.shifters["branch_row"]], [10, 0])
     assert_allclose(c.shifters[["min_deg", "max_deg"]], [[-30, 20], [-5, 5]])
     assert c.shifters["branch_row"].dtype == np.int64
-    assert note(c, "trafo", 0).endswith("; its shift could move -30 to +20 deg, but is not dispatched yet: it stays")
+    assert note(c, "trafo", 0).endswith("; its shift is dispatched, -30 to +20 deg from the one it has")
     assert "control" not in note(c, "trafo", 1)
 
 

@@ -23,7 +23,10 @@ FloatArray = NDArray[np.float64]
 FORMAT = "gridsim"
 FORMAT_MAJOR = 1
 
-TABLES = ("buses", "units", "sources", "stores", "loads", "branches", "links", "interfaces", "products", "budgets")
+TABLES = (
+    *("buses", "units", "sources", "stores", "loads", "branches", "links", "interfaces", "products", "budgets"),
+    "shifters",
+)
 
 
 @dataclass(frozen=True)
@@ -248,17 +251,17 @@ def check_whole(record: Record) -> list[AuditRow]:
 
 
 def check_pointers(record: Record) -> AuditRow:
-    """Every ``*_row`` of a table is a row of the bus table."""
-    buses = len(record.tables["buses"])
+    """Every ``*_row`` of a table is a row of the bus table, a ``branch_row`` one of the branch table."""
     wrong = [
-        f"{name}.{column}: {int(bad.sum())} rows are not buses"
+        f"{name}.{column}: {int(bad.sum())} rows are not {target}"
         for name, table in record.tables.items()
         for column in table.columns
         if column.endswith("_row")
-        if (bad := ~table[column].between(0, buses - 1)).any()
+        for target in ["branches" if column == "branch_row" else "buses"]
+        if (bad := ~table[column].between(0, len(record.tables[target]) - 1)).any()
     ]
     where = wrong[0] if wrong else ""
-    return AuditRow("tables point to buses", float(len(wrong)), where, 0.0, len(wrong), not wrong, "columns")
+    return AuditRow("tables point to rows", float(len(wrong)), where, 0.0, len(wrong), not wrong, "columns")
 
 
 def row_of(

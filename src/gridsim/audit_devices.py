@@ -32,11 +32,13 @@ def check_devices(record: Record) -> list[AuditRow]:
 
 
 def balance(record: Record) -> list[AuditRow]:
-    """Sum of units, sources, discharge - charge, unserved - spill equals the load, hour by hour."""
+    """Sum of units, sources, discharge - charge, unserved - spill equals load and losses, hour by hour."""
     s = record.series
     supply = s("dispatch/unit_p_mw").sum(1) + s("dispatch/source_p_mw").sum(1)
     supply += s("storage/discharge_mw").sum(1) - s("storage/charge_mw").sum(1)
     supply += s("unserved/load_mw").sum(1) - s("spill/bus_mw").sum(1)
+    if record.has("flow/loss_mw"):
+        supply -= s("flow/loss_mw").sum(1)
     return [row_of("hourly balance", np.abs(supply - s("dispatch/load_mw").sum(1)), BALANCE_MW, at(record))]
 
 

@@ -278,6 +278,10 @@ def recompute_summary(record: Record) -> dict[str, float]:
     }
     if "resolution_min" in record.meta:
         want["resolution_min"] = float(record.step_min)
+    if record.has("flow/loss_mw"):
+        lost = float(s("flow/loss_mw").sum()) * dt_h
+        served = float(s("dispatch/load_mw").sum() - s("unserved/load_mw").sum()) * dt_h
+        want |= {"loss_mwh": lost, "loss_rate": lost / (served + lost) if served + lost > 0.0 else 0.0}
     for tech, energy in zip(dimension(record, "tech"), s("dispatch/tech_p_mw").sum(0) * dt_h / 1e6, strict=True):
         want[f"energy_twh/{tech}"] = float(energy)
     for name in sorted(set(sources["tech"])) if not sources.empty else ():

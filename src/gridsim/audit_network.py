@@ -6,6 +6,9 @@ The DC power flow of the branch table, for every hour at once: with b = 100 MVA 
 
 Each island has its own reference, and its injections must sum to zero by themselves. Besides, pandapower's own
 ``rundcpp`` solves the stored net for a few hours: that checks the branch table itself, not only what was done with it.
+
+Phase shifters add their hour's angle to phi. Losses are drawn at the buses of their island in proportion to the load
+there over the run, and must be ``r f^2`` of the flows solved here, summed over its branches.
 """
 
 import contextlib
@@ -23,9 +26,10 @@ from gridsim.audit_data import AuditRow, FloatArray, Record, among, at, outside,
 S_BASE_MVA = 100.0
 FLOW_MW = 1e-3
 NET_FLOW_MW = 1e-3
+LOSS_MW = 1e-2  # an hour's flows are off by FLOW_MW at most, on hundreds of branches
+PLANNED_SHARE, PLANNED_MW = 0.05, 2.0  # of an hour's losses, by which its window may have counted on others
 LIMIT_MW = 2e-3  # an overload below 1e-3 MW need not be recorded
 TABLE_SHARE = 1e-6
-CHECKED_HOURS = 4
 
 
 def check_network(record: Record) -> list[AuditRow]:
@@ -34,6 +38,8 @@ def check_network(record: Record) -> list[AuditRow]:
     return [
         *islands(record, injection),
         *flows(record, flow),
+        *shifters(record),
+        *losses(record, flow),
         *interfaces(record),
         *links(record),
         *against_net(record, injection, flow),
@@ -62,7 +68,37 @@ def injections(record: Record) -> FloatArray:
         add("links", -s("dispatch/link_p_mw"), "from_row")
         add("links", s("dispatch/link_p_mw"), "to_row")
     total -= s("spill/bus_mw")
+    if has_losses(record):
+        total -= s("flow/loss_mw") @ loss_shares(record)
     return total
+
+
+def has_losses(record: Record) -> bool:
+    return record.has("flow/loss_mw") and record.file["flow/loss_mw"].shape[1] > 0
+
+
+def loss_shares(record: Record) -> FloatArray:
+    """(island, bus) where losses are drawn: in proportion to the load over the run, at all buses alike without any."""
+    buses, loads = record.tables["buses"], record.tables["loads"]
+    island = buses["island"].to_numpy(int)
+    weight = np.zeros((int(island.max()) + 1, len(buses)))
+    mean = np.maximum(record.series("dispatch/load_mw"), 0.0).mean(0)
+    for row, mw in zip(loads["bus_row"].to_numpy(int), mean, strict=True):
+        weight[island[row], row] += mw
+    for k in np.flatnonzero(weight.sum(1) <= 0.0):
+        weight[k] = island == k
+    return weight / weight.sum(1, keepdims=True)
+
+
+def shift_deg(record: Record) -> FloatArray:
+    """Shift of every branch in every hour, (time, branch) or (1, branch) where nothing steers it."""
+    branch, steered = record.tables["branches"], record.tables["shifters"]
+    shift = branch["shift_deg"].to_numpy(float)[None]
+    if steered.empty or not record.has("flow/shift_deg"):
+        return shift
+    shift = np.repeat(shift, record.steps, axis=0)
+    shift[:, steered["branch_row"].to_numpy(int)] += record.series("flow/shift_deg")
+    return shift
 
 
 def solve_flows(record: Record, injection: FloatArray) -> FloatArray:
@@ -72,7 +108,7 @@ def solve_flows(record: Record, injection: FloatArray) -> FloatArray:
         return np.zeros((record.steps, 0))
     nbr = len(branch)
     b = S_BASE_MVA / branch["x_pu"].to_numpy(float)
-    shift = np.deg2rad(branch["shift_deg"].to_numpy(float))
+    shift = np.deg2rad(shift_deg(record)).T
     lines = np.arange(nbr)
     incidence = sparse.csr_array(
         (
@@ -86,9 +122,9 @@ def solve_flows(record: Record, injection: FloatArray) -> FloatArray:
     theta = np.zeros((nb, record.steps))
     if kept.size:
         matrix = sparse.csc_array(incidence.T @ sparse.diags_array(b) @ incidence)[kept][:, kept]
-        right = injection.T + (incidence.T @ (b * shift))[:, None]
+        right = injection.T + incidence.T @ (b[:, None] * shift)
         theta[kept] = splu(sparse.csc_matrix(matrix)).solve(np.ascontiguousarray(right[kept]))
-    return (b[:, None] * (incidence @ theta - shift[:, None])).T
+    return (b[:, None] * (incidence @ theta - shift)).T
 
 
 def ends(branch: pd.DataFrame) -> tuple[Any, Any]:
@@ -136,6 +172,36 @@ def flows(record: Record, flow: FloatArray) -> list[AuditRow]:
         ),
         row_of("branch ratings", np.abs(flow) - rating - over, LIMIT_MW, label),
         row_of("branch overload not negative", -over, 1e-6, label),
+    ]
+
+
+def shifters(record: Record) -> list[AuditRow]:
+    """Phase shifters within their limits."""
+    table = record.tables["shifters"]
+    if table.empty or not record.has("flow/shift_deg"):
+        return []
+    low, high = table["min_deg"].to_numpy(float), table["max_deg"].to_numpy(float)
+    excess = outside(record.series("flow/shift_deg"), low, high)
+    return [row_of("phase shifters", excess, SHIFT_DEG, at(record, record.names("shifters")), "degree")]
+
+
+SHIFT_DEG = 1e-6
+
+
+def losses(record: Record, flow: FloatArray) -> list[AuditRow]:
+    """Losses are those of the flows, and what the windows counted on is near them: none is made up to burn energy."""
+    if not has_losses(record):
+        return []
+    branch, island = record.tables["branches"], record.tables["buses"]["island"].to_numpy(int)
+    lost = np.maximum(branch["r_pu"].to_numpy(float), 0.0) / S_BASE_MVA * flow**2
+    bears = island[branch["from_row"].to_numpy(int)]
+    want = np.stack([lost[:, bears == k].sum(1) for k in range(int(island.max()) + 1)], axis=1)
+    names = [f"island {k}" for k in range(want.shape[1])]
+    planned = np.abs(record.series("flow/loss_planned_mw") - want) - PLANNED_SHARE * want
+    label = at(record, names)
+    return [
+        row_of("losses of the flows", np.abs(record.series("flow/loss_mw") - want), LOSS_MW, label),
+        row_of(f"losses as planned, beyond {100 * PLANNED_SHARE:g} %", planned, PLANNED_MW, label),
     ]
 
 
@@ -218,13 +284,16 @@ def against_net(record: Record, injection: FloatArray, flow: FloatArray) -> list
 
 
 def flows_of_net(record: Record, net: Any, injection: FloatArray, flow: FloatArray) -> AuditRow:
-    """pandapower solves the hours of highest flow, highest load, lowest load and the middle one."""
+    """pandapower solves the hours of highest flow, largest shift, highest load, lowest load and the middle one."""
     import pandapower as pp
 
     check = "flows of pandapower's rundcpp"
     buses, branch = record.tables["buses"], record.tables["branches"]
     load = record.series("dispatch/load_mw").sum(1)
-    hours = sorted({int(np.abs(flow).max(1).argmax()), int(load.argmax()), int(load.argmin()), record.steps // 2})
+    shift, steered = shift_deg(record), record.tables["shifters"]
+    hours = {int(np.abs(flow).max(1).argmax()), int(load.argmax()), int(load.argmin()), record.steps // 2}
+    if len(shift) > 1:
+        hours.add(int(np.abs(shift - shift.mean(0)).max(1).argmax()))
     bare = bare_net(net)
     ids = buses["bus_id"].to_numpy(int)
     real = np.isin(ids, bare.bus.index)
@@ -234,10 +303,14 @@ def flows_of_net(record: Record, net: Any, injection: FloatArray, flow: FloatArr
         if members.size:
             pp.create_ext_grid(bare, int(ids[members[0]]))
     feeds = [pp.create_sgen(bare, int(i), 0.0) for i in ids[real]]
+    turned = branch["element_index"].to_numpy(int)[steered["branch_row"].to_numpy(int)] if len(shift) > 1 else []
+    at_rest = bare.trafo.loc[turned, "shift_degree"].to_numpy(float)
     picked = {e: (branch["element"] == e).to_numpy() for e in ("line", "trafo")}
     worst, where, violations = 0.0, "", 0
-    for t in hours[:CHECKED_HOURS]:
+    for t in sorted(hours):
         bare.sgen.loc[feeds, "p_mw"] = injection[t, real]
+        if len(shift) > 1:
+            bare.trafo.loc[turned, "shift_degree"] = at_rest + record.series("flow/shift_deg")[t]
         try:
             with contextlib.redirect_stdout(None):
                 pp.rundcpp(bare)

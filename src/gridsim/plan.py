@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridsim import pumping, ramping
+from gridsim import losses, pumping, ramping
 from gridsim.balance import Keys
 from gridsim.case import Case
 from gridsim.errors import WindowError
@@ -21,12 +21,16 @@ from gridsim.kernels import commit, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.start import Prices
-from gridsim.restate import Decided, RowKeys, State, Windows
+from gridsim.restate import LOSS_MOST, Decided, RowKeys, State, Windows
 
 SCREEN_AT = 0.97  # loading from which rows are added while the solution is still rough
 OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again
 OVERLOAD_SMALL = 0.5  # the same for a relaxation that only serves as a bound
 BINDING = 0.9999  # loading of a row that binds
+LOSS_SEEN = 5e-3  # share of an hour's losses that a solution does not count on, for which a window is solved again
+LOSS_SMALL = 2e-2  # the same for a relaxation that only serves as a bound
+LOSS_LEFT = 5e-2  # what of it may be left after the last round; what is left is made good hour by hour
+BURNT_SHARE, BURNT_MW = 1e-2, 0.05  # of losses: counted on beyond what flows lose, for which a dispatch is solved again
 RELAXED = 100.0  # times the tolerance: what a relaxation is solved to that only serves for a bound and for rounding
 FEASIBLE, NEARLY = 1e-6, 1e-4  # residual of rows and relative gap at which a solve that stalls is taken as it is
 ROUGH = 1e-2  # relative gap at which flows are first looked at
@@ -35,6 +39,7 @@ THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit th
 SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
 MISSING_MW = 0.1  # reserve up that ramps leave too little for, from which it is given what they leave
+SHIFT_MW = 0.01  # phase shift, in MW, that is what an interior point leaves
 ANSWER_ROUNDS = 3  # times a dispatch is solved again with what a solution has decided
 BEST_OF_TARGET = 0.05  # share of the target gap that the effort `best` searches for
 
@@ -50,6 +55,8 @@ class Plan(NamedTuple):
     discharge_mw: FloatArray
     e_mwh: FloatArray
     link_mw: FloatArray
+    shift_deg: FloatArray  # (T, shifters) beyond the shift that the net has
+    loss_mw: FloatArray  # (T, islands) counted on; none where the dispatch has no losses
     shed_mw: FloatArray  # (T, loads)
     spill_mw: FloatArray  # (T, buses)
     spilled_mw: FloatArray  # (T, stores) what is let go
@@ -69,6 +76,7 @@ class Plan(NamedTuple):
     next_rows: RowKeys
     next_prices: Prices | None  # of the relaxed window, moved on
     next_products: tuple[int, ...]
+    next_tangents: losses.Tangents  # that `next_rows` names
     decided: Decided  # what the dispatch was given
     start_cost: FloatArray  # (T, nu) currency
     store_start_cost: FloatArray  # (T, stores) currency
@@ -131,8 +139,9 @@ class Planner(Windows):
         n1: bool = False,
         effort: str = "standard",
         target_gap: float = 2e-3,
+        lossy: bool = False,
     ):
-        super().__init__(case, network=network, n1=n1)
+        super().__init__(case, network=network, n1=n1, lossy=lossy)
         self.effort, self.target_gap = effort, target_gap
         self.tolerance, self.step_h, self.engine, self.max_rounds = tolerance, step_h, engine, max_rounds
         self.kept = step_h * case.steps_per_hour  # steps kept of each window
@@ -197,6 +206,7 @@ class Planner(Windows):
         """
         keys, counts = known, np.zeros(4, dtype=np.int64)
         rough = self.network and start is None and not known.hour.size
+        touched: FloatArray | None = None
         while True:
             tolerance = self.tolerance if whole else RELAXED * self.tolerance
             loose = ROUGH if rough else None
@@ -208,10 +218,16 @@ class Planner(Windows):
             budgets = tuple(sorted({*budgets, *priced_budgets(solution)}))
             if not self.network:
                 return Settled(solution, outcome.snapshot, keys, keys, keys, counts, open=False)
-            found, worst = self.screen(self.injections(problem, fixed, solution), SCREEN_AT if rough else BINDING, keys)
-            joined = self.join(keys, found)
-            done = worst <= 1.0 + OVERLOAD_SEEN and not rough
-            if done or (not whole and not rough and worst <= 1.0 + OVERLOAD_SMALL):
+            injected = self.injections(problem, fixed, solution)
+            found, worst = self.screen(injected, SCREEN_AT if rough else BINDING, keys)
+            share = LOSS_SEEN if whole and not rough else LOSS_SMALL
+            tangents, unseen, touched = self.touch(injected, share, touched)
+            joined = self.join(self.join(keys, found), tangents)
+            if counts[1] >= self.max_rounds:
+                share = LOSS_LEFT
+            final = not rough and unseen <= share
+            done = worst <= 1.0 + OVERLOAD_SEEN and final
+            if done or (not whole and worst <= 1.0 + OVERLOAD_SMALL and final):
                 snapshot = None if outcome.snapshot is None else self.extend(outcome.snapshot, keys, joined)
                 return Settled(solution, snapshot, keys, joined, found, counts, open=not done)
             if counts[1] >= self.max_rounds:
@@ -236,6 +252,7 @@ class Planner(Windows):
         The first relaxation may lack line rows that it should have; if the gap asks for it, a second one has them all.
         """
         keys = state.rows.take(state.rows.hour < hours)
+        self.tangents = losses.no_tangents(self.columns) if state.tangents is None else state.tangents
         problem, injected, constant = self.problem(t0, hours, state, None)
         # must-run units that return from an outage start whatever is decided
         constant += self._start_cost(
@@ -300,7 +317,9 @@ class Planner(Windows):
                 if found.best is not None and found.best.cost < best.cost:
                     best = found.best
         plan = self._unpack(best, budget_keys, relaxed_cost, bound, counts)
-        return plan._replace(next_prices=self._moved_on(relaxed, plan.next_rows))
+        rows, tangents = self.carried(plan.next_rows)
+        prices = self._moved_on(relaxed, plan.next_rows)
+        return plan._replace(next_rows=rows, next_prices=prices, next_tangents=tangents)
 
     def _like(
         self, t0: int, hours: int, state: State, first: "Fixed", products: tuple[int, ...]
@@ -378,17 +397,32 @@ class Planner(Windows):
             cost = settled.solution.objective * self.money + constant + lacking_cost
             cost += float(start_cost.sum()) + float(of_stores.sum())
             found = found._replace(cost=cost, lacking_mw=lacking, lacking_cost=lacking_cost)
-            if best is None or best.decided.modes is not decided.modes or cost < best.cost:
+            if best is None or not best.decided.as_free_as(decided) or cost < best.cost:
                 best = found
             if cost - lacking_cost > most_cost:
                 break
             modes, tally = self._modes(found, t0, state)
             counts += tally
-            if hold is None and modes is decided.modes:
+            loss_max_mw = self._loss_max(found, injected)
+            if hold is None and modes is decided.modes and loss_max_mw is decided.loss_max_mw:
                 break
-            decided = decided._replace(modes=modes, hold_mw=decided.hold_mw if hold is None else hold)
+            hold = decided.hold_mw if hold is None else hold
+            decided = decided._replace(modes=modes, hold_mw=hold, loss_max_mw=loss_max_mw)
         assert best is not None
         return best._replace(settled=best.settled._replace(tally=counts))
+
+    def _loss_max(self, fixed: "Fixed", injected: FloatArray) -> FloatArray | None:
+        """Most that may be lost (T, islands), as it is or with the hours held down that would burn energy. [MW]"""
+        before = fixed.decided.loss_max_mw
+        if self.lossy is None:
+            return before
+        counted, lost, _ = self.loss_of(self.injections(fixed.problem, injected, fixed.settled.solution))
+        most = (1.0 + 0.5 * BURNT_SHARE) * lost
+        burnt = counted > lost + BURNT_SHARE * lost + BURNT_MW
+        if not burnt.any():
+            return before
+        open_mw = np.full(lost.shape, LOSS_MOST * self.power_mw) if before is None else before
+        return np.where(burnt, most, open_mw)
 
     def _modes(self, fixed: "Fixed", t0: int, state: State) -> tuple[pumping.Modes | None, IntArray]:
         """Modes of stores that need them, as they are or as the dispatch suggests; None where there is no such.
@@ -553,7 +587,8 @@ class Planner(Windows):
         seg, source = self._outputs(best.decided, problem, s)
         spill_bus = np.zeros((hours, self.nb))
         spill_bus[:, self.fed] = self.spill.split(x[:, parts.spill])
-        active, found = s.price_row > 1e-6, settled.found
+        active, of_losses = s.price_row > 1e-6, self.is_tangent(keys)
+        found = self.join(settled.found, keys.take(of_losses & active))
         last_day = found.take(found.hour >= self.kept)
         shifted = last_day._replace(hour=last_day.hour - self.kept)
         return Plan(
@@ -565,6 +600,8 @@ class Planner(Windows):
             discharge_mw=s.discharge * sp,
             e_mwh=s.e * self.energy_mwh,
             link_mw=x[:, parts.link],
+            shift_deg=self._shift_deg(x[:, parts.shift_up] - x[:, parts.shift_down]),
+            loss_mw=x[:, parts.loss],
             shed_mw=self.shed.split(x[:, parts.shed]),
             spill_mw=spill_bus,
             spilled_mw=s.spill * sp,
@@ -572,7 +609,7 @@ class Planner(Windows):
             price=s.price[:, 0] * sc,
             price_reserve=s.price[:, 1:] * sc,
             price_bus=self._bus_prices(settled) * sc,
-            congested=np.isin(np.arange(hours), keys.hour[active]),
+            congested=np.isin(np.arange(hours), keys.hour[active & ~of_losses]),
             cost=best.cost,
             bound=bound,
             relaxed=relaxed,
@@ -584,6 +621,7 @@ class Planner(Windows):
             next_rows=self.join(shifted, last_day),
             next_prices=None,
             next_products=priced(s),
+            next_tangents=self.tangents,
             decided=best.decided,
             start_cost=best.start_cost,
             store_start_cost=best.store_start_cost,
@@ -594,3 +632,9 @@ class Planner(Windows):
             else np.zeros((hours, 0)),
             next_budgets=tuple(np.unique(budgets.row[list(priced_budgets(s))]).tolist()),
         )
+
+    def _shift_deg(self, shift_mw: FloatArray) -> FloatArray:
+        """(T, shifters of the case); all stay where no network is."""
+        if not self.nshift:
+            return np.zeros((len(shift_mw), len(self.case.shifters)))
+        return np.where(np.abs(shift_mw) > SHIFT_MW, shift_mw, 0.0) / self.shift_mw

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridsim import ramping
+from gridsim import losses, ramping, shifters
 from gridsim.balance import Balance, Budgeting
 from gridsim.case import LONG_H, Case
 from gridsim.kernels import commit, security, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
-from gridsim.kernels.network import sensitivities
+from gridsim.kernels.network import branch_sensitivities, sensitivities
 from gridsim.kernels.problem import Boxes, Budgets, Problem, Ramps, Rows, Solution, Stores, Units
 from gridsim.kernels.start import Prices
 from gridsim.pumping import Modes
@@ -29,6 +29,9 @@ from gridsim.segments import cut_segments
 NEAR = 0.96  # of a binding loading: hours of the element whose rows are added with it
 EMPTY_HAIR = 1e-5  # of scaled energy, about a ten-millionth of the highest load for an hour
 KEEP = 2  # outages whose rows are added for an element, hour and direction at once
+HAIR = 1e-4  # scaled price of a MW of a phase shifter or of losses: none is used that does not pay
+LOSS_MOST = 25.0  # scaled, a quarter of the highest load: more than an island loses
+LOSS_MW = 0.01  # losses that are not counted on and not looked at
 LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
 
 
@@ -55,6 +58,7 @@ class State:
     prices: Prices | None = None  # of the relaxed window, moved on to the next, with those of `rows`
     products: tuple[int, ...] = (1,)  # reserve products that had a price in the last dispatch
     budgets: Balance = NO_BALANCE
+    tangents: losses.Tangents | None = None  # of the losses, that `rows` names
 
 
 class Decided(NamedTuple):
@@ -66,10 +70,18 @@ class Decided(NamedTuple):
     # and only the response limits the answer
     hold_mw: FloatArray | None = None
     modes: Modes | None = None  # of stores with a least power; None: still open
+    loss_max_mw: FloatArray | None = None  # (T, islands) most that may be lost, where more than is lost would be
+
+    def as_free_as(self, other: "Decided") -> bool:
+        """Whether the same modes and losses are given: only then is the cheaper dispatch the better one."""
+        return self.modes is other.modes and self.loss_max_mw is other.loss_max_mw
 
 
 class RowKeys(NamedTuple):
-    """Line rows by what they watch: monitored element, after which outage, hour of the window, direction."""
+    """Line rows by what they watch: monitored element, after which outage, hour of the window, direction.
+
+    Behind the elements stand the tangents of the losses (`Windows.tangents`).
+    """
 
     hour: IntArray
     element: IntArray
@@ -94,6 +106,9 @@ class Parts(NamedTuple):
     spill: slice
     short: slice
     link: slice
+    shift_up: slice
+    shift_down: slice
+    loss: slice
 
 
 class Zoned(NamedTuple):
@@ -133,7 +148,7 @@ def no_keys() -> RowKeys:
 class Windows:
     """Windows of one case as arrays. Everything that does not change from window to window is made once."""
 
-    def __init__(self, case: Case, *, network: bool = True, n1: bool = False):
+    def __init__(self, case: Case, *, network: bool = True, n1: bool = False, lossy: bool = False):
         self.case = case
         units, sources = case.units, case.sources
         self.power_mw = max(1e-3, float(case.load_mw.sum(axis=1).max(initial=1.0)) / 100.0)  # scale of power
@@ -198,18 +213,48 @@ class Windows:
             np.concatenate((units.bus_row, sources.bus_row, case.stores.bus_row)).astype(np.int64)
         )  # buses that may have to spill, and the most each can feed in
         self.fed_mw = self._most_fed()
-        self.shed = self._by_zone(self.load_bus, case.load_mw.mean(axis=0), self.nb + self.nlink)
-        self.spill = self._by_zone(self.fed, self.fed_mw, self.nb + self.nlink + self.shed.groups)
-        self.columns = self.nb + self.nlink + self.shed.groups + self.spill.groups
+        self.nshift = len(case.shifters) if self.network else 0
+        self.shift_mw = shifters.mw_per_degree(case) if self.nshift else np.zeros(0)  # per degree
+        first = self.nb + self.nlink + self.nshift
+        self.shed = self._by_zone(self.load_bus, case.load_mw.mean(axis=0), first)
+        self.spill = self._by_zone(self.fed, self.fed_mw, first + self.shed.groups)
+        self.loss = self._by_island(lossy and self.network, first + self.shed.groups + self.spill.groups)
+        self.columns = self.loss.first_column + self.loss.groups
+        self.tangents = losses.no_tangents(self.columns)  # of the window in hand; `RowKeys` number them
+        self.lossy: losses.LossModel | None = None
+        self.elements = 0
         if self.network:
-            self.H = self._widen(self.H)
-            if self.security is not None:
-                wide = self.security._replace(H=self.H, lost_H=self._widen(self.security.lost_H))
-                self.security = wide
+            self._widen_all()
+            self.elements = len(self.H)
 
-    def _widen(self, H: FloatArray) -> FloatArray:
-        """Rows of H with the columns of shedding and spilling zones."""
-        return np.hstack((H, self.shed.columns(H), self.spill.columns(H)))
+    def _widen_all(self) -> None:
+        """The columns of phase shifters, zones and losses, for all that has rows."""
+        case = self.case
+        if self.loss.groups:
+            branch = np.flatnonzero(losses.resistance_pu(case) > 0.0)
+            H, offset = branch_sensitivities(case, branch)
+            steered = shifters.flow_columns(case, H, branch, np.zeros((0, len(case.branches)))) / self.shift_mw
+            wide = self._widen(H, steered)
+            self.lossy = losses.LossModel(branch, case, wide, offset, self.loss.first_column)
+        steered, lost = shifters.control_columns(case, self.H, self.security)
+        self.H = self._widen(self.H, steered)
+        if self.security is not None:
+            assert lost is not None
+            self.security = self.security._replace(H=self.H, lost_H=self._widen(self.security.lost_H, lost))
+
+    def _widen(self, H: FloatArray, steered: FloatArray) -> FloatArray:
+        """Rows of H with the columns of phase shifters, shedding and spilling zones, and losses."""
+        zoned = (part.columns(H) for part in (self.shed, self.spill, self.loss))
+        return np.hstack((H, steered, *zoned))
+
+    def _by_island(self, lossy: bool, first_column: int) -> "Zoned":
+        """Losses, in one lump per island; none where nothing is lost."""
+        if not lossy:
+            none = np.zeros(0, dtype=np.int64)
+            return Zoned(none, none, np.zeros(0), 0, first_column)
+        share = losses.shares(self.case)
+        island, bus = np.nonzero(share)
+        return Zoned(bus, island, share[island, bus], len(share), first_column)
 
     def first_state(self) -> State:
         """The state before the first hour: units as the case says, stores at their start, no rows.
@@ -302,7 +347,8 @@ class Windows:
             given, held, free = np.flatnonzero(~is_held), np.flatnonzero(is_held), none
         segs = self._segments_of(given)
         np_ = self.is_up.size
-        sizes = (segs.size, self.plain.size, self.shed.groups, self.spill.groups, np_, self.nlink)
+        steered = (self.nlink, self.nshift, self.nshift, self.loss.groups)
+        sizes = (segs.size, self.plain.size, self.shed.groups, self.spill.groups, np_, *steered)
         ends = np.cumsum((0, *sizes))
         return Parts(given, held, free, segs, *(slice(a, b) for a, b in pairwise(ends.tolist())))
 
@@ -338,7 +384,7 @@ class Windows:
         constant = float((running @ self.unit_cost[parts.given]).sum())
         constant += float((on[:, parts.held] @ self.unit_cost[parts.held]).sum())
 
-        boxes, need = self._boxes(parts, running, load, at)
+        boxes, need = self._boxes(parts, running, load, at, None if decided is None else decided.loss_max_mw)
         need[:, 0] -= base.sum(axis=1)
         # what is off and can start in time; of relaxed rows the coefficient of a unit on takes it back
         idle = avail - on
@@ -398,10 +444,12 @@ class Windows:
             seg_coef=np.column_stack((np.ones(owner.size), self.seg_offer[segs])),
         )
 
-    def _boxes(self, parts: "Parts", running: IntArray, load: FloatArray, at: slice) -> tuple[Boxes, FloatArray]:
-        """Segments of given units, plain sources, shedding, spilling, shortfalls, links; and the needs (T, R).
+    def _boxes(
+        self, parts: "Parts", running: IntArray, load: FloatArray, at: slice, loss_max_mw: FloatArray | None
+    ) -> tuple[Boxes, FloatArray]:
+        """Segments of given units, plain sources, shedding, spilling, shortfalls, links, shifts, losses; and the needs.
 
-        Headroom hi - x and room x - lo offer reserve: their constants are in the needs.
+        Headroom hi - x and room x - lo offer reserve: their constants are in the needs (T, R).
         """
         case, sp, sc = self.case, self.power_mw, self.price_scale
         sources, links, penalties = case.sources, case.links, case.penalties
@@ -411,39 +459,58 @@ class Windows:
         seg_hi = running[:, np.searchsorted(parts.given, seg_row)] * (self.given_seg_mw[segs] / sp)
         link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
+        shift_mw = self._shift_limits() / sp
+        loss_hi = np.full((hours, self.loss.groups), LOSS_MOST) if loss_max_mw is None else loss_max_mw / sp
+        steered, behind = 2 * self.nshift, self.nlink + 2 * self.nshift + self.loss.groups
         asked = case.product_need_mw[at] / sp
         zero_l, zero_f = np.zeros((hours, nl)), np.zeros((hours, nf))
         spill_hi = self.spill.sum(np.tile(self.fed_mw / sp, (hours, 1)))
         src_lo, src_hi = case.source_min_mw[at][:, plain] / sp, case.source_max_mw[at][:, plain] / sp
-        lo = np.hstack((0.0 * seg_hi, src_lo, zero_l, zero_f, np.zeros((hours, np_)), link_lo))
+        lo = np.hstack((
+            0.0 * seg_hi, src_lo, zero_l, zero_f, np.zeros((hours, np_)), link_lo,
+            np.zeros((hours, steered + self.loss.groups)),
+        ))  # fmt: skip
         shed_hi = self.shed.sum(np.maximum(load, 0.0))
-        hi = np.hstack((seg_hi, src_hi, shed_hi, spill_hi, np.maximum(asked, 0.0), link_hi))
+        hi = np.hstack((
+            seg_hi, src_hi, shed_hi, spill_hi, np.maximum(asked, 0.0), link_hi, np.tile(shift_mw, (hours, 1)), loss_hi
+        ))  # fmt: skip
         cost = np.concatenate(
             (self.seg_cost[segs], sources.cost.to_numpy(float)[plain], np.full(nl, penalties.shed),
-             np.full(nf, penalties.spill), np.full(np_, penalties.reserve_short), np.zeros(self.nlink))
+             np.full(nf, penalties.spill), np.full(np_, penalties.reserve_short), np.zeros(self.nlink),
+             np.full(steered + self.loss.groups, HAIR * sc))
         ) / sc  # fmt: skip
         ones, none = np.ones, np.zeros
         first = segs.size + plain.size + nl
         offers = np.vstack((self.seg_offer[segs], self.offers[plain], none((nl + nf, np_))))
+        shift_bus = self.nb + self.nlink + np.arange(self.nshift)
         bus, source_bus = case.units.bus_row.to_numpy(np.int64), sources.bus_row.to_numpy(np.int64)
         boxes = Boxes(
             bus=np.concatenate(
                 (bus[seg_row], source_bus[plain], self.shed.first_column + np.arange(nl),
                  self.spill.first_column + np.arange(nf), np.zeros(np_, dtype=np.int64),
-                 self.nb + np.arange(self.nlink))
+                 self.nb + np.arange(self.nlink), shift_bus, shift_bus,
+                 self.loss.first_column + np.arange(self.loss.groups))
             ).astype(np.int64),
             lo=lo,
             hi=hi,
             cost=np.tile(cost, (hours, 1)),
             coef=np.column_stack((
-                np.concatenate((ones(first), -ones(nf), none(np_ + self.nlink))),
-                np.vstack((offers, np.eye(np_), none((self.nlink, np_)))),
+                np.concatenate((ones(first), -ones(nf), none(np_ + self.nlink + steered), -ones(self.loss.groups))),
+                np.vstack((offers, np.eye(np_), none((behind, np_)))),
             )),
-            line=np.concatenate((ones(first), -ones(nf), none(np_), ones(self.nlink))),
+            line=np.concatenate((
+                ones(first), -ones(nf), none(np_), ones(self.nlink + self.nshift), -ones(self.nshift + self.loss.groups)
+            )),
         )  # fmt: skip
-        counted = np.vstack((offers, none((np_ + self.nlink, np_))))
+        counted = np.vstack((offers, none((np_ + behind, np_))))
         head, room = hi @ np.maximum(-counted, 0.0), lo @ np.maximum(counted, 0.0)
         return boxes, np.column_stack((load.sum(axis=1), asked - head + room))
+
+    def _shift_limits(self) -> FloatArray:
+        """(2 shifters,) most that they may be moved up, then down. [MW]"""
+        table = self.case.shifters.iloc[: self.nshift]
+        up, down = table["max_deg"].to_numpy(float), -table["min_deg"].to_numpy(float)
+        return np.concatenate((up * self.shift_mw, down * self.shift_mw))
 
     def _ramps(self, parts: "Parts", t0: int, hours: int, state: State, decided: Decided | None) -> Ramps:
         """Ramped sources, then rows of units that ramps hold."""
@@ -547,6 +614,9 @@ class Windows:
         """The rows of `keys` as arrays, demand already on their limits."""
         if not keys.hour.size:
             return window.no_rows(self.columns)
+        line = np.flatnonzero(~self.is_tangent(keys))
+        if line.size < keys.hour.size:
+            return self._rows_and_tangents(keys, line, fixed)
         sp, sign = self.power_mw, keys.sign.astype(float)
         coef = self.H[keys.element] * sign[:, None]
         limit = self.limit[(keys.sign < 0).astype(np.int64), keys.element] / sp
@@ -560,6 +630,61 @@ class Windows:
             offset[after], limit[after] = offset_mw / sp, limit_mw / sp
         flow = np.einsum("mc,mc->m", coef, fixed[keys.hour]) + offset
         return Rows(keys.hour, coef, limit - flow, self.overload_cost[keys.element] / self.price_scale)
+
+    def is_tangent(self, keys: RowKeys) -> BoolArray:
+        """Which of the rows are tangents of losses."""
+        tangent: BoolArray = keys.element >= self.elements
+        return tangent
+
+    def _rows_and_tangents(self, keys: RowKeys, line: IntArray, fixed: FloatArray) -> Rows:
+        """`rows` where some are tangents, which are dearer to break than anything is to lose."""
+        other = np.flatnonzero(self.is_tangent(keys))
+        tangents = self.tangents.take(keys.element[other] - self.elements)
+        there = np.einsum("mc,mc->m", tangents.coef, fixed[keys.hour[other]])
+        penalties = self.case.penalties
+        cost = np.full(other.size, 2.0 * max(penalties.shed, penalties.overload) / self.price_scale)
+        parts = Rows(keys.hour[other], tangents.coef, tangents.limit_mw / self.power_mw - there, cost)
+        order = np.argsort(np.concatenate((line, other)))
+        pairs = zip(self.rows(keys.take(line), fixed), parts, strict=True)
+        return Rows(*(np.concatenate(pair)[order] for pair in pairs))
+
+    def loss_of(self, injected: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """What injections in scaled power lose: counted on (T, islands), at their flows, and the flows. [MW]"""
+        assert self.lossy is not None
+        injected_mw = injected * self.power_mw
+        flow_mw = self.lossy.flow_mw(injected_mw)
+        return -injected_mw[:, self.loss.first_column :], self.lossy.at(flow_mw), flow_mw
+
+    def touch(
+        self, injected: FloatArray, share: float, before: FloatArray | None
+    ) -> tuple[RowKeys, float, FloatArray | None]:
+        """New tangents where a solution counts on too little, by more than a share, and the most that it lacks. [1]
+
+        They touch half way between its flows and `before`, where the last ones would have touched: solutions leap to
+        and fro around the optimum. Returns that place too, (T, branches).
+        """
+        if self.lossy is None:
+            return no_keys(), 0.0, None
+        counted, lost, flow = self.loss_of(injected)
+        flow = flow if before is None else 0.5 * (flow + before)
+        lacking = (lost - counted) / np.maximum(lost, LOSS_MW / share)
+        hours, elements = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+        for island in range(self.loss.groups):
+            hour = np.flatnonzero(lacking[:, island] > share)
+            elements.append(self.elements + self.tangents.limit_mw.size + np.arange(hour.size))
+            hours.append(hour)
+            self.tangents = self.tangents.with_(self.lossy.tangents(flow[hour], island))
+        hour, element = np.concatenate(hours), np.concatenate(elements)
+        keys = RowKeys(hour, element, np.full(hour.size, -1), np.ones(hour.size, dtype=np.int64))
+        return keys, float(lacking.max(initial=0.0)), flow
+
+    def carried(self, keys: RowKeys) -> tuple[RowKeys, losses.Tangents]:
+        """Rows for the next window and the tangents that they name, numbered anew."""
+        tangent = self.is_tangent(keys)
+        used, number = np.unique(keys.element[tangent], return_inverse=True)
+        element = keys.element.copy()
+        element[tangent] = self.elements + number
+        return keys._replace(element=element), self.tangents.take(used - self.elements)
 
     def injections(self, problem: Problem, fixed: FloatArray, s: Solution) -> FloatArray:
         """(T, columns) net injections of a solution, scaled power."""
@@ -583,7 +708,7 @@ class Windows:
         are taken in at once.
         """
         flow = injected @ self.H.T + self.offset / self.power_mw  # (T, monitored)
-        whole = known.take(known.outage < 0)
+        whole = known.take((known.outage < 0) & ~self.is_tangent(known))
         keys, worst = [], 0.0
         for sign, limit in ((1, self.limit[0]), (-1, self.limit[1])):
             loading = sign * flow / (np.maximum(limit, LIMIT_MIN_MW) / self.power_mw)

@@ -164,6 +164,7 @@ def _write_meta(file: h5py.File, case: Case, scenario: Scenario, events: Sequenc
 
 
 def dims_of(case: Case, scenario: Scenario) -> Dims:
+    lossy = scenario.grid.losses != "none" and len(case.branches) > 0
     return {
         "time": range(case.steps),
         **{dim: unique_names(getattr(case, group)) for group, dim in TABLES.items()},
@@ -171,6 +172,7 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
         "tech": techs_of(case),
         "supplier": SUPPLIERS,
         "outage": [*unique_names(case.branches), *unique_names(case.links)],
+        "island": range(int(case.buses["island"].max()) + 1 if lossy else 0),
         "segment": range(case.unit_seg_mw.shape[1]),
         "category": range(case.unit_start_cost.shape[1]),
         "window": range(-(-case.hours // scenario.horizon.step_h)),

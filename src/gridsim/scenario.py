@@ -21,8 +21,8 @@ reserve    assemble (Case.reserve_*_mw)   up_load_share, up_renewable_share, up_
            assemble (Case.products)       down_renewable_share; product: name, direction, within_min, spinning,
                                           series, min_mw, load_share, renewable_share, techs, zones
 penalties  assemble (Case.penalties)      shed, spill, reserve_short, overload
-grid       assemble: ratings, limits      enforce, n1, line_rating_factor, interface_limit_mw
-           simulate: enforce, n1
+grid       assemble: ratings, limits      enforce, n1, losses, line_rating_factor, interface_limit_mw
+           simulate: enforce, n1, losses
 scale      assemble                       load, and any tech of the network
 budget     assemble (Case.budgets)        name, techs, fuels, zones, names, quantity, fuel_unit, fuel_per_mwh,
                                           co2_t_per_fuel, period, at_most, at_least, penalty, pacing, first_price
@@ -235,9 +235,17 @@ class Grid(_Section):
 
     enforce: Literal["dc", "copper"] = "dc"  # "copper": no line or interface limit is enforced.  simulate
     n1: Literal["off", "report", "enforce"] = "off"  # the loss of any one branch.  simulate
+    # "quadratic": resistance times current squared, drawn at the loads; "none": a lossless network.  simulate
+    losses: Literal["none", "quadratic"] = "none"
     line_rating_factor: Positive = 1.0  # on rating_mw and emergency_rating_mw of every branch.  assemble
     # limit_mw of the interface of that name, MW; its reverse limit stays as it is.  assemble
     interface_limit_mw: dict[str, Positive] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _losses_need_flows(self) -> "Grid":
+        if self.losses != "none" and self.enforce == "copper":
+            raise _found([(("losses",), f"must be none where enforce is copper: got {self.losses}")])
+        return self
 
 
 class Solver(_Section):

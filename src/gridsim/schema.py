@@ -7,10 +7,11 @@ coordinates. `DATASETS` below is the reference; ``gridsim.results`` writes and r
 Dimensions
     time       start of each step, local time of the network: CF "hours since <start>", or "minutes since <start>" where
                steps are shorter than an hour; attribute utc_offset_h
-    unit source store load bus branch link interface product budget_name     names, in the order of the index tables
+    unit source store load bus branch link interface product budget_name shifter     names of the index tables
     zone tech supplier                                   names
     outage     branches, then DC links, that may be lost
     window segment category                              0, 1, ...
+    island     0, 1, ...: AC islands of /buses/island; none where the dispatch has no losses
     day        0, 1, ...: 24 hours each from the first hour (the last may be shorter)
 
 Series run along `time`, a step an entry; where this text says hour, it means a step of `resolution_min` minutes. MW are
@@ -23,7 +24,7 @@ Groups
                (pandapower JSON, gzip'd bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each
                input file.
                /meta/run: attributes of this execution: times, memory, versions, machine.
-    /buses /units /sources /stores /loads /branches /links /interfaces /products /budgets
+    /buses /units /sources /stores /loads /branches /links /interfaces /products /budgets /shifters
                index tables: one dataset per column of `gridsim.case`. Beside them the cost curve of ONE unit,
                /units/seg_mw, seg_cost [unit, segment] and min_cost [unit], its start costs by hours off,
                /units/start_lag_h, start_cost_by_lag [unit, category], what it answers with, /units/response_mw,
@@ -70,6 +71,7 @@ TABLES = {  # group of an index table -> its dimension
     "interfaces": "interface",
     "products": "product",
     "budgets": "budget_name",
+    "shifters": "shifter",
 }
 SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
 
@@ -177,6 +179,16 @@ DATASETS: tuple[Dataset, ...] = (
     _mw("flow/interface_p_mw", "time interface", "weighted sum of flows of each interface", "> 0 in its direction"),
     _mw("flow/branch_overload_mw", "time branch", "flow beyond the rating, a priced slack", ">= 0"),
     _mw("flow/interface_overload_mw", "time interface", "flow beyond the limit, a priced slack", ">= 0"),
+    Dataset(
+        "flow/shift_deg",
+        ("time", "shifter"),
+        "float64",
+        "degree",
+        "shift of each phase shifter beyond the shift_deg of its branch",
+        "as shift_deg",
+    ),
+    _mw("flow/loss_mw", "time island", "losses: r_pu / 100 x flow squared, summed over branches", ">= 0"),
+    _mw("flow/loss_planned_mw", "time island", "losses that the window counted on", ">= 0"),
     _price("price/energy", "time", "price of energy at the reference bus", "> 0: one more MWh of load costs this"),
     _price("price/reserve", "time product", "price of each reserve product", ">= 0"),
     _price("price/bus", "time bus", "price of energy at each bus", "> 0: one more MWh of load costs this"),

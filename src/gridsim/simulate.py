@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from gridsim import pumping
+from gridsim import losses, pumping, shifters
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
 from gridsim.case import Case
 from gridsim.errors import WindowError
 from gridsim.kernels import commit, step
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
-from gridsim.kernels.network import ptdf, shift_offset_mw
+from gridsim.kernels.network import BASE_MVA, ptdf, shift_offset_mw
 from gridsim.kernels.warmup import warm_up, warm_up_search
 from gridsim.outages import OutageWatch
 from gridsim.plan import Plan, Planner
@@ -89,7 +89,10 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         link_from=whole(case.links, "from_row"),
         link_to=whole(case.links, "to_row"),
         ptdf=ptdf(begin, end, x_pu, len(case.buses), reference),
-        offset=shift_offset_mw(begin, end, x_pu, real(branches, "shift_deg"), len(case.buses), reference),
+        loss_per_mw2=losses.resistance_pu(case) / BASE_MVA,
+        loss_island=losses.island_of_branch(case),
+        bus_island=whole(case.buses, "island"),
+        loss_share=losses.shares(case) if planner.loss.groups else np.zeros((0, len(case.buses))),
         interface_weight=np.array(case.interface_weight),
         limit=np.concatenate((rating, real(case.interfaces, "limit_mw"))),
         back_limit=np.concatenate((rating, real(case.interfaces, "reverse_limit_mw"))),
@@ -128,6 +131,8 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_befor
         inflow=np.array(case.store_inflow_mw[at], order="C"),
         let_go=head(plan.spilled_mw),
         link=head(plan.link_mw),
+        offset=shifted_mw(case, f, plan.shift_deg[:kept]),
+        loss=head(plan.loss_mw),
         load=np.array(case.load_mw[at], order="C"),
         shed=head(plan.shed_mw),
         spill=head(plan.spill_mw),
@@ -147,6 +152,17 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_befor
     out.reference[:, step.GAS] = unit_p[:, f.unit_supplier == step.GAS].sum(axis=1).mean()
     out.reference[:, step.IMPORT] = out.source[:, f.source_supplier == step.IMPORT].sum(axis=1).mean()
     return out
+
+
+def shifted_mw(case: Case, f: step.Fleet, shift_deg: FloatArray) -> FloatArray:
+    """Flow (T, nbr) that phase shifts drive: those of the net, and the hour's own (T, shifters)."""
+    branches = case.branches
+    begin, end = (branches[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row"))
+    x_pu, shift = (branches[name].to_numpy(dtype=np.float64) for name in ("x_pu", "shift_deg"))
+    reference = np.flatnonzero(case.buses["reference"].to_numpy(dtype=bool))
+    fixed = shift_offset_mw(begin, end, x_pu, shift, len(case.buses), reference)
+    columns = shifters.flow_columns(case, f.ptdf, np.arange(len(branches)), np.zeros((0, len(branches))))
+    return np.ascontiguousarray(fixed + shift_deg @ columns.T)
 
 
 class Accountant:
@@ -204,6 +220,9 @@ class Accountant:
             "flow/interface_p_mw": h.flow[:, nbr:],
             "flow/branch_overload_mw": over[:, :nbr],
             "flow/interface_overload_mw": over[:, nbr:],
+            "flow/shift_deg": plan.shift_deg[:kept],
+            "flow/loss_mw": h.loss,
+            "flow/loss_planned_mw": plan.loss_mw[:kept],
             "price/energy": plan.price[:kept],
             "price/reserve": plan.price_reserve[:kept],
             "price/bus": plan.price_bus[:kept],
@@ -284,6 +303,7 @@ def simulate(
         n1=scenario.grid.n1 == "enforce",
         effort=scenario.solver.effort,
         target_gap=scenario.solver.target_gap,
+        lossy=scenario.grid.losses == "quadratic",
     )
     f = fleet(case, planner)
     state, accountant, windows = planner.first_state(), Accountant(case, f), scenario.windows()
@@ -361,6 +381,7 @@ def live(
     state.store_running = pumping.running(case.stores, h.charge, h.discharge)[:, -1]
     state.ramp_p_mw = h.source[-1, planner.ramped].copy()
     state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
+    state.tangents = plan.next_tangents
     budgeting = planner.budgeting
     lived, state.budgets = budgeting.live(t0, budgeting.use(h.on, h.unit_p, h.source), state.budgets, plan.next_budgets)
     return h, lived

@@ -17,6 +17,7 @@ curtailment_mwh          available and not taken, all causes
 curtailment_rate         of what curtailable sources had available: 0..1
 curtailment_mwh_by_tech  {tech: MWh}
 curtailment_rate_by_tech {tech: 0..1}
+loss_mwh, loss_rate      lost in the AC network, and of the energy fed into it: 0..1; 0 if the run has no losses
 spill_mwh                must-run energy thrown away
 reserve_short_mwh        reserve missing, all products, MW times hours
 overload_mwh             flow beyond ratings and interface limits, MW times hours
@@ -82,6 +83,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         "curtailment_rate": _ratio(curtailment_mwh, sum(available.values())),
         "curtailment_mwh_by_tech": curtailed,
         "curtailment_rate_by_tech": {tech: _ratio(curtailed[tech], available[tech]) for tech in curtailed},
+        **_losses(run),
         "spill_mwh": _energy(run, "spill/bus_mw"),
         "reserve_short_mwh": _energy(run, "reserve/short_mw"),
         "overload_mwh": _energy(run, "flow/branch_overload_mw") + _energy(run, "flow/interface_overload_mw"),
@@ -93,6 +95,13 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         **{key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"},
         "file_mb": run.path.stat().st_size / 1e6,
     }
+
+
+def _losses(run: ResultsReader) -> dict[str, float]:
+    """Energy lost, and its share of what is fed in: load served and losses."""
+    lost = _energy(run, "flow/loss_mw") if "flow/loss_mw" in run else 0.0
+    served = _energy(run, "dispatch/load_mw") - _energy(run, "unserved/load_mw")
+    return {"loss_mwh": lost, "loss_rate": _ratio(lost, served + lost)}
 
 
 def _sum(run: ResultsReader, path: str) -> float:
@@ -179,6 +188,9 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         ("memory, highest", f"{summary['peak_rss_mb']:,.0f}", "MB"),
         ("file", f"{summary['file_mb']:,.1f}", "MB"),
     ]
+    if summary["loss_mwh"] > 0.0:
+        lost = f"{summary['loss_mwh'] / 1e3:,.1f}", "GWh"
+        rows[10:10] = [("lost in the network", *lost), ("loss rate", f"{100 * summary['loss_rate']:.2f}", "%")]
     for name, used in summary["budget_used"].items():
         beyond, short = summary["budget_excess"][name], summary["budget_missing"][name]
         said = [f"at {summary['budget_price'][name]:,.2f} {money}"]

@@ -102,8 +102,9 @@ def _both_ways(planner: Planner, keys: RowKeys) -> RowKeys:
     """With the row of the other direction where an element may carry nothing: there both have a price, or neither."""
     if not keys.hour.size:
         return keys
-    closed = planner.limit[:, keys.element].sum(axis=0) <= 0.0
-    return planner.join(keys, keys.take(closed)._replace(sign=-keys.sign[closed]))
+    lines = keys.take(~planner.is_tangent(keys))
+    closed = planner.limit[:, lines.element].sum(axis=0) <= 0.0
+    return planner.join(keys, lines.take(closed)._replace(sign=-lines.sign[closed]))
 
 
 def _prices(
@@ -187,6 +188,8 @@ class _Label:
             *(f"spill at {place}" for place in self.places(planner.spill)),
             *(f"reserve {name} short" for name in case.products["name"]),
             *case.links["name"].astype(str),
+            *(f"shift of {name} {way}" for way in ("up", "down") for name in case.shifters["name"][: planner.nshift]),
+            *(f"losses of island {k}" for k in range(planner.loss.groups)),
         ]
         moved = a.x[t] - b.x[t]
         unit = (a.u[t] - b.u[t]) * problem.units.coef[:, 0]

@@ -82,7 +82,10 @@ def fleet(rng):
         link_from=bus(nlk),
         link_to=bus(nlk),
         ptdf=rng.uniform(-0.6, 0.6, (nbr, nb)),
-        offset=rng.uniform(-5.0, 5.0, nbr),
+        loss_per_mw2=np.zeros(nbr),
+        loss_island=np.zeros(nbr, dtype=np.int64),
+        bus_island=np.zeros(nb, dtype=np.int64),
+        loss_share=np.zeros((0, nb)),
         interface_weight=rng.choice([-1.0, 0.0, 1.0], (nif, nbr + nlk)),
         limit=limit,
         back_limit=back,
@@ -143,6 +146,8 @@ def plan(rng, f, hours):
         inflow=inflow,
         let_go=gone,
         link=rng.uniform(-100.0, 100.0, (hours, nlk)),
+        offset=rng.uniform(-5.0, 5.0, (hours, nbr)),
+        loss=np.zeros((hours, 0)),
         load=np.zeros((hours, nl)),
         shed=np.zeros((hours, nl)),
         spill=np.where(rng.random((hours, nb)) < 0.1, 7.0, 0.0),
@@ -339,11 +344,9 @@ def test_flows_are_the_sensitivities_times_the_injections(seed):
         (f.link_to, h.link),
     ):
         np.add.at(injected.T, bus, p.T)
-    branch = injected @ f.ptdf.T + f.offset
-    assert_allclose(h.flow[:, : f.offset.size], branch, rtol=1e-11, atol=1e-8)
-    assert_allclose(
-        h.flow[:, f.offset.size :], np.hstack((branch, h.link)) @ f.interface_weight.T, rtol=1e-11, atol=1e-8
-    )
+    branch = injected @ f.ptdf.T + h.offset
+    assert_allclose(h.flow[:, : len(f.ptdf)], branch, rtol=1e-11, atol=1e-8)
+    assert_allclose(h.flow[:, len(f.ptdf) :], np.hstack((branch, h.link)) @ f.interface_weight.T, rtol=1e-11, atol=1e-8)
 
 
 # -- single rules -----------------------------------------------------------------------------------------------------
@@ -393,6 +396,7 @@ def test_a_store_runs_one_way_and_changes_its_energy_as_planned(charge, discharg
     for values, value in ((f.eta_c, 0.8), (f.eta_d, 0.9), (f.keep, 1.0), (f.e_min, 0.0), (f.e_max, 900.0)):
         values[:] = value
     f.charge_max[:] = f.discharge_max[:] = 200.0
+    h.inflow[0], h.let_go[0] = 0.0, 0.0
     e = np.full(SIZES["stores"], 300.0)
     before = supply(f, h)[0] - (h.discharge - h.charge)[0].sum()
     h.charge[0], h.discharge[0] = 0.0, 0.0
@@ -530,3 +534,40 @@ def test_a_row_is_moved_no_further_than_it_can_come_back_from():
     step.walk(f, block, e)
     assert (block.unit_p[0] <= then + block.fall[1] + 1e-9).all()
     assert (block.unit_p[0] > planned[0] + 1.0).any()
+
+
+def test_losses_are_those_of_the_flows_and_the_balance_holds_with_them():
+    """Two islands: each hour's losses are a fixed point, and their change is borne by the island that has it."""
+    rng, f, h, e = drawn(11)
+    nbr, nb = f.ptdf.shape
+    island = np.arange(nb) % 2
+    share = np.zeros((2, nb))
+    for k in range(2):
+        share[k, island == k] = rng.dirichlet(np.full(int((island == k).sum()), 2.0))
+    f = f._replace(
+        loss_per_mw2=rng.uniform(0.0, 2e-6, nbr),
+        loss_island=np.arange(nbr) % 2,
+        bus_island=island,
+        loss_share=share,
+        unit_held=np.zeros_like(f.unit_held),
+    )
+    h = h._replace(loss=np.zeros((len(h.load), 2)))
+    lossless = copied(h)
+    step.walk(f._replace(loss_per_mw2=np.zeros(nbr)), lossless, e.copy())
+    step.walk(f, h, e.copy())
+    by_branch = f.loss_per_mw2 * h.flow[:, :nbr] ** 2
+    want = np.stack([by_branch[:, f.loss_island == k].sum(axis=1) for k in range(2)], axis=1)
+    assert want.min() > 1e-3
+    assert_allclose(h.loss, want, atol=2 * step.LOSS_MW)
+    given = h.unit_p.sum(axis=1) + h.source.sum(axis=1) + (h.discharge - h.charge).sum(axis=1) - h.spill.sum(axis=1)
+    assert_allclose(given, (h.load - h.shed).sum(axis=1) + h.loss.sum(axis=1), atol=1e-8)
+    change = np.zeros((len(h.load), nb))
+    for buses, new, old in (
+        (f.unit_bus, h.unit_p, lossless.unit_p),
+        (f.source_bus, h.source, lossless.source),
+        (f.load_bus, h.shed, lossless.shed),
+    ):
+        np.add.at(change.T, buses, (new - old).T)
+    change -= h.spill - lossless.spill
+    for k in range(2):
+        assert_allclose(change[:, island == k].sum(axis=1), h.loss[:, k], atol=1e-8)
