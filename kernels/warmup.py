@@ -4,7 +4,7 @@ import numpy as np
 
 from gridsim.kernels import bundle, commit, security, single, step, sweep, window
 from gridsim.kernels.jit import FloatArray, IntArray
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Stores, Units
+from gridsim.kernels.problem import Boxes, Budgets, Problem, Ramps, Rows, Stores, Units
 
 
 def warm_up() -> None:
@@ -28,8 +28,10 @@ def warm_up() -> None:
     security.screen_n1(factors, row, row, np.ones((2, 1)), security.new_report(1, 1, 1))
 
 
-def warm_up_search() -> None:
-    """Likewise those of the search for a better schedule: only windows whose gap asks for it wait for them."""
+def warm_up_rest() -> None:
+    """Likewise those that few windows need, which wait for them: for a search, many line rows, budgets."""
+    problem, rows = _problem()
+    window.solve(_boxes_alone(problem), rows, max_iterations=1, budgets=(0,))
     units = _single()
     flat, apart = _real(1.0, 1.0), np.zeros((2, 1))
     demand = bundle.Demand(flat, 0.1 * flat, 0.0 * flat, 0.0 * flat, apart, apart, 9.0, 9.0)
@@ -68,6 +70,21 @@ def _problem() -> tuple[Problem, Rows]:
     )  # fmt: skip
     rows = Rows(zero, np.array([[0.5, -0.5]]), _real(0.5), _real(5.0))
     return Problem(np.tile(_real(1.0, 0.1, 0.1), (2, 1)), units, boxes, ramps, stores), rows
+
+
+def _boxes_alone(problem: Problem) -> Problem:
+    """Without chains, so that hours know nothing of each other, and with a budget on the wind."""
+    none, few, hourly = _real(), _whole(), np.zeros((2, 0))
+    coef = np.zeros((0, problem.need.shape[1]))
+    return problem._replace(
+        units=Units(few, coef, none, none, none, hourly, few, none, none, coef),
+        ramps=Ramps(few, hourly, hourly, hourly, none, few, hourly, hourly, coef),
+        stores=Stores(few, *[hourly] * 4, *[none] * 5, hourly, hourly, none, hourly, hourly, none),
+        budgets=Budgets(
+            np.ones((1, 2)), np.zeros((1, 0)), np.zeros((1, 0)), np.eye(1, problem.boxes.bus.size), np.zeros((1, 0)),
+            limit=_real(0.5), value=_real(0.1), cost=_real(5.0),
+        ),
+    )  # fmt: skip
 
 
 def _single() -> single.SingleUnits:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridsim.kernels import flat, newton
+from gridsim.kernels import flat, newton, prices
 from gridsim.kernels.bound import lagrangian
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray, kernel
 from gridsim.kernels.layout import Layout, Window, lay_out, split
@@ -43,7 +43,7 @@ def no_rows(columns: int = 1) -> Rows:
 @kernel
 def price_items(win, y, out):
     """Prices of all items at the prices `y` of the rows."""
-    newton.price_items(win, y, out)
+    prices.price_items(win, y, out)
 
 
 def solve(

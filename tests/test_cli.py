@@ -261,7 +261,7 @@ def test_warmup(monkeypatch):
     compiled = Mock(return_value=1.25)
     monkeypatch.setattr(simulate, "warmup", compiled)
     assert call("warmup").stdout == "kernels ready: 1.2 s\n"
-    compiled.assert_called_once_with(search=True)  # the command is for those who wait now, not later
+    compiled.assert_called_once_with(everything=True)  # the command is for those who wait now, not later
 
 
 def test_version_and_help():

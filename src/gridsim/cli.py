@@ -282,7 +282,7 @@ def warmup(verbose: bool) -> None:
     """Compile the kernels, so that the next run starts at once."""
     from gridsim.simulate import warmup as compile_kernels
 
-    click.echo(f"kernels ready: {compile_kernels(search=True):.1f} s")
+    click.echo(f"kernels ready: {compile_kernels(everything=True):.1f} s")
 
 
 def _load(scenario: str, overrides: tuple[str, ...] = ()) -> "Scenario":

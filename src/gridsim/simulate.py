@@ -20,7 +20,7 @@ from gridsim.errors import WindowError
 from gridsim.kernels import commit, step
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import BASE_MVA, ptdf, shift_offset_mw
-from gridsim.kernels.warmup import warm_up, warm_up_search
+from gridsim.kernels.warmup import warm_up, warm_up_rest
 from gridsim.outages import OutageWatch
 from gridsim.plan import Plan, Planner
 from gridsim.restate import State
@@ -387,13 +387,13 @@ def live(
     return h, lived
 
 
-def warmup(*, search: bool = False) -> float:
+def warmup(*, everything: bool = False) -> float:
     """Compile the kernels, or load them from the disk cache. Returns the seconds of CPU it took.
 
-    Those of the search are left to the first window that needs them unless `search` says otherwise.
+    Those that few windows need (`warm_up_rest`) are left to the first of them unless `everything` says otherwise.
     """
     began = time.process_time()
     warm_up()
-    if search:
-        warm_up_search()
+    if everything:
+        warm_up_rest()
     return time.process_time() - began
