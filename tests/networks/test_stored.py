@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 import pandapower as pp
@@ -58,13 +59,20 @@ def stored(path):
 
 def assert_same_case(one: Case, other: Case) -> None:
     for field in dataclasses.fields(Case):
-        a, b = getattr(one, field.name), getattr(other, field.name)
-        if isinstance(a, pd.DataFrame):
-            pd.testing.assert_frame_equal(a, b)
-        elif isinstance(a, np.ndarray):
-            assert (a.dtype, a.tobytes()) == (b.dtype, b.tobytes()), field.name
-        else:
-            assert a == b, field.name
+        assert_same(getattr(one, field.name), getattr(other, field.name), field.name)
+
+
+def assert_same(a: Any, b: Any, name: str) -> None:
+    if isinstance(a, pd.DataFrame):
+        pd.testing.assert_frame_equal(a, b)
+    elif isinstance(a, np.ndarray):
+        assert (a.dtype, a.tobytes()) == (b.dtype, b.tobytes()), name
+    elif isinstance(a, tuple):
+        assert len(a) == len(b), name
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{name}[{i}]")
+    else:
+        assert a == b, name
 
 
 def test_the_built_in_case_is_the_same(cache):
