@@ -75,11 +75,12 @@ def _problem() -> tuple[Problem, Rows]:
 def _boxes_alone(problem: Problem) -> Problem:
     """Without chains, so that hours know nothing of each other, and with a budget on the wind."""
     none, few, hourly = _real(), _whole(), np.zeros((2, 0))
+    powers, numbers = (hourly, hourly, hourly, hourly), (none, none, none, none, none)
     coef = np.zeros((0, problem.need.shape[1]))
     return problem._replace(
         units=Units(few, coef, none, none, none, hourly, few, none, none, coef),
         ramps=Ramps(few, hourly, hourly, hourly, none, few, hourly, hourly, coef),
-        stores=Stores(few, *[hourly] * 4, *[none] * 5, hourly, hourly, none, hourly, hourly, none),
+        stores=Stores(few, *powers, *numbers, hourly, hourly, none, hourly, hourly, none),
         budgets=Budgets(
             np.ones((1, 2)), np.zeros((1, 0)), np.zeros((1, 0)), np.eye(1, problem.boxes.bus.size), np.zeros((1, 0)),
             limit=_real(0.5), value=_real(0.1), cost=_real(5.0),
