@@ -7,7 +7,6 @@ sides roll windows of 48 hours by 24 through the same days; the year is extrapol
 """
 
 import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import process
 from dispatch import lp_windows, without_commitment
 from sample import STEP_H, WINDOW_H, Recorder, Year
 
@@ -65,18 +65,7 @@ def environment(folder: Path, say: Callable[[str], None]) -> Path:
 
 def _run(python: Path, path: Path) -> dict[str, Any]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    done = subprocess.run(
-        [python, str(CHILD), str(path), str(WINDOW_H), str(STEP_H)],
-        env={**kept, **threads},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{CHILD.name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return process.run(python, CHILD, (str(path), str(WINDOW_H), str(STEP_H)), kept)
 
 
 def sayable(case: Case) -> Case:

@@ -66,6 +66,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--parts", type=_parts, default=(), help=f"comma-separated, of {', '.join(PARTS)}")
     parser.add_argument("--windows", type=int, help="so many windows, evenly spread; default: every 20th day")
     parser.add_argument("--full", action="store_true", help="every day of the year, and branch and bound")
+    parser.add_argument("--milp", action="store_true", help="branch and bound on a few of the windows, without --full")
     parser.add_argument("--smallest", action="store_true", help="growth in few small steps, a file of two days")
     parser.add_argument("--pypsa", action="store_true", help="also PyPSA: installs it with pip in --scratch")
     parser.add_argument("--scratch", type=Path, help="folder of PyPSA's environment; default: in FOLDER")
@@ -136,7 +137,7 @@ def _runner(options: argparse.Namespace) -> Callable[[str], dict[str, Any]]:
         scratch = options.scratch or options.folder
         return pypsa_export.measure(year(), say, scratch=scratch.resolve(), days=options.pypsa_days)
 
-    milp = commitment.MILP_WINDOWS if options.full else 0
+    milp = commitment.MILP_WINDOWS if options.full or options.milp else 0
     calls: dict[str, Callable[[], dict[str, Any]]] = {
         "relaxed": lambda: relaxed.measure(year(), days(), say),
         "fixed": lambda: dispatch.measure_fixed(year(), days(), say),

@@ -3,14 +3,14 @@
 Two processes one after the other on one empty cache folder: the first compiles everything, the second loads it.
 """
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import process
 
 CHILD = Path(__file__).with_name("startup_child.py")
 
@@ -32,15 +32,5 @@ def run_child(child: Path, cache: Path, *arguments: str) -> dict[str, Any]:
 
     It keeps Python's byte code, as an installed package does.
     """
-    threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"), "1")
-    done = subprocess.run(
-        [sys.executable, str(child), *arguments],
-        env={**os.environ, **threads, "PYTHONDONTWRITEBYTECODE": "", "GRIDSIM_CACHE_DIR": str(cache)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{child.name} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "GRIDSIM_CACHE_DIR": str(cache)}
+    return process.run(sys.executable, child, arguments, environment)
