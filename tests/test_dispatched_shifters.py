@@ -5,14 +5,13 @@ import numpy as np
 import pandapower as pp
 import pytest
 from numpy.testing import assert_allclose
-from tiny_grid import tiny_grid, write_grid
+from tiny_grid import run_audited, tiny_grid, write_grid
 
 from gridsim import oracle
 from gridsim.assemble import assemble
 from gridsim.audit import audit
 from gridsim.plan import Planner
 from gridsim.restate import no_keys
-from gridsim.results import ResultsReader
 from gridsim.simulate import simulate
 
 LOAD_MW, X_PU = 90.0, 0.1
@@ -51,11 +50,7 @@ def scenario_of(tmp_path, net, **sections):
 
 
 def lived(tmp_path, net, name="run.h5", **sections):
-    path = tmp_path / name
-    summary = simulate(scenario_of(tmp_path, net, **sections), path)
-    report = audit(path)
-    assert report.ok, report.as_text()
-    return summary, ResultsReader(path)
+    return run_audited(scenario_of(tmp_path, net, **sections), tmp_path / name)
 
 
 def test_a_shift_relieves_a_line_by_what_it_takes(tmp_path):

@@ -6,7 +6,7 @@ import pandapower as pp
 import pytest
 from numpy.testing import assert_allclose
 from scipy.optimize import linprog
-from tiny_grid import tiny_grid, write_grid
+from tiny_grid import run_audited, tiny_grid, write_grid
 
 from gridsim import oracle
 from gridsim import scenario as scenarios
@@ -16,7 +16,6 @@ from gridsim.errors import InputError
 from gridsim.losses import shares
 from gridsim.plan import LOSS_SEEN, Planner
 from gridsim.restate import LOSS_MW, no_keys
-from gridsim.results import ResultsReader
 from gridsim.simulate import simulate
 
 QUADRATIC = {"losses": "quadratic"}
@@ -44,11 +43,7 @@ def scenario_of(tmp_path, net, **sections):
 
 
 def lived(tmp_path, net, name="run.h5", **sections):
-    path = tmp_path / name
-    summary = simulate(scenario_of(tmp_path, net, **sections), path)
-    report = audit(path)
-    assert report.ok, report.as_text()
-    return summary, ResultsReader(path)
+    return run_audited(scenario_of(tmp_path, net, **sections), tmp_path / name)
 
 
 def test_a_line_loses_r_times_its_flow_squared(tmp_path):

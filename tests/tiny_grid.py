@@ -7,7 +7,10 @@ import numpy as np
 import pandapower as pp
 import pandas as pd
 
+from gridsim.audit import audit
+from gridsim.results import ResultsReader
 from gridsim.scenario import Scenario
+from gridsim.simulate import simulate
 
 HOURS = 96
 _T = np.arange(HOURS)
@@ -105,3 +108,11 @@ def write_grid(folder: Path, net: Any, *, load: float = 1.0, **sections: Any) ->
     given: dict[str, Any] = {"name": "tiny", "horizon": {"hours": 49}, "reserve": {"up_min_mw": 10.0}, **sections}
     paths = {"network": {"source": str(folder / "net.json")}, "profiles": {"source": str(folder / "series.csv")}}
     return Scenario.model_validate({**given, **paths})
+
+
+def run_audited(scenario: Scenario, path: Path) -> tuple[dict[str, Any], ResultsReader]:
+    """Summary and results of a run that the audit finds nothing wrong with."""
+    summary = simulate(scenario, path)
+    report = audit(path)
+    assert report.ok, report.as_text()
+    return summary, ResultsReader(path)
