@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from gridsim.networks.options import Options
 
-def jiangsu(year: int = 2024, pv_fleet: str = "year_average") -> Any:
+
+def jiangsu(options: Options | None = None) -> Any:
     """`gridsim.networks.jiangsu_net.jiangsu`; pandapower loads with the first call."""
     from gridsim.networks import jiangsu_net
 
-    return jiangsu_net.jiangsu(year, pv_fleet)  # type: ignore[arg-type]  # other words are refused by name
+    return jiangsu_net.jiangsu(options or Options())
 
 
-__all__ = ["jiangsu"]
+__all__ = ["Options", "jiangsu"]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gridsim.networks.options import Options
 from gridsim.networks.tables import read_parameters, read_table
 from gridsim.networks.unit_costs import SEGMENTS, FuelCurve, unit_cost
 
@@ -25,17 +26,22 @@ MAX_RENEWABLE_MW_PER_BUS = 1500.0  # a city's PV or onshore wind is split over s
 PEAK_PU = {"pv": 0.50, "wind_offshore": 0.10, "wind_onshore": 0.08, "gas": 0.60}
 LABEL = {"pv": "PV", "wind_onshore": "onshore wind", "biomass": "biomass"}
 HOURS_PER_YEAR = 8784.0  # of 2024
+CROSSING = "Yangtze 500 kV"  # the section that `river_crossing_mw` widens
 
 
 @dataclass
 class Grid:
     """What all tables share: single numbers, substations, bus numbers, and the series asked of the generator."""
 
-    par: dict[str, float] = field(default_factory=read_parameters)
+    options: Options = field(default_factory=Options)
     buses: pd.DataFrame = field(default_factory=lambda: read_table("buses").set_index("id"))
     profiles: list[Row] = field(default_factory=list)
+    par: dict[str, float] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.par = read_parameters()
+        prices = self.options.model_dump(include={"coal_price_cny_per_tce", "gas_price_cny_per_m3"})
+        self.par |= {name: price for name, price in prices.items() if price is not None}
         self.bus = {str(key): number for number, key in enumerate(self.buses.index)}
         self.name = {str(key): str(name) for key, name in self.buses["name"].items()}
 
@@ -91,15 +97,33 @@ def age_factor(rate_per_year: float, reference_year: float, commissioned: float)
     return 1.0 + min(max(rate_per_year * (reference_year - commissioned), -0.03), 0.03)
 
 
+def minimum_pu(grid: Grid, units: pd.DataFrame, classes: pd.DataFrame) -> pd.Series:
+    """Least output of each row of `units`, per unit of its rating.
+
+    Flexibility retrofit goes by the share of the MW that the options say: the largest units first, of equal ones the
+    youngest, then by name. A row is in if the middle of its MW is; reactors are all flexible, or none.
+    """
+    kind = classes.loc[units["unit_class"]].set_axis(units.index)
+    flexible = (units["tech"] == "nuclear") & grid.options.nuclear_load_following
+    coal, heat = units["tech"] == "coal", kind["must_run"].astype(bool)
+    shares = ((coal & ~heat, grid.options.coal_retrofit_share), (coal & heat, grid.options.chp_retrofit_share))
+    for group, share in shares:
+        order = units[group].sort_values(["unit_mw", "commissioned", "name"], ascending=[False, False, True])
+        mw = order["units"] * order["unit_mw"]
+        flexible[order.index] = (mw.cumsum() - 0.5 * mw) < share * mw.sum()
+    return kind["min_pu_after"].where(flexible, kind["min_pu_before"])
+
+
 def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
     """Coal, gas and nuclear units, and the cost points of each row."""
     classes = read_table("unit_classes").set_index("unit_class")
     fuel = fuels(grid.par)
     rows, points = [], []
-    for unit in read_table("units").to_dict("records"):
+    units = read_table("units")
+    for unit, low in zip(units.to_dict("records"), minimum_pu(grid, units, classes), strict=True):
         kind = classes.loc[unit["unit_class"]]
         n, p_max = int(unit["units"]), unit["unit_mw"]
-        p_min, row_mw = p_max * kind["min_pu"], n * p_max
+        p_min, row_mw = p_max * low, n * p_max
         price, co2 = fuel[kind["fuel"]]
         age = age_factor(grid.par["age_rate_per_year"], kind["reference_year"], unit["commissioned"])
         curve = FuelCurve(kind["f0"], kind["f1"], kind["f2"])
@@ -111,6 +135,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
             co2=co2,
             curve=curve,
             segments=1 if kind["must_run"] else SEGMENTS,  # heat-led units move little and are small
+            co2_price=grid.options.co2_price_cny_per_t,
         )
         more = {"units": n, "character": unit["tech"]}
         rows.append(
@@ -209,6 +234,7 @@ def _split(grid: Grid, city: str, mw: float) -> Iterator[tuple[str, float]]:
 def external(grid: Grid) -> list[Row]:
     """DC infeeds and the Yangcheng plant as imports on a schedule, neighbours as fixed exchanges (export < 0)."""
     lines = read_table("external").set_index("id")
+    lines.loc[lines["character"] == "hydro", "energy_twh"] *= grid.options.hydro_import_factor
     terminals = read_table("external_terminals")
     first = terminals.groupby("id")["bus"].first()
     for key, line in lines.iterrows():
@@ -232,6 +258,26 @@ def external(grid: Grid) -> list[Row]:
         }
         rows.append(_sgen(grid, end["bus"], name, kind, (share * line["peak_mw"], low, capacity), **more))
     return rows
+
+
+def dc_links(grid: Grid) -> list[Row]:
+    """Embedded DC links, with the one that the options add across the Yangtze."""
+    rows = read_table("dc_links").to_dict("records")
+    if grid.options.river_crossing_mw > 0:
+        rows.append(_crossing_ends(grid) | {"name": "Yangtze crossing DC, added", "loss_percent": 1.5, "min_mw": 0.0})
+    return rows
+
+
+def crossing_members(grid: Grid) -> list[Row]:
+    """The added link as a member of the section across the Yangtze."""
+    if grid.options.river_crossing_mw == 0:
+        return []
+    return [_crossing_ends(grid) | {"interface": CROSSING, "element": "dcline", "weight": 1.0}]
+
+
+def _crossing_ends(grid: Grid) -> Row:
+    """From the coast, where wind and sun are, to where the load is."""
+    return {"from_bus": "NT_FUHAI", "to_bus": "SZ_SHIPAI", "max_mw": grid.options.river_crossing_mw}
 
 
 def storage(grid: Grid) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The Jiangsu grid of 2024 as a pandapower net, built from the tables in ``networks/jiangsu``.
+"""The Jiangsu grid as a pandapower net, built from the tables in ``networks/jiangsu``.
 
 The 500/1000 kV grid of the province with its fleet, load by city, external supply and ties. The list of substations,
 plants, farms and DC links is public; the full list of 500 kV circuits is not, so the topology is *representative*:
@@ -9,7 +9,7 @@ The net at rest is the summer peak at midday: load at 146.2 GW, thermal output s
 """
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandapower as pp
@@ -19,16 +19,17 @@ from gridsim.errors import InputError, Problem
 from gridsim.networks import jiangsu_fleet as fleet
 from gridsim.networks.columns import fill_defaults
 from gridsim.networks.jiangsu_fleet import Grid, Row
+from gridsim.networks.jiangsu_flexible import flexible
+from gridsim.networks.options import Options
 from gridsim.networks.tables import read_table
 
-PvFleet = Literal["year_average", "year_end"]
-YEARS = (2024,)
+FLEETS = (2024,)
 PV_COLUMN = {"year_average": "mw_average_2024", "year_end": "mw_end_2024"}
 
 NOTE = (
-    "Jiangsu 2024. The topology of this grid is representative: substations, river crossings, UHV ring, plants, wind "
-    "farms and DC links follow public documents, the remaining 500 kV circuits connect neighbours plausibly. It is "
-    "not the grid operator's model. Sources and trust of every figure: networks/jiangsu/*.csv."
+    "Jiangsu {fleet}. The topology of this grid is representative: substations, river crossings, UHV ring, plants, "
+    "wind farms and DC links follow public documents, the remaining 500 kV circuits connect neighbours plausibly. It "
+    "is not the grid operator's model. Sources and trust of every figure: networks/jiangsu/*.csv."
 )
 PROFILE_COLUMNS = (
     "profile",
@@ -45,16 +46,8 @@ PROFILE_COLUMNS = (
 ENDS = {"line": ("from_bus", "to_bus"), "trafo": ("hv_bus", "lv_bus"), "dcline": ("from_bus", "to_bus")}
 
 
-def jiangsu(year: int = 2024, pv_fleet: PvFleet = "year_average") -> pp.pandapowerNet:
-    """The Jiangsu grid with the fleet at the end of `year`.
-
-    Parameters
-    ----------
-    year : int
-        Only 2024 is there.
-    pv_fleet : "year_average" or "year_end"
-        PV grew by half within 2024. The average fleet (53.0 GW) gives the energy of the year, the fleet at the end
-        (61.8 GW) suits a look at single days. Everything else is the fleet at the end of the year.
+def jiangsu(options: Options) -> pp.pandapowerNet:
+    """The Jiangsu grid as `options` choose it.
 
     Returns
     -------
@@ -65,24 +58,20 @@ def jiangsu(year: int = 2024, pv_fleet: PvFleet = "year_average") -> pp.pandapow
     Raises
     ------
     InputError
-        For a year or a fleet that is not there.
+        For a fleet that there are no tables for.
     """
-    problems = []
-    if year not in YEARS:
-        problems.append(Problem("year", f"must be one of {', '.join(map(str, YEARS))}: there are no tables for {year}"))
-    if pv_fleet not in PV_COLUMN:
-        problems.append(Problem("pv_fleet", f"must be one of {', '.join(PV_COLUMN)}: found {pv_fleet!r}"))
-    if problems:
-        raise InputError("jiangsu()", problems)
-    grid = Grid()
-    net = pp.create_empty_network(name="Jiangsu 2024", f_hz=50.0, sn_mva=100.0)
+    if options.fleet not in FLEETS:
+        rule = f"must be one of {', '.join(map(str, FLEETS))}: there are no tables for {options.fleet}"
+        raise InputError("jiangsu()", [Problem("fleet", rule)])
+    grid = Grid(options)
+    net = pp.create_empty_network(name=f"Jiangsu {options.fleet}", f_hz=50.0, sn_mva=100.0)
     _buses(net, grid)
     _branches(net, grid)
-    _devices(net, grid, PV_COLUMN[pv_fleet])
+    _devices(net, grid)
     _dc_links(net, grid)
     _interfaces(net, grid)
     net["profile_site"] = pd.DataFrame(grid.profiles, columns=list(PROFILE_COLUMNS)).astype({"units": float})
-    net["gridsim_note"] = NOTE
+    net["gridsim_note"] = NOTE.format(fleet=options.fleet)
     fill_defaults(net)
     _balance_at_peak(net)
     return net
@@ -155,22 +144,24 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
         pp.create_shunt(net, grid.bus[row["bus"]], q_mvar=row["q_mvar"], name=row["name"])
 
 
-def _devices(net: pp.pandapowerNet, grid: Grid, pv_column: str) -> None:
-    loads = fleet.loads(grid)
+def _devices(net: pp.pandapowerNet, grid: Grid) -> None:
+    more = flexible(grid, grid.options)
+    loads = [*fleet.loads(grid), *more.load]
     pp.create_loads(net, [row["bus"] for row in loads], **_columns(loads, "bus"))
     units, points = fleet.thermal(grid)
     pp.create_gens(net, [row["bus"] for row in units], **_columns(units, "bus"))
     pp.create_pwl_costs(net, net.gen.index, "gen", points)
-    sources = [*fleet.wind_farms(grid), *fleet.renewables(grid, pv_column), *fleet.external(grid)]
+    renewables = fleet.renewables(grid, PV_COLUMN[grid.options.pv_fleet])
+    sources = [*fleet.wind_farms(grid), *renewables, *fleet.external(grid), *more.sgen]
     index = pp.create_sgens(net, [row["bus"] for row in sources], **_columns(sources, "bus", "cost"))
     priced = [(number, row["cost"]) for number, row in zip(index, sources, strict=True) if row["cost"] > 0]
     pp.create_poly_costs(net, [number for number, _ in priced], "sgen", [cost for _, cost in priced])
-    stores = fleet.storage(grid)
+    stores = [*fleet.storage(grid), *more.storage]
     pp.create_storages(net, [row["bus"] for row in stores], **_columns(stores, "bus"))
 
 
 def _dc_links(net: pp.pandapowerNet, grid: Grid) -> None:
-    for row in read_table("dc_links").to_dict("records"):
+    for row in fleet.dc_links(grid):
         q_mvar = 0.5 * row["max_mw"]
         pp.create_dcline(
             net,
@@ -194,11 +185,11 @@ def _dc_links(net: pp.pandapowerNet, grid: Grid) -> None:
 
 def _interfaces(net: pp.pandapowerNet, grid: Grid) -> None:
     """Sections: named sums of branch flows with a limit each way. A member counts from its first to its second bus."""
-    net["interface"] = read_table("interfaces")[["name", "limit_mw", "reverse_limit_mw"]].astype(
-        {"limit_mw": float, "reverse_limit_mw": float}
-    )
+    limits = read_table("interfaces")[["name", "limit_mw", "reverse_limit_mw"]]
+    net["interface"] = limits.astype({"limit_mw": float, "reverse_limit_mw": float})
+    net["interface"].loc[net["interface"]["name"] == fleet.CROSSING, "limit_mw"] += grid.options.river_crossing_mw
     rows = []
-    for member in read_table("interface_members").to_dict("records"):
+    for member in [*read_table("interface_members").to_dict("records"), *fleet.crossing_members(grid)]:
         table = net[member["element"]]
         start, end = ENDS[member["element"]]
         at = (table[start] == grid.bus[member["from_bus"]]) & (table[end] == grid.bus[member["to_bus"]])

@@ -20,6 +20,7 @@ from gridsim import disk_cache
 from gridsim.errors import Problem
 from gridsim.networks.columns import check_columns
 from gridsim.networks.converted import Converted, convert
+from gridsim.networks.options import Options
 
 PACKAGES = ("pandapower", "pandas", "numpy")
 _HERE = Path(__file__).parent
@@ -63,9 +64,10 @@ def converted(net: Any) -> Converted:
     return net.converted if isinstance(net, StoredNet) else convert(net)
 
 
-def builtin_key(*choice: object) -> str:
-    """Of what ``networks/jiangsu`` and this folder make of a `choice`."""
-    return disk_cache.digest([*_code(), *disk_cache.sources(_HERE / "jiangsu", "*.csv"), repr(choice).encode()])
+def builtin_key(options: Options) -> str:
+    """Of what ``networks/jiangsu`` and this folder make of `options`."""
+    choice = options.model_dump_json().encode()
+    return disk_cache.digest([*_code(), *disk_cache.sources(_HERE / "jiangsu", "*.csv"), choice])
 
 
 def file_key(path: Path) -> str:

@@ -13,7 +13,8 @@ up to p_min is charged at the first slope; the no-load cost takes up the rest ::
 
     no_load = F0 * price * (f0 - f2 b_0 b_1)                                                  (2)
 
-Emissions have one slope only: the secant between p_min and full load, exact at both ends.
+Emissions have one slope only: the secant between p_min and full load, exact at both ends. A price of CO2 is charged on
+them, so that what is paid is the price times what the results count.
 """
 
 from itertools import pairwise
@@ -49,6 +50,7 @@ def unit_cost(
     co2: float,
     curve: FuelCurve,
     segments: int = SEGMENTS,
+    co2_price: float = 0.0,
 ) -> UnitCost:
     """Piecewise-linear cost of one unit.
 
@@ -62,15 +64,19 @@ def unit_cost(
         Price of the fuel. [currency / MWh fuel]
     co2 : float
         Emissions of the fuel. [t / MWh fuel]
+    co2_price : float
+        Charged on the emissions as they are recorded, with one slope. [currency / t]
     """
     low = p_min_mw / p_max_mw
     points = [low + (1.0 - low) * k / segments for k in range(segments + 1)]
     f0, f1, f2 = curve
-    slopes = [rate * price * (f1 + f2 * (a + b)) for a, b in pairwise(points)]
+    co2_slope = rate * co2 * (f1 + f2 * (1.0 + low))
+    co2_no_load = p_max_mw * rate * co2 * (f0 - f2 * low)
+    slopes = [rate * price * (f1 + f2 * (a + b)) + co2_price * co2_slope for a, b in pairwise(points)]
     return UnitCost(
         breakpoints_mw=[p_min_mw, *(p * p_max_mw for p in points[1:-1]), p_max_mw],
         slopes=slopes,
-        no_load=p_max_mw * rate * price * (f0 - f2 * points[0] * points[1]),
-        co2_t_per_mwh=rate * co2 * (f1 + f2 * (1.0 + low)),
-        co2_no_load_t_per_h=p_max_mw * rate * co2 * (f0 - f2 * low),
+        no_load=p_max_mw * rate * price * (f0 - f2 * points[0] * points[1]) + co2_price * co2_no_load,
+        co2_t_per_mwh=co2_slope,
+        co2_no_load_t_per_h=co2_no_load,
     )

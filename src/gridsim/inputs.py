@@ -36,7 +36,7 @@ def load_net(scenario: Scenario) -> Any:
     if source == "jiangsu":
         from gridsim.networks import jiangsu
 
-        return through_cache(lambda: builtin_key(scenario.year), lambda: jiangsu(scenario.year))
+        return through_cache(lambda: builtin_key(scenario.jiangsu), lambda: jiangsu(scenario.jiangsu))
     path = scenario.resolve(source)
     if not path.is_file():
         return read_net(path)  # says so

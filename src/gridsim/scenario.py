@@ -11,8 +11,9 @@ Every key that is accepted has an effect on the run or on what the results file 
 ========== ============================== =======================================================================
 section    consumed by                    keys
 ========== ============================== =======================================================================
-(top)      results (/meta), assemble      name, title; year -> networks.jiangsu, profiles; seed -> profiles
+(top)      results (/meta), assemble      name, title; year, seed -> profiles
 network    assemble                       source
+jiangsu    networks.jiangsu               see `gridsim.networks.options`
 profiles   assemble                       source, files
 horizon    assemble: start, hours,        start, hours, window_h, step_h, resolution_min
            resolution_min
@@ -44,6 +45,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 from pydantic_core import PydanticCustomError
 
 from gridsim.errors import Problem
+from gridsim.networks.options import Options
 from gridsim.toml_tree import Key, dump
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -78,7 +80,7 @@ class _Section(BaseModel):
 
 
 class Network(_Section):
-    """Which grid. assemble: ``networks.jiangsu(year)`` for "jiangsu", else the pandapower file at the path."""
+    """Which grid. assemble: ``networks.jiangsu(options)`` for "jiangsu", else the pandapower file at the path."""
 
     source: str = "jiangsu"
 
@@ -277,6 +279,7 @@ class Scenario(_Section):
     year: Annotated[int, Field(ge=1980, le=2100)] = 2024  # calendar and weather year
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 2024  # of the synthetic profiles
     network: Network = Field(default_factory=Network)
+    jiangsu: Options = Field(default_factory=Options)  # choices about the built-in grid
     profiles: Profiles = Field(default_factory=Profiles)
     horizon: Horizon = Field(default_factory=Horizon)
     reserve: Reserve = Field(default_factory=Reserve)
@@ -300,6 +303,15 @@ class Scenario(_Section):
         if self.horizon.hours is not None and self.horizon.hours > rest:
             text = f"must be at most {rest}, from {start} to the end of {self.year}: got {self.horizon.hours}"
             raise _found([(("horizon", "hours"), text)])
+        return self
+
+    @model_validator(mode="after")
+    def _options_have_their_grid(self) -> "Scenario":
+        if self.network.source not in NETWORK_NAMES:
+            text = f'is for network.source = "jiangsu" only: got {self.network.source}'
+            changed = [key for key, value in self.jiangsu if value != getattr(Options(), key)]
+            if changed:
+                raise _found([(("jiangsu", key), text) for key in changed])
         return self
 
     @model_validator(mode="after")
@@ -382,6 +394,7 @@ class Scenario(_Section):
         tree = self.model_dump()
         tree["horizon"]["start"] = self.start.astype("datetime64[s]").item()
         tree["horizon"]["hours"] = self.hours
+        tree["jiangsu"] = self.jiangsu.model_dump(exclude_none=True)
         tree["budget"] = [{k: v for k, v in budget.items() if v is not None} for budget in tree["budget"]]
         return dump(tree)
 

@@ -218,7 +218,7 @@ def _problems(error: ErrorDetails, tree: _Tree, root: str) -> list[Problem]:
     got = f": got {_brief(given)}" if kind != "missing" else ""
     if kind == "literal_error":
         allowed = _choices(key)
-        hint = suggestion(str(given), map(str, allowed))
+        hint = suggestion(given, map(str, allowed)) if isinstance(given, str) else ""
         rule = f"must be {' or '.join(map(value_text, allowed))}" + (f" {hint}" if "did you mean" in hint else "")
     elif kind in _WORDS:
         name, form = _WORDS[kind]

@@ -10,7 +10,7 @@ import pytest
 
 from gridsim.errors import InputError
 from gridsim.kernels.security import find_bridges
-from gridsim.networks import jiangsu
+from gridsim.networks import Options, jiangsu
 from gridsim.networks.columns import check_columns
 from gridsim.networks.jiangsu_net import PROFILE_COLUMNS
 from gridsim.topology import build_topology
@@ -53,7 +53,7 @@ def test_capacity_by_technology(net, tech, low_gw, high_gw, why):
 
 def test_total_installed_capacity():
     """204.09 GW at the end of 2024 (https://cjshg.ruizhancq.com/post/2058.html), storage included."""
-    net = jiangsu(pv_fleet="year_end")
+    net = jiangsu(Options(pv_fleet="year_end"))
     inside = ("coal", "gas", "nuclear", "wind_offshore", "wind_onshore", "pv", "biomass", "pumped_hydro", "battery")
     assert sum(capacity(net, tech) for tech in inside) / 1e3 == pytest.approx(204.1, rel=0.01)
 
@@ -196,7 +196,7 @@ def test_emergency_ratings_lie_between_the_continuous_and_the_hot_conductor(net)
 
 def test_what_feeds_in_behind_a_double_circuit_survives_the_loss_of_one():
     """Every part of the grid with one corridor only: all its plants at once on the circuits that stay."""
-    net = jiangsu(pv_fleet="year_end")
+    net = jiangsu(Options(pv_fleet="year_end"))
     topology, _ = build_topology(net, 1.0, 2.0)
     b = topology.branches
     bridges = find_bridges(b["from_row"].to_numpy(), b["to_row"].to_numpy(), len(topology.buses))
@@ -330,11 +330,9 @@ def test_schedules_keep_the_ramp_limit_of_the_imports(net):
 # ---- the function
 
 
-def test_other_years_are_refused():
-    with pytest.raises(InputError, match="year must be one of 2024: there are no tables for 2030"):
-        jiangsu(2030)
-    with pytest.raises(InputError, match=r"jiangsu\(\): 2 problems"):
-        jiangsu(1999, pv_fleet="all")
+def test_a_fleet_without_tables_is_refused():
+    with pytest.raises(InputError, match="fleet must be one of 2024: there are no tables for 2030"):
+        jiangsu(Options(fleet=2030))
 
 
 def test_two_nets_are_the_same():

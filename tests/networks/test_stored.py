@@ -17,7 +17,7 @@ from gridsim.assemble import assemble, assemble_net
 from gridsim.case import Case
 from gridsim.errors import InputError
 from gridsim.inputs import read_net
-from gridsim.networks import jiangsu
+from gridsim.networks import Options, jiangsu
 from gridsim.networks.stored import StoredNet, builtin_key, file_key, through_cache
 from gridsim.scenario import load
 
@@ -105,12 +105,12 @@ def test_a_stored_net_is_not_made_again(net_file, cache):
 
 
 def test_a_key_sees_the_file_its_kind_the_choice_and_the_versions(net_file, monkeypatch):
-    keys = [file_key(net_file), builtin_key(2024), builtin_key(2025)]
+    keys = [file_key(net_file), builtin_key(Options()), builtin_key(Options(co2_price_cny_per_t=1.0))]
     net_file.write_bytes(net_file.read_bytes() + b" ")
     keys.append(file_key(net_file))
     keys.append(file_key(net_file.rename(net_file.with_suffix(".sqlite"))))
     monkeypatch.setattr(disk_cache, "version", lambda package: f"0 of {package}")
-    keys.append(builtin_key(2024))
+    keys.append(builtin_key(Options()))
     assert len(set(keys)) == 6
 
 
