@@ -11,6 +11,11 @@ twelve activity levels A are provincial: they are found on the 13 built-in citie
 whatever cities are asked for, so that the province of 2024 has its published peak, winter peak, minimum and months.
 Then every city is scaled to its own energy; a rated peak that differs from its share of the province's stretches it.
 
+The answer R_s to the tariff of the year is part of (1). A scenario with another tariff or another elasticity e has, of
+the load M_s(t) of a sector with the weight w_s, the same energy each day at other hours::
+
+    M_s'(t) = k_s(d) M_s(t) (1 - e w_s (p'(t) - 1)) / (1 - e_0 w_s (p(t) - 1)),   sum_d M_s' = sum_d M_s           (4)
+
 Load is gross (whole-society) load: PV behind the meter is not taken off, it is a source of its own.
 """
 
@@ -21,6 +26,7 @@ from functools import cached_property, reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import Calendar, calendar
 from gridsim.profiles.fields import CITIES, FieldSpec, distances_km, filtered_noise, stream
 from gridsim.profiles.weather import Weather, months_of_hours, smooth_months
@@ -59,6 +65,8 @@ CITY_SHARES = {
     "Taizhou": (0.04930, 0.05242),
     "Suqian": (0.03892, 0.04138),
 }
+# What has a clock of its own inside the load (`demand` makes it), for reports by component.
+COMPONENTS = ("ev", "building", "shore_power", "data_centre")
 SECTORS = ("continuous", "three_shift", "two_shift", "services", "residential", "ev")
 # Weather-free energy by sector. Industry 68.7 % of use, services 14.5, homes 14 in H1 2024; the split inside
 # industry and between cities follows what each city makes (steel and chemicals run on, electronics in shifts). [K]
@@ -156,6 +164,8 @@ COOL_FROM_C, HEAT_FROM_C, KNEE_K = 20.5, 11.0, 1.5
 TARIFF_RESPONSE = (
     0.035  # of industrial load per unit of relative price; moves 3-4 GW at the 2025 prices (ecns 2025-07-14)
 )
+TARIFF_WEIGHT = {"continuous": 0.6, "three_shift": 1.0, "two_shift": 0.8}
+LEAST_LEFT = 0.1  # of an hour's industrial load, whatever the price
 
 
 def tariff(year: int, month: NDArray[np.int64], hour: NDArray[np.int64]) -> FloatArray:
@@ -184,10 +194,15 @@ def ordinary_share(year: int) -> FloatArray:
 def month_share(year: int) -> FloatArray:
     """Energy share by month to expect of a year, its Spring Festival where it falls. Shape (12,)"""
     cal = calendar(year)
-    dip = np.interp(cal.festival_day, FESTIVAL_DAY, FESTIVAL_DEPTH, left=0.0, right=0.0)
+    dip = festival_dip(cal)
     mean_dip = np.bincount(cal.month, dip, 12) / np.bincount(cal.month, minlength=12)
     share = ordinary_share(year) * (1.0 - FESTIVAL_LOSS * mean_dip)
     return share / share.sum()
+
+
+def festival_dip(cal: Calendar) -> FloatArray:
+    """Depth of the Spring Festival by day, 1 at its deepest. Shape (days,)"""
+    return np.interp(cal.festival_day, FESTIVAL_DAY, FESTIVAL_DEPTH, left=0.0, right=0.0)
 
 
 def locate(city: str, lat_deg: float, lon_deg: float) -> tuple[float, float]:
@@ -206,7 +221,7 @@ def _sum(arrays: Iterable[FloatArray]) -> FloatArray:
     return reduce(np.add, arrays)
 
 
-def _running_mean(series: FloatArray, window: int) -> FloatArray:
+def running_mean(series: FloatArray, window: int) -> FloatArray:
     """Mean of the `window` hours up to and including each hour; the first hours use what there is."""
     total = np.cumsum(np.concatenate([[0.0], series]))
     end = np.arange(1, len(series) + 1)
@@ -256,7 +271,7 @@ class ProvinceLoad:
         hour = np.arange(n) % 24
         price = tariff(self.weather.year, self._month, hour)
         drop = np.array([HOLIDAY_DROP.get(kind, 0.0) for kind in cal.holiday])
-        dip = np.interp(cal.festival_day, FESTIVAL_DAY, FESTIVAL_DEPTH, left=0.0, right=0.0)
+        dip = festival_dip(cal)
         day_of_year = np.arange(n) / 24.0
         sunset = 18.1 - 1.05 * np.cos(2 * np.pi * (day_of_year + 10) / 365.25)  # +8 h clock, 33 N, 120 E
         dark = np.clip(hour + 1.0 - sunset, 0.0, 1.0) * (hour < 23) + (hour < 6) * 0.5
@@ -266,8 +281,8 @@ class ProvinceLoad:
             level = np.where(cal.works | (drop > 0), 1.0, np.where(cal.weekday == 5, saturday, sunday))
             level = level * (1.0 - SECTOR_DEPTH[sector] * drop)
             series = TEMPLATES[sector][hour] * np.repeat(level, 24)
-            if sector in ("three_shift", "two_shift", "continuous"):
-                weight = {"continuous": 0.6, "three_shift": 1.0, "two_shift": 0.8}[sector]
+            if sector in TARIFF_WEIGHT:
+                weight = TARIFF_WEIGHT[sector]
                 response = 1.0 - TARIFF_RESPONSE * weight * (price - 1.0)
                 series = series * response
             if sector in ("services", "residential"):
@@ -275,16 +290,29 @@ class ProvinceLoad:
             out[sector] = series, series * np.repeat(SECTOR_DEPTH[sector] * dip, 24)
         return out
 
+    def temperature_c(self, city: str, lat_deg: float, lon_deg: float) -> FloatArray:
+        """Temperature of a city, made once. [degC], shape (hours,), read only"""
+        key = (city, lat_deg, lon_deg)
+        if key not in self._temperatures:
+            made = self.weather.temperature_c(lat_deg, lon_deg, f"temperature/{city}")
+            made.flags.writeable = False
+            self._temperatures[key] = made
+        return self._temperatures[key]
+
+    @cached_property
+    def _temperatures(self) -> dict[tuple[str, float, float], FloatArray]:
+        return {}
+
     def _parts(self, profile: str, lat_deg: float, lon_deg: float) -> _Parts:
         city = profile.rsplit("/", maxsplit=1)[-1]
         mix = SECTOR_MIX.get(city, _COMMON_MIX)
         base = _sum(m * self._sector_hours[s][0] for m, s in zip(mix, SECTORS, strict=True))
         festival = _sum(m * self._sector_hours[s][1] for m, s in zip(mix, SECTORS, strict=True))
-        t = self.weather.temperature_c(*locate(city, lat_deg, lon_deg), f"temperature/{city}")
-        feel = 0.35 * t + 0.40 * _running_mean(t, 24) + 0.25 * _running_mean(t, 48)
+        t = self.temperature_c(city, *locate(city, lat_deg, lon_deg))
+        feel = 0.35 * t + 0.40 * running_mean(t, 24) + 0.25 * running_mean(t, 48)
         hour = np.arange(len(t)) % 24
         soft = (mix[3] + mix[4]) / (_COMMON_MIX[3] + _COMMON_MIX[4])
-        dip = np.repeat(np.interp(self._calendar.festival_day, FESTIVAL_DAY, FESTIVAL_DEPTH, left=0.0, right=0.0), 24)
+        dip = np.repeat(festival_dip(self._calendar), 24)
         heat_k = SATURATION_K * np.tanh(_softplus(feel - COOL_FROM_C) / SATURATION_K)
         cooling = (0.45 + 0.55 * soft) * heat_k * COOL_HOURS[hour]
         heating = (0.35 + 0.65 * soft) * _softplus(HEAT_FROM_C - feel) * HEAT_HOURS[hour] * (1.0 - 0.35 * dip)
@@ -354,16 +382,69 @@ class ProvinceLoad:
             )
         return gains
 
+    def _parts_of(self, profile: str, lat_deg: float, lon_deg: float) -> _Parts:
+        """The parts of a city, those of the built-in ones from the calibration."""
+        city = profile.removeprefix("load/")
+        built_in = city in self._city_parts and locate(city, lat_deg, lon_deg) == CITIES[city]
+        return self._city_parts[city] if built_in else self._parts(profile, lat_deg, lon_deg)
+
+    def weather_mw(
+        self, profile: str, lat_deg: float, lon_deg: float, *, energy_twh: float, peak_mw: float, part: str
+    ) -> FloatArray:
+        """What cooling, heating or both are of `city_mw`, by their share of equation (1). [MW], shape (hours,)"""
+        parts, gains = self._parts_of(profile, lat_deg, lon_deg), self.gains
+        cooling, heating = gains.cooling * parts.cooling, gains.heating * parts.heating
+        asked = {"cooling": cooling, "heating": heating, "both": cooling + heating}[part]
+        whole = self.city_mw(profile, lat_deg, lon_deg, energy_twh=energy_twh, peak_mw=peak_mw)
+        return whole * asked / (self._active(parts.base, parts.festival) + cooling + heating)
+
+    def _active(self, base: FloatArray, festival: FloatArray) -> FloatArray:
+        """The part of equation (1) that activity leads, before noise. Shape (hours,)"""
+        return smooth_months(self.gains.activity, self.weather.year) * (base - self.gains.festival_depth * festival)
+
+    def moved_mw(
+        self,
+        profile: str,
+        lat_deg: float,
+        lon_deg: float,
+        *,
+        energy_twh: float,
+        peak_mw: float,
+        prices: FloatArray | None,
+        elasticity: float,
+    ) -> FloatArray:
+        """What another tariff or another answer to it adds to `city_mw`: equation (4). [MW], shape (hours,)
+
+        `prices` by month and hour, shape (12, 24); None: those of the year.
+        """
+        parts, gains, n = self._parts_of(profile, lat_deg, lon_deg), self.gains, self.weather.hours
+        hour = np.arange(n) % 24
+        was = tariff(self.weather.year, self._month, hour)
+        price = was if prices is None else prices[self._month, hour]
+        whole = self.city_mw(profile, lat_deg, lon_deg, energy_twh=energy_twh, peak_mw=peak_mw)
+        whole /= (
+            self._active(parts.base, parts.festival) + gains.cooling * parts.cooling + gains.heating * parts.heating
+        )
+        mix = dict(zip(SECTORS, SECTOR_MIX.get(profile.removeprefix("load/"), _COMMON_MIX), strict=True))
+        out = np.zeros(n)
+        for sector, weight in TARIFF_WEIGHT.items():
+            now = mix[sector] * whole * self._active(*self._sector_hours[sector])
+            ratio = (1.0 - elasticity * weight * (price - 1.0)) / (1.0 - TARIFF_RESPONSE * weight * (was - 1.0))
+            if float(ratio.min()) < LEAST_LEFT:
+                rule = f"elasticity {elasticity:g} leaves {float(ratio.min()):.0%} of an hour's load: at least 10 %"
+                raise InputError("profile_site", [Problem(profile, rule)])
+            moved = now * ratio
+            days = now.reshape(-1, 24).sum(axis=1) / moved.reshape(-1, 24).sum(axis=1)
+            out += moved * np.repeat(days, 24) - now
+        return out
+
     def city_mw(self, profile: str, lat_deg: float, lon_deg: float, *, energy_twh: float, peak_mw: float) -> FloatArray:
         """Load of one city through the year, its energy exact. [MW], shape (hours,)
 
         `peak_mw` is what the city is expected to reach; the weather of the year decides by some percent. Not finite:
         the peak follows from the energy.
         """
-        city = profile.removeprefix("load/")
-        built_in = city in self._city_parts and locate(city, lat_deg, lon_deg) == CITIES[city]
-        parts = self._city_parts[city] if built_in else self._parts(profile, lat_deg, lon_deg)
-        shape = self._shape(parts, self.gains)
+        shape = self._shape(self._parts_of(profile, lat_deg, lon_deg), self.gains)
         mean_mw = energy_twh * 1e6 / self.weather.hours
         if np.isfinite(peak_mw) and mean_mw > 0.0:
             shape = _stretched(shape, peak_mw / (SUMMER_PEAK * PEAK_OVER_SHARE * mean_mw))

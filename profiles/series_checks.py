@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from gridsim.errors import Problem
 from gridsim.profiles.calendar import hours_of
+from gridsim.profiles.demand import DEMAND_KINDS
+from gridsim.profiles.heat import HEAT_KINDS
 
 FloatArray = NDArray[np.float64]
 TimeArray = NDArray[np.datetime64]
@@ -60,6 +62,9 @@ def unit_of(name: str, said: str, values: FloatArray) -> tuple[str, tuple[float,
         unit, factor, offset = UNITS[said]
         return unit, (factor, offset), None
     kind = name.split("/", maxsplit=1)[0].lower()
+    made = DEMAND_KINDS.get(kind) or HEAT_KINDS.get(kind)
+    if made:
+        return made.unit, (1.0, 0.0), None
     unit = KIND_UNITS.get(kind, "1" if kind in PU_KINDS else "")
     if unit:
         return unit, (1.0, 0.0), None

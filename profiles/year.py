@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from gridsim import disk_cache
 from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import calendar
+from gridsim.profiles.demand import DEMAND_KINDS, Kind, Place
 from gridsim.profiles.events import Event
+from gridsim.profiles.heat import HEAT_KINDS
 from gridsim.profiles.load import ProvinceLoad, locate
 from gridsim.profiles.need import ProvinceNeed
 from gridsim.profiles.outages import availability
@@ -46,7 +48,8 @@ SITE_COLUMNS = (
     "units",
     "character",
 )
-KINDS = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability")
+_MADE: dict[str, Kind] = {**DEMAND_KINDS, **HEAT_KINDS}
+KINDS = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability", *_MADE)
 _NEEDS = {
     "load": ("lat_deg", "lon_deg", "energy_twh"),
     "wind_offshore": ("lat_deg", "lon_deg", "full_load_h"),
@@ -55,7 +58,7 @@ _NEEDS = {
     "import": ("rated_mw",),
     "exchange": ("rated_mw",),
     "availability": ("units",),
-}
+} | {name: kind.needs for name, kind in _MADE.items()}
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def check_sites(sites: "pd.DataFrame") -> None:
                 )
             elif column in ("rated_mw", "full_load_h", "units") and value <= 0:
                 problems.append(Problem(f"{row.profile}: {column}", f"must be greater than 0, is {value:g}"))
-        if row.kind == "load" and float(row.energy_twh) < 0:
+        if "energy_twh" in _NEEDS[str(row.kind)] and float(row.energy_twh) < 0:
             problems.append(Problem(f"{row.profile}: energy_twh", f"must not be negative, is {row.energy_twh:g}"))
     if problems:
         raise InputError("profile_site", problems)
@@ -129,6 +132,9 @@ def _site_series(row: Any, weather: Weather, load: ProvinceLoad, need: ProvinceN
         return "1", wind_power(weather, kind, lat, lon, name, flh_h=float(row.full_load_h))
     if kind == "pv":
         return "1", pv_power(weather, lat, lon, name, flh_h=float(row.full_load_h))
+    if kind in _MADE:
+        made = _MADE[kind]
+        return made.unit, made.make(Place(weather, load, name, lat, lon), row)
     if kind == "availability":
         return "1", availability(name, character, weather.year, weather.seed, int(float(row.units)))
     return "1", import_schedule(name, character, need, rated_mw=rated, energy_twh=float(row.energy_twh))
@@ -179,10 +185,9 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Prof
         raise InputError("profile_site", problems)
     for row in sites[sites["kind"] == "load"].itertuples():
         city = str(row.profile).split("/")[-1]
-        spot = locate(city, float(row.lat_deg), float(row.lon_deg))
         names.append(f"temperature/{city}")
         units.append("degC")
-        columns.append(weather.temperature_c(*spot, f"temperature/{city}"))
+        columns.append(load.temperature_c(city, *locate(city, float(row.lat_deg), float(row.lon_deg))).copy())
     for unit, values in zip(units, columns, strict=True):
         np.round(values, DECIMALS[unit], out=values)
         values += 0.0  # no negative zeros
