@@ -5,7 +5,7 @@ and the share kept over a step, and nothing else changes.
 
 An hour takes the planned outputs, removes what an interior point leaves behind (outputs a hair off their bounds, a
 store with both directions a hair above zero), closes the balance to rounding, moves the state of charge, and adds up
-flows, costs, emissions and peak shaving (调峰). With perfect forecasts nothing else may change: the
+flows, costs, reserves and margins. With perfect forecasts nothing else may change: the
 largest move against the plan is returned, for the caller to check.
 
 Losses are what the flows make them: an hour is balanced, its flows are computed and its losses with them, and what has
@@ -22,9 +22,6 @@ import numpy as np
 
 from gridsim.kernels.jit import FloatArray, IntArray, kernel
 
-COAL_DEEP, GAS, PUMPED_HYDRO, BATTERY, CAES, IMPORT = range(6)  # suppliers of regulation
-SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
-BASIC_DEPTH = 0.5  # coal load rate down to which peak shaving is unpaid duty (East China rules)
 DUST_MW = 1e-3
 DUST_STORE_MW = 1e-6  # less, because it adds up in the state of charge
 LOSS_MW = 1e-5  # change of an island's losses for which an hour is balanced again
@@ -42,7 +39,6 @@ class Fleet(NamedTuple):
     unit_no_load: FloatArray
     unit_co2: FloatArray  # t/MWh
     unit_co2_no_load: FloatArray  # t/h
-    unit_supplier: IntArray  # -1: none
     unit_held: IntArray  # 1: ramps or limits in the first or last hour
     unit_response: FloatArray  # (nu, np) most that one unit on answers with
     unit_offline: FloatArray  # (nu, np) what one unit off and available answers with
@@ -52,7 +48,7 @@ class Fleet(NamedTuple):
     source_bus: IntArray
     source_cost: FloatArray
     source_co2: FloatArray
-    source_supplier: IntArray
+    source_lowers: IntArray  # 1: its room down counts as margin; 0: wind and sun, which it would curtail
     source_responds: FloatArray  # (ns, np) 1: its headroom (room) answers
     store_bus: IntArray
     charge_max: FloatArray
@@ -65,7 +61,6 @@ class Fleet(NamedTuple):
     e_min: FloatArray
     e_max: FloatArray
     reservoir: FloatArray  # most that flows in in an hour; 0: nothing can be let go
-    store_supplier: IntArray
     load_bus: IntArray
     link_from: IntArray
     link_to: IntArray
@@ -111,11 +106,9 @@ class Hour(NamedTuple):
     shed: FloatArray  # (T, nl) updated
     spill: FloatArray  # (T, nb) updated
     need: FloatArray  # (T, np)
-    reference: FloatArray  # (T, 6) output that counts as no regulation, for gas and imports
     unit_p: FloatArray  # (T, nu) written; of the hour ahead first what is planned
     flow: FloatArray  # (T, nbr + nif) written
     cost: FloatArray  # (T, 8) written, COST_PARTS
-    regulation: FloatArray  # (T, 6) written
     provided: FloatArray  # (T, np) written
     short: FloatArray  # (T, np) written
     margin: FloatArray  # (T, 2) written: up, down
@@ -381,10 +374,9 @@ def answers(f, h, t):
 
 @kernel(part=True)
 def account(f, h, t, e_before):
-    """Costs, reserves, regulation by supplier and margins of hour t."""
-    cost, regulation, margin = h.cost[t], h.regulation[t], h.margin[t]
+    """Costs, reserves and margins of hour t."""
+    cost, margin = h.cost[t], h.margin[t]
     cost[:] = 0.0
-    regulation[:] = 0.0
     margin[:] = 0.0
     for k in range(f.seg_unit.size):
         cost[0] += f.seg_cost[k] * h.seg[t, k]
@@ -396,18 +388,12 @@ def account(f, h, t, e_before):
         head, room = on * f.unit_p_max[i] - p, p - on * f.unit_p_min[i]
         margin[0] += head
         margin[1] += room
-        if f.unit_supplier[i] == COAL_DEEP:
-            regulation[COAL_DEEP] -= max(0.0, BASIC_DEPTH * on * f.unit_p_max[i] - p)
-        elif f.unit_supplier[i] >= 0:
-            regulation[f.unit_supplier[i]] += p
     for i in range(f.source_bus.size):
         p = h.source[t, i]
         cost[0] += f.source_cost[i] * p
         head, room = h.source_hi[t, i] - p, p - h.source_lo[t, i]
         margin[0] += head
-        if f.source_supplier[i] >= 0:
-            margin[1] += room
-            regulation[f.source_supplier[i]] += p
+        margin[1] += f.source_lowers[i] * room
     for i in range(f.store_bus.size):
         charge, discharge = h.charge[t, i], h.discharge[t, i]
         cost[2] += h.store_start_cost[t, i]
@@ -417,11 +403,6 @@ def account(f, h, t, e_before):
         can_take = min(f.charge_max[i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
         margin[0] += max(0.0, can_give - discharge + charge)
         margin[1] += max(0.0, can_take - charge + discharge)
-        if f.store_supplier[i] >= 0:
-            regulation[f.store_supplier[i]] += discharge - charge
-    for s in range(regulation.size):
-        if s in (GAS, IMPORT):
-            regulation[s] -= h.reference[t, s]
     for i in range(f.load_bus.size):
         cost[4] += f.penalties[0] * h.shed[t, i]
     for b in range(h.spill.shape[1]):

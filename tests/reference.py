@@ -173,7 +173,6 @@ class Lived(NamedTuple):
     e: list[float]
     flow: list[float]
     cost: dict[str, float]
-    regulation: dict[str, float]
     provided: list[float]  # of each product
     short: list[float]
     margin: list[float]  # up, down
@@ -312,8 +311,8 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: S
     flow = flows(f, h, t, out)
     provided = answers(f, h, t, out, before)
     short = [max(0.0, need - mw) for need, mw in zip(h.need[t], provided, strict=True)]
-    cost, mw = costs(f, h, t, out, short) | network_costs(f, flow), regulation(f, h, t, out)
-    return Lived(out, after, flow, cost, mw, provided, short, margins(f, h, t, out, before=e), moved)
+    cost = costs(f, h, t, out, short) | network_costs(f, flow)
+    return Lived(out, after, flow, cost, provided, short, margins(f, h, t, out, before=e), moved)
 
 
 def flows(f: step.Fleet, h: step.Hour, t: int, out: Output) -> list[float]:
@@ -357,24 +356,6 @@ def network_costs(f: step.Fleet, flow: list[float]) -> dict[str, float]:
     return {"overload": dot(f.overload_cost, [mw if mw > step.DUST_MW else 0.0 for mw in over])}
 
 
-def regulation(f: step.Fleet, h: step.Hour, t: int, out: Output) -> dict[str, float]:
-    """Deep coal: what it runs below half load, negative. Gas, imports: output beyond the reference. Stores: net."""
-    mw = dict.fromkeys(step.SUPPLIERS, 0.0)
-    for i, p in enumerate(out.unit_p):
-        supplier = f.unit_supplier[i]
-        if supplier == step.COAL_DEEP:
-            mw["coal_deep"] -= max(0.0, 0.5 * h.on[t, i] * f.unit_p_max[i] - p)
-        elif supplier >= 0:
-            mw[step.SUPPLIERS[supplier]] += p
-    for suppliers, values in ((f.source_supplier, out.source), (f.store_supplier, out.net())):
-        for supplier, p in zip(suppliers, values, strict=True):
-            if supplier >= 0:
-                mw[step.SUPPLIERS[supplier]] += p
-    for name in ("gas", "import"):
-        mw[name] -= h.reference[t, step.SUPPLIERS.index(name)]
-    return mw
-
-
 def answers(f: step.Fleet, h: step.Hour, t: int, out: Output, before: Sequence[float]) -> list[float]:
     """What answers to each product; the outputs of units in the hour before limit only rows that ramps hold."""
     total = [0.0] * len(f.product_up)
@@ -402,7 +383,7 @@ def margins(f: step.Fleet, h: step.Hour, t: int, out: Output, *, before: Sequenc
     up = sum(n * top - p for n, top, p in zip(h.on[t], f.unit_p_max, out.unit_p, strict=True))
     up += sum(hi - p for hi, p in zip(h.source_hi[t], out.source, strict=True))
     down = sum(p - n * bottom for n, bottom, p in zip(h.on[t], f.unit_p_min, out.unit_p, strict=True))
-    down += sum(p - h.source_lo[t, i] for i, p in enumerate(out.source) if f.source_supplier[i] >= 0)
+    down += sum(p - h.source_lo[t, i] for i, p in enumerate(out.source) if f.source_lowers[i])
     for i, (e, net) in enumerate(zip(before, out.net(), strict=True)):
         held = f.keep[i] * e + h.inflow[t, i]
         give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])

@@ -108,6 +108,13 @@ def block(case: c.Case, kept: int, seed: int) -> dict[str, NDArray[Any]]:
     return out
 
 
+def of_days(case: c.Case, days: int) -> dict[str, NDArray[Any]]:
+    """Every dataset by day, counted up."""
+    dims = dims_of(case, small_scenario(case.hours))
+    shapes = {d.path: (days, *(len(dims[x]) for x in d.dims[1:])) for d in DATASETS if d.dims[0] == "day"}
+    return {path: np.broadcast_to(np.arange(days).reshape(-1, *[1] * (len(s) - 1)), s) for path, s in shapes.items()}
+
+
 def report(index: int, first_hour: int, kept: int, **values: Any) -> WindowReport:
     given = {"cost": 1000.0, "bound": 990.0 - index, "gap": (10.0 + index) / 1000.0, "cpu_s": 0.1} | values
     return WindowReport(index=index, count=3, first_hour=first_hour, hours=48, kept=kept, **given)
@@ -121,6 +128,6 @@ def write_small(path: Path, hours: int = 60, seed: int = 0, run: dict[str, Any] 
             data = block(case, window.kept, seed + index)
             writer.append(data, window.first_hour, report(index, window.first_hour, window.kept))
         days = -(-hours // 24)
-        for name in ("before", "after"):
-            writer.write(f"peak_shaving/peak_valley_{name}_mw", np.arange(days, dtype=float))
+        for name, values in of_days(case, days).items():
+            writer.write(name, values)
         return writer.finish(run or {"cpu_s": 1.0, "wall_s": 2.0, "compile_s": 3.0, "peak_rss_mb": 4.0})

@@ -156,7 +156,14 @@ BREAKS = {
     "emissions by technology": add("carbon/tech_t", (2, 1), 0.01),
     "load and net load of peak shaving": add("peak_shaving/net_load_mw", 2, 0.01),
     "peak-valley difference by day": add("peak_shaving/peak_valley_before_mw", 0, 0.01),
-    "regulation of coal and stores": add("peak_shaving/regulation_mw", (3, 3), 0.01),
+    "regulation by supplier": both(
+        add("peak_shaving/regulation_mw", (3, 9), 0.01), add("peak_shaving/regulation_mw", (3, 0), -0.01)
+    ),
+    "regulation needed": add("peak_shaving/need_mw", 3, 0.01),
+    "regulation adds up to the need": add("peak_shaving/regulation_mw", (4, 5), 1e-3),
+    "two-shift starts": add("peak_shaving/two_shift_starts", (0, 1), 1),
+    "load rate of coal": add("peak_shaving/coal_load_rate", 2, 1e-5),
+    "units in deep peaking": add("peak_shaving/deep_units", (2, 1), 1),
     "summary agrees with the arrays": attribute("summary", "unserved_mwh", 5.001),
     "summary is whole": remove("summary", "co2_mt"),
 }

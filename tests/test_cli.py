@@ -162,7 +162,9 @@ def test_show_json_has_the_documented_keys(path):
         curtailment_rate spill_mwh reserve_short_mwh overload_mwh starts co2_mt peak_load_mw peak_valley_mw
         cpu_s wall_s compile_s
         peak_rss_mb file_mb scenario currency start resolution_min curtailment_mwh_by_tech curtailment_rate_by_tech
-        budget_used budget_excess budget_missing budget_price loss_mwh loss_rate"""
+        budget_used budget_excess budget_missing budget_price loss_mwh loss_rate
+        regulation_up_gwh regulation_down_gwh peak_valley_less_mw coal_load_rate deep_unit_h compensation
+        two_shift_starts shortfall_hours"""
     assert set(summary) == set(documented.split())
     numbers = {k: v for k, v in summary.items() if not isinstance(v, (dict, str))}
     assert all(isinstance(v, (int, float)) for v in numbers.values())

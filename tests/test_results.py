@@ -23,7 +23,7 @@ from gridsim.schema import BY_PATH, DATASETS, FORMAT_VERSION, GRID, TABLES, orde
 from gridsim.summary import RUN_KEYS, as_text
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_case import block, report, small_case, small_scenario, write_small
+from small_case import block, of_days, report, small_case, small_scenario, write_small
 
 
 @pytest.fixture(scope="module")
@@ -396,8 +396,8 @@ def test_incomplete_runs_are_not_finished(tmp_path):
     with ResultsWriter.open(tmp_path / "x.h5", small_case(), small_scenario()) as writer:
         with pytest.raises(ValueError, match="never written: peak_shaving/peak_valley_before_mw"):
             writer.finish({})
-        for name in ("before", "after"):
-            writer.write(f"peak_shaving/peak_valley_{name}_mw", np.zeros(3))
+        for path, values in of_days(small_case(), 3).items():
+            writer.write(path, values)
         with pytest.raises(ValueError, match="0 of 60 steps in 0 windows"):
             writer.finish({})
     with pytest.raises(ValueError, match="already finished or dropped"):

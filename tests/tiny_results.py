@@ -18,7 +18,11 @@ import pandas as pd
 from gridsim.schema import DATASETS
 
 TECHS = ("coal", "gas", "wind_onshore", "import", "battery")
-SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
+SUPPLIERS = (
+    *("coal_basic", "coal_50_40", "coal_40_35", "coal_35_30", "coal_below_30", "gas", "nuclear", "other"),
+    *("pumped_hydro", "battery", "caes", "hydrogen", "heat", "import", "exchange", "demand"),
+    *("curtailment", "unserved", "losses"),
+)
 PENALTY = {"shed": 20_000.0, "spill": 500.0, "reserve_short": 3_000.0, "overload": 5_000.0}
 VN_KV, LENGTH_KM, X_OHM_PER_KM = 500.0, (50.0, 70.0, 60.0), 0.3
 
@@ -245,11 +249,25 @@ def series(hours: int) -> dict[str, np.ndarray]:
     tech_t[:, 3] = 0.1 * source_p[:, 1]
     curtailed = np.stack([cut, np.zeros(hours)], axis=1)
     system = curtailed * np.where(t % 2 == 0, 0.75, 0.0)[:, None]
-    regulation = np.zeros((hours, len(SUPPLIERS)))
-    regulation[:, 0] = np.minimum(unit_p[:, 0] - 0.5 * 400.0, 0.0)
-    regulation[:, 1], regulation[:, 3] = gas, discharge - charge
     net_load = load.sum(1) - wind_available
     days = -(-hours // 24)
+    # 400 MW of coal are on: 40 MW lie between 50 and 40 % of them, 20 MW in the next two classes
+    coal = unit_p[:, 0]
+    deep = -np.stack([np.clip(200.0 - coal, 0, 40), np.clip(160.0 - coal, 0, 20), np.clip(140.0 - coal, 0, 20)], axis=1)
+    by_name = {
+        "coal_basic": np.maximum(coal, 200.0) - of_days(net_load - gas - source_p[:, 1], days),
+        **dict(zip(SUPPLIERS[1:4], deep.T, strict=True)),
+        "gas": gas - of_days(gas, days),
+        "import": source_p[:, 1] - of_days(source_p[:, 1], days),
+        "battery": discharge - charge,
+        "curtailment": -cut - spill.sum(1),
+        "unserved": unserved.sum(1),
+    }
+    regulation = np.stack([by_name.get(name, np.zeros(hours)) for name in SUPPLIERS], axis=1)
+    depth = np.digitize(coal / 400.0, [0.3, 0.35, 0.4, 0.5])  # 4: half and more
+    two_shift = np.zeros((days, len(TECHS)), int)
+    for k in range(days):  # gas starts and stops every six hours
+        two_shift[k, 1] = min(starts[24 * k : 24 * k + 24, 1].sum(), stops[24 * k : 24 * k + 24, 1].sum())
     return {
         "dispatch/unit_p_mw": unit_p,
         "dispatch/source_p_mw": source_p,
@@ -287,11 +305,17 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "reserve/short_mw": short,
         "peak_shaving/load_mw": load.sum(1),
         "peak_shaving/net_load_mw": net_load,
+        "peak_shaving/need_mw": net_load - of_days(net_load, days),
         "peak_shaving/regulation_mw": regulation,
+        "peak_shaving/coal_load_rate": coal / 400.0,
+        "peak_shaving/deep_units": 2 * (depth[:, None] == np.array([3, 2, 1, 0])),
+        "peak_shaving/compensation": -np.hstack((deep, np.zeros((hours, 1)))) * np.array([25.0, 100.0, 200.0, 400.0]),
         "peak_shaving/up_margin_mw": room_up,
         "peak_shaving/down_margin_mw": room_down,
         "peak_shaving/peak_valley_before_mw": by_day(net_load, days),
-        "peak_shaving/peak_valley_after_mw": by_day(net_load - regulation.sum(1), days),
+        "peak_shaving/peak_valley_after_mw": by_day(net_load - regulation[:, 5:].sum(1), days),
+        "peak_shaving/peak_valley_less_mw": np.stack([by_day(net_load - r, days) for r in regulation.T], axis=1),
+        "peak_shaving/two_shift_starts": two_shift,
         "security/hour_loading": np.zeros(hours),
         "security/hour_branch": np.full(hours, -1, np.int32),
         "security/hour_outage": np.full(hours, -1, np.int32),
@@ -333,6 +357,11 @@ def dense_flows(branch: pd.DataFrame, injection: np.ndarray) -> np.ndarray:
 
 def by_day(x: np.ndarray, days: int) -> np.ndarray:
     return np.array([np.ptp(x[24 * k : 24 * k + 24]) for k in range(days)])
+
+
+def of_days(x: np.ndarray, days: int) -> np.ndarray:
+    """The mean of its day in every hour."""
+    return np.concatenate([np.full(len(part), part.mean()) for part in np.split(x, range(24, 24 * days, 24))])
 
 
 def summary(data: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -451,6 +480,7 @@ def write_file(
             put_strings_or_numbers(file, name, frames[group]["name"])
         put_strings_or_numbers(file, "tech", techs)
         put_strings_or_numbers(file, "supplier", SUPPLIERS)
+        put_strings_or_numbers(file, "depth", SUPPLIERS[1:5])
         put_strings_or_numbers(file, "outage", [f"loss {i}" for i in range(data["flow/branch_p_mw"].shape[1] + 1)])
         file.create_group("summary").attrs.update(numbers)
 

@@ -228,8 +228,9 @@ def check_whole(record: Record) -> list[AuditRow]:
         if not isinstance(item, h5py.Dataset) or not item.ndim or "/" not in path or item.dtype.kind not in "fiu":
             return
         group, name = path.rsplit("/", maxsplit=1)
-        # differences of peak and valley are by day, running prices by window; dimension scales may be linked too
-        by_hour = not name.startswith(("peak_valley", "running_"))
+        # differences of peak and valley and two-shift starts are by day, running prices by window; dimension scales may
+        # be linked too
+        by_hour = not name.startswith(("peak_valley", "two_shift", "running_"))
         if group in SERIES_GROUPS and by_hour and name not in record.file:
             paths.append(path)
 

@@ -14,7 +14,7 @@ COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_sh
 
 
 def check_money(record: Record) -> list[AuditRow]:
-    return [*costs(record), *by_tech(record), *peaks(record), *summary(record)]
+    return [*costs(record), *by_tech(record), *summary(record)]
 
 
 def costs(record: Record) -> list[AuditRow]:
@@ -186,49 +186,6 @@ BY_TECH_MW = 5e-3  # sums of many float32 stores, should the writer keep them so
 def dimension(record: Record, name: str) -> list[str]:
     """Names along a dimension of the file."""
     return as_text(record.file[name][...]).tolist()
-
-
-WIND_AND_PV = ("wind_offshore", "wind_onshore", "pv")
-BASIC_DEPTH = 0.5  # coal's load rate down to which regulation is unpaid duty (East China)
-STORE_SUPPLIERS = ("pumped_hydro", "battery", "caes")
-
-
-def peaks(record: Record) -> list[AuditRow]:
-    """Peak shaving: load, net load, its daily range, and what coal below half load and stores contributed.
-
-    Gas and imports count against a reference that the file does not hold; their share is not checked.
-    """
-    s = record.series
-    load = s("dispatch/load_mw").sum(1)
-    sources = record.tables["sources"]
-    net_load = load.copy()
-    if not sources.empty:
-        net_load -= s("dispatch/source_available_mw")[:, sources["tech"].isin(WIND_AND_PV).to_numpy()].sum(1)
-    want = {"peak_shaving/load_mw": load, "peak_shaving/net_load_mw": net_load}
-    off = np.stack([np.abs(s(path) - value) - record.rounding(path) for path, value in want.items()], axis=1)
-    rows = [row_of("load and net load of peak shaving", off, BY_TECH_MW, at(record, list(want)))]
-
-    days = s("peak_shaving/peak_valley_before_mw")
-    day = 24 * record.per_hour
-    ranges = np.array([np.ptp(net_load[day * k : day * k + day]) for k in range(len(days))])
-    off = np.abs(days - ranges) - record.rounding("peak_shaving/peak_valley_before_mw")
-    rows.append(row_of("peak-valley difference by day", off, BY_TECH_MW, lambda i: record.hour(day * i[0])[:10]))
-
-    names = ["coal_deep", *STORE_SUPPLIERS]
-    want_by = {name: np.zeros(record.steps) for name in names}
-    units, stores = record.tables["units"], record.tables["stores"]
-    if not units.empty:
-        coal = (units["tech"] == "coal").to_numpy()
-        half = BASIC_DEPTH * s("commitment/on")[:, coal] * units["p_max_mw"].to_numpy(float)[coal]
-        want_by["coal_deep"] -= np.maximum(half - s("dispatch/unit_p_mw")[:, coal], 0.0).sum(1)
-    for name in STORE_SUPPLIERS if not stores.empty else ():
-        ours = (stores["tech"] == name).to_numpy()
-        want_by[name] += (s("storage/discharge_mw") - s("storage/charge_mw"))[:, ours].sum(1)
-    suppliers = dimension(record, "supplier")
-    stored = s("peak_shaving/regulation_mw")[:, [suppliers.index(name) for name in names]]
-    off = np.abs(stored - np.stack(list(want_by.values()), axis=1)) - 2.0**-24 * np.abs(stored)
-    rows.append(row_of("regulation of coal and stores", off, BY_TECH_MW, at(record, names)))
-    return rows
 
 
 def summary(record: Record) -> list[AuditRow]:

@@ -22,11 +22,15 @@ from gridsim.plots_style import (
 
 
 def peak_shaving(year: Year) -> Figure:
-    """Load, net load before and after regulation, and regulation by supplier; peak day and deepest valley day."""
+    """Load, net load before and after regulation by all but coal, and regulation by supplier.
+
+    Of the day of the peak and that of the deepest valley.
+    """
     suppliers = year.run.names("supplier")
     regulation = year.run.array("peak_shaving/regulation_mw").astype(float)
     if not np.abs(regulation).max(initial=0.0) > 1e-3:
         raise NotInThisRunError("nobody regulated: no peak was shaved and no valley filled")
+    others = [k for k, name in enumerate(suppliers) if not name.startswith("coal_")]
     peak, valley = year.day_of(int(year.load.argmax())), year.day_of(int(year.net_load.argmin()))
     columns = [("Day of the highest load", peak)]
     if valley != peak:
@@ -42,7 +46,7 @@ def peak_shaving(year: Year) -> Figure:
         stamps = year.time[day]
         hour = stamps.hour.to_numpy() + stamps.minute.to_numpy() / 60.0 + 0.5 * year.dt_h
         before = year.net_load[day] / scale
-        after = before - regulation[day].sum(axis=1) / scale
+        after = before - regulation[day][:, others].sum(axis=1) / scale
         lines = [
             *upper.plot(hour, year.load[day] / scale, color=INK, linewidth=1.9),
             *upper.plot(hour, before, color=colour_of("wind_offshore"), linewidth=1.9),
@@ -60,7 +64,7 @@ def peak_shaving(year: Year) -> Figure:
     panels[0, 0].set_ylabel(f"power [{unit}]")
     panels[0, 0].set_ylim(bottom=min(0.0, float(panels[0, 0].get_ylim()[0])))
     panels[1, 0].set_ylabel(f"regulation [{unit}]")
-    side_legend(panels[0, -1], lines, ["load", "net load (less\nwind and PV)", "net load after\nregulation"])
+    side_legend(panels[0, -1], lines, ["load", "net load (less\nwind and PV)", "what is left\nfor coal"])
     side_legend(panels[1, -1], bars[::-1], [label_of(suppliers[k]) for k in used][::-1])
     headline(figure, f"Peak shaving by supplier, {year.span}", year.name)
     return figure

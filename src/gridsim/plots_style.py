@@ -65,9 +65,25 @@ TECH_LABELS = {
     "wind_offshore": "offshore wind",
     "wind_onshore": "onshore wind",
     "exchange": "AC exchange",
-    "coal_deep": "coal below half load",
+    "coal_basic": "coal, basic",
+    "coal_50_40": "coal, 50 to 40 %",
+    "coal_40_35": "coal, 40 to 35 %",
+    "coal_35_30": "coal, 35 to 30 %",
+    "coal_below_30": "coal, below 30 %",
 }
-SUPPLIER_COLOURS = {"coal_deep": TECH_COLOURS["coal"]}
+SUPPLIER_COLOURS = {
+    "coal_basic": TECH_COLOURS["coal"],
+    "coal_50_40": "#6e5a4e",
+    "coal_40_35": "#8f6b52",
+    "coal_35_30": "#b08056",
+    "coal_below_30": "#d19a5b",
+    "hydrogen": "#4fb3bf",
+    "heat": "#e07b7b",
+    "demand": "#7d8fd1",
+    "curtailment": "#ffd966",
+    "unserved": "#c1121f",
+    "losses": "#999999",
+}
 
 
 def colour_of(tech: str, known: Sequence[str] = ()) -> str:

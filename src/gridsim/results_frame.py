@@ -21,6 +21,7 @@ from gridsim.scenario import Scenario
 from gridsim.schema import (
     CASE_ARRAYS,
     DATASETS,
+    DEPTHS,
     FORMAT,
     FORMAT_VERSION,
     GRID_TEXT,
@@ -171,6 +172,7 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
         "zone": zones_of(case),
         "tech": techs_of(case),
         "supplier": SUPPLIERS,
+        "depth": DEPTHS,
         "outage": [*unique_names(case.branches), *unique_names(case.links)],
         "island": range(int(case.buses["island"].max()) + 1 if lossy else 0),
         "segment": range(case.unit_seg_mw.shape[1]),

@@ -27,6 +27,7 @@ grid       assemble: ratings, limits      enforce, n1, losses, line_rating_facto
 scale      assemble                       load, and any tech of the network
 budget     assemble (Case.budgets)        name, techs, fuels, zones, names, quantity, fuel_unit, fuel_per_mwh,
                                           co2_t_per_fuel, period, at_most, at_least, penalty, pacing, first_price
+ledger     simulate                       compensation_cny_per_mwh
 solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
            assemble                       quadratic_segments
 ========== ============================== =======================================================================
@@ -250,6 +251,24 @@ class Grid(_Section):
         return self
 
 
+class Compensation(_Section):
+    """What coal is paid for a MWh that it does not give, by the load rate at which it would have. simulate.
+
+    Assumed: middles of the ranges of what wear and oil cost there.
+    """
+
+    coal_50_40: NotNegative = 25.0  # between 50 and 40 % of the units on
+    coal_40_35: NotNegative = 100.0
+    coal_35_30: NotNegative = 200.0
+    coal_below_30: NotNegative = 400.0
+
+
+class Ledger(_Section):
+    """Prices of the ledger of peak shaving: payments between its parties, which are in no cost. simulate."""
+
+    compensation_cny_per_mwh: Compensation = Field(default_factory=Compensation)
+
+
 class Solver(_Section):
     """How windows are solved. simulate."""
 
@@ -289,6 +308,7 @@ class Scenario(_Section):
     # For stores the energy capacity is scaled too. Keys must be techs of the network: see `check_names`.  assemble
     scale: dict[str, NotNegative] = Field(default_factory=dict)
     budget: list[Budget] = Field(default_factory=list)  # as [[budget]]
+    ledger: Ledger = Field(default_factory=Ledger)
     solver: Solver = Field(default_factory=Solver)
 
     _folder: Path = PrivateAttr(default_factory=Path)

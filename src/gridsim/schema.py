@@ -8,7 +8,7 @@ Dimensions
     time       start of each step, local time of the network: CF "hours since <start>", or "minutes since <start>" where
                steps are shorter than an hour; attribute utc_offset_h
     unit source store load bus branch link interface product budget_name shifter     names of the index tables
-    zone tech supplier                                   names
+    zone tech supplier depth                             names
     outage     branches, then DC links, that may be lost
     window segment category                              0, 1, ...
     island     0, 1, ...: AC islands of /buses/island; none where the dispatch has no losses
@@ -73,7 +73,14 @@ TABLES = {  # group of an index table -> its dimension
     "budgets": "budget_name",
     "shifters": "shifter",
 }
-SUPPLIERS = ("coal_deep", "gas", "pumped_hydro", "battery", "caes", "import")
+WEATHER_TECHS = ("wind_offshore", "wind_onshore", "pv")  # what is available of them is taken off the load
+# Classes of coal's load rate below the half that is unpaid duty, in percent of the units on.
+DEPTHS = ("coal_50_40", "coal_40_35", "coal_35_30", "coal_below_30")
+# Who regulates (`gridsim.ledger`): together they give what the net load of a day asks for.
+SUPPLIERS = (
+    *("coal_basic", *DEPTHS, "gas", "nuclear", "other", "pumped_hydro", "battery", "caes", "hydrogen", "heat"),
+    *("import", "exchange", "demand", "curtailment", "unserved", "losses"),
+)
 
 # Order of technologies in every table and picture: base load first, then what follows the load, then stores.
 TECH_ORDER = (
@@ -205,13 +212,31 @@ DATASETS: tuple[Dataset, ...] = (
     _mw(
         "peak_shaving/regulation_mw",
         "time supplier",
-        "regulation by supplier",
+        "regulation by supplier; all of them add up to need_mw",
         "> 0 serves the peak (up), < 0 fills the valley (down)",
+    ),
+    _mw("peak_shaving/need_mw", "time", "net load less its mean of the day (of the hours that a window keeps)"),
+    Dataset("peak_shaving/coal_load_rate", ("time",), "float64", "1", "output of coal units over what is on; 0: none"),
+    Dataset("peak_shaving/deep_units", ("time", "depth"), "int16", "1", "coal units on in each class of load rate"),
+    Dataset(
+        "peak_shaving/compensation",
+        ("time", "depth"),
+        "float64",
+        "currency",
+        "paid to coal for output not given in each class: a transfer, in no cost",
     ),
     _mw("peak_shaving/up_margin_mw", "time", "room to raise output, all sources"),
     _mw("peak_shaving/down_margin_mw", "time", "room to lower output, all sources"),
     _mw("peak_shaving/peak_valley_before_mw", "day", "highest less lowest net load, before regulation"),
-    _mw("peak_shaving/peak_valley_after_mw", "day", "highest less lowest net load, after regulation"),
+    _mw("peak_shaving/peak_valley_after_mw", "day", "the same after regulation by all but coal: what coal follows"),
+    _mw("peak_shaving/peak_valley_less_mw", "day supplier", "the same after regulation by this supplier alone"),
+    Dataset(
+        "peak_shaving/two_shift_starts",
+        ("day", "tech"),
+        "int32",
+        "1",
+        "units stopped and started within the day: the smaller of a row's stops and starts",
+    ),
     _n1("hour_loading", "time", "worst loading after any outage, of the emergency rating; 0: not looked at"),
     _n1("hour_branch", "time", "branch that it would hit; -1: none"),
     _n1("hour_outage", "time", "what would be lost: a branch, or the number of branches plus a DC link; -1: none"),

@@ -21,22 +21,15 @@ from gridsim.kernels import commit, step
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import BASE_MVA, ptdf, shift_offset_mw
 from gridsim.kernels.warmup import warm_up, warm_up_rest
+from gridsim.ledger import Ledger
 from gridsim.outages import OutageWatch
 from gridsim.plan import Plan, Planner
 from gridsim.restate import State
 from gridsim.results_writer import ResultsWriter, WindowReport, check_output
 from gridsim.scenario import Scenario
-from gridsim.schema import techs_of
+from gridsim.schema import WEATHER_TECHS, techs_of
 
 AGREE_MW = 1.0  # how far a settled hour may move from its plan with perfect forecasts, before it is an error
-WEATHER_TECHS = ("wind_offshore", "wind_onshore", "pv")
-_SUPPLIER_OF_UNIT = {"coal": step.COAL_DEEP, "gas": step.GAS}
-_SUPPLIER_OF_SOURCE = {"import": step.IMPORT}
-_SUPPLIER_OF_STORE = {"pumped_hydro": step.PUMPED_HYDRO, "battery": step.BATTERY, "caes": step.CAES}
-
-
-def _codes(techs: Any, codes: dict[str, int]) -> IntArray:
-    return np.array([codes.get(str(tech), -1) for tech in techs], dtype=np.int64)
 
 
 def fleet(case: Case, planner: Planner) -> step.Fleet:
@@ -61,7 +54,6 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         unit_no_load=real(units, "no_load_cost") * dt_h,
         unit_co2=real(units, "co2_t_per_mwh") * dt_h,
         unit_co2_no_load=real(units, "co2_no_load_t_per_h") * dt_h,
-        unit_supplier=_codes(units["tech"], _SUPPLIER_OF_UNIT),
         unit_held=planner.held.astype(np.int64),
         unit_response=np.array(case.unit_response_mw),
         unit_offline=np.array(case.unit_offline_mw),
@@ -71,7 +63,7 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         source_bus=whole(sources, "bus_row"),
         source_cost=real(sources, "cost") * dt_h,
         source_co2=real(sources, "co2_t_per_mwh") * dt_h,
-        source_supplier=_codes(sources["tech"], _SUPPLIER_OF_SOURCE),
+        source_lowers=(~sources["curtailable"].to_numpy(dtype=bool)).astype(np.float64),
         source_responds=np.array(case.source_responds, dtype=np.float64),
         store_bus=whole(stores, "bus_row"),
         charge_max=real(stores, "p_charge_max_mw"),
@@ -84,7 +76,6 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         e_min=real(stores, "e_min_mwh") / dt_h,
         e_max=real(stores, "e_max_mwh") / dt_h,
         reservoir=planner.reservoir,
-        store_supplier=_codes(stores["tech"], _SUPPLIER_OF_STORE),
         load_bus=planner.load_bus,
         link_from=whole(case.links, "from_row"),
         link_to=whole(case.links, "to_row"),
@@ -111,7 +102,7 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_befor
         return np.array(values[:kept], order="C")
 
     at, size = slice(t0, t0 + kept), len(case.branches) + len(case.interfaces)
-    out = step.Hour(
+    return step.Hour(
         on=head(plan.on),
         start=head(plan.start),
         start_cost=head(plan.start_cost),
@@ -137,21 +128,13 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_befor
         shed=head(plan.shed_mw),
         spill=head(plan.spill_mw),
         need=np.array(case.product_need_mw[at], order="C"),
-        reference=np.zeros((kept, len(step.SUPPLIERS))),
         unit_p=np.zeros((kept, len(case.units))),
         flow=np.zeros((kept, size)),
         cost=np.zeros((kept, len(step.COST_PARTS))),
-        regulation=np.zeros((kept, len(step.SUPPLIERS))),
         provided=np.zeros((kept, np_)),
         short=np.zeros((kept, np_)),
         margin=np.zeros((kept, 2)),
     )
-    # gas and imports regulate by departing from their mean over the day (the kept block, for other steps)
-    unit_p = out.on * f.unit_p_min
-    np.add.at(unit_p.T, f.seg_unit, out.seg.T)
-    out.reference[:, step.GAS] = unit_p[:, f.unit_supplier == step.GAS].sum(axis=1).mean()
-    out.reference[:, step.IMPORT] = out.source[:, f.source_supplier == step.IMPORT].sum(axis=1).mean()
-    return out
 
 
 def shifted_mw(case: Case, f: step.Fleet, shift_deg: FloatArray) -> FloatArray:
@@ -168,8 +151,8 @@ def shifted_mw(case: Case, f: step.Fleet, shift_deg: FloatArray) -> FloatArray:
 class Accountant:
     """Turns lived hours into the datasets of the results file."""
 
-    def __init__(self, case: Case, f: step.Fleet):
-        self.case, self.f = case, f
+    def __init__(self, case: Case, f: step.Fleet, ledger: Ledger):
+        self.case, self.f, self.ledger = case, f, ledger
         techs = techs_of(case)
         tables = (case.units, case.sources, case.stores)
         self.of_unit, self.of_source, self.of_store = (
@@ -182,8 +165,6 @@ class Accountant:
         self.on_before = case.units["initial_on"].to_numpy(dtype=np.int64)
         must = case.units["must_run"].to_numpy(dtype=bool)
         self.on_before = np.where(must, case.unit_available[0], self.on_before)
-        self.net_load: list[FloatArray] = []
-        self.left: list[FloatArray] = []
 
     def block(self, plan: Plan, h: step.Hour, budgets: Lived, t0: int) -> dict[str, Any]:
         """Datasets of the kept steps, by path."""
@@ -197,9 +178,7 @@ class Accountant:
         p_store = h.discharge - h.charge
         co2_unit = h.unit_p * f.unit_co2 + h.on * f.unit_co2_no_load
         load, weather = h.load.sum(axis=1), h.source_hi[:, self.weather].sum(axis=1)
-        self.net_load.append(load - weather)
-        serving = h.regulation.sum(axis=1) - h.regulation[:, step.COAL_DEEP]
-        self.left.append(load - weather + (system + network).sum(axis=1) - serving)
+        stop = before + h.start - h.on
         cost = dict(zip(step.COST_PARTS, h.cost.T, strict=True))
         return {
             "dispatch/unit_p_mw": h.unit_p,
@@ -208,7 +187,7 @@ class Accountant:
             "dispatch/tech_p_mw": h.unit_p @ self.of_unit + h.source @ self.of_source + p_store @ self.of_store,
             "commitment/on": h.on,
             "commitment/start": h.start,
-            "commitment/stop": before + h.start - h.on,
+            "commitment/stop": stop,
             "commitment/start_cost": h.start_cost,
             "commitment/ramp_relaxed_mw": plan.bounds.widened[:kept],
             "storage/charge_mw": h.charge,
@@ -234,7 +213,7 @@ class Accountant:
             "reserve/short_mw": h.short,
             "peak_shaving/load_mw": load,
             "peak_shaving/net_load_mw": load - weather,
-            "peak_shaving/regulation_mw": h.regulation,
+            **self.ledger.live(h, stop),
             "peak_shaving/up_margin_mw": h.margin[:, 0],
             "peak_shaving/down_margin_mw": h.margin[:, 1],
             "carbon/tech_t": co2_unit @ self.of_unit + (h.source * f.source_co2) @ self.of_source,
@@ -262,16 +241,6 @@ class Accountant:
         share = np.where(congested, np.minimum(1.0, room / np.maximum(total, 1e-9)), 0.0)
         network = lost * share[:, None]
         return lost - network, network
-
-    def days(self) -> dict[str, FloatArray]:
-        """Peak-valley difference of each day, before and after regulation (by all suppliers but coal)."""
-        out = {}
-        for name, parts in (("before", self.net_load), ("after", self.left)):
-            steps = np.concatenate(parts)
-            day = 24 * self.case.steps_per_hour
-            days = [steps[at : at + day] for at in range(0, steps.size, day)]
-            out[f"peak_shaving/peak_valley_{name}_mw"] = np.array([part.max() - part.min() for part in days])
-        return out
 
 
 def simulate(
@@ -306,7 +275,8 @@ def simulate(
         lossy=scenario.grid.losses == "quadratic",
     )
     f = fleet(case, planner)
-    state, accountant, windows = planner.first_state(), Accountant(case, f), scenario.windows()
+    ledger = Ledger(case, scenario.ledger.compensation_cny_per_mwh)
+    state, accountant, windows = planner.first_state(), Accountant(case, f, ledger), scenario.windows()
     running: list[FloatArray] = []  # prices of budgets, window by window
     watch = OutageWatch(case, active=scenario.grid.n1 != "off" and len(case.branches) > 0)
     with ResultsWriter.open(out, case, scenario, force=force, events=case.events) as writer:
@@ -346,7 +316,7 @@ def simulate(
             writer.append(block, window.first_hour, report)
             if progress is not None:
                 progress(report)
-        whole = {**accountant.days(), **watch.datasets(), **planner.budgeting.datasets(running)}
+        whole = {**ledger.days(), **watch.datasets(), **planner.budgeting.datasets(running)}
         for path, values in whole.items():
             writer.write(path, values)
         return writer.finish(

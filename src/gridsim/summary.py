@@ -29,6 +29,8 @@ budget_missing           {budget: missing of at_least}
 budget_price             {budget: mean of its price, weighted by use, currency per unit}
 peak_load_mw             highest load of a step
 peak_valley_mw           {before, after}: mean over days of highest - lowest net load, before and after regulation
+                         by all but coal
+regulation_..., ...      the ledger of peak shaving: see `gridsim.summary_ledger`
 cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
 compile_s                compiling or loading the kernels
 peak_rss_mb              highest memory of the process
@@ -48,6 +50,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from gridsim.summary_ledger import ledger_keys, ledger_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -92,6 +96,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         **_budgets(run),
         "peak_load_mw": float(run.array("dispatch/load_mw").sum(axis=1).max(initial=0.0)),
         "peak_valley_mw": peak_valley,
+        **ledger_keys(run),
         **{key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"},
         "file_mb": run.path.stat().st_size / 1e6,
     }
@@ -173,7 +178,12 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         ("gap of a window, worst", f"{100 * summary['gap_max']:.4f}", "%"),
         ("highest load", f"{summary['peak_load_mw']:,.0f}", "MW"),
         ("peak-valley, before regulation", f"{summary['peak_valley_mw']['before']:,.0f}", "MW"),
-        ("peak-valley, after regulation", f"{summary['peak_valley_mw']['after']:,.0f}", "MW"),
+        ("peak-valley, left for coal", f"{summary['peak_valley_mw']['after']:,.0f}", "MW"),
+        ("load rate of coal", f"{100 * summary['coal_load_rate']:.1f}", "%"),
+        ("deep peaking of coal", f"{sum(summary['deep_unit_h'].values()):,.0f}", "unit-hours"),
+        ("paid for it", f"{sum(summary['compensation'].values()) / scale:,.4f}", f"{word}{money}"),
+        ("two-shift starts", f"{sum(summary['two_shift_starts'].values()):,}", ""),
+        ("hours short of regulation", "{up:,.0f} up, {down:,.0f} down".format(**summary["shortfall_hours"]), ""),
         ("curtailed", f"{summary['curtailment_mwh'] / 1e3:,.1f}", "GWh"),
         ("curtailment rate", f"{100 * summary['curtailment_rate']:.2f}", "%"),
         ("unserved", f"{summary['unserved_mwh']:,.1f}", "MWh"),
@@ -207,4 +217,4 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         rate = summary["curtailment_rate_by_tech"].get(tech)
         share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
         energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
-    return Columns([facts, energy], padding=(0, 4))
+    return Columns([facts, energy, ledger_table(summary)], padding=(0, 4))

@@ -21,13 +21,13 @@ READ = (
         "source_lo",
         "source_hi",
     ),
-    *("inflow", "link", "load", "need", "reference"),
+    *("inflow", "link", "load", "need"),
 )
 SIZES = {"units": 4, "sources": 6, "stores": 4, "loads": 4, "links": 2, "buses": 6, "branches": 7, "interfaces": 2}
 
 
 def fleet(rng):
-    """A random fleet; which supplier anything is, and what counts as reserve, is drawn too."""
+    """A random fleet; what counts as reserve and as margin is drawn too."""
     nu, ns, nst, nl, nlk, nb, nbr, nif = SIZES.values()
     p_max = rng.uniform(100.0, 600.0, nu)
     p_min = p_max * rng.uniform(0.2, 0.6, nu)
@@ -54,7 +54,6 @@ def fleet(rng):
         unit_no_load=price(nu),
         unit_co2=price(nu),
         unit_co2_no_load=price(nu),
-        unit_supplier=rng.choice([-1, step.COAL_DEEP, step.GAS], nu),
         unit_held=rng.integers(0, 2, nu),
         unit_response=flag((nu, 3)) * rng.uniform(10.0, 300.0, (nu, 3)),
         unit_offline=flag((nu, 3)) * p_max[:, None],
@@ -64,7 +63,7 @@ def fleet(rng):
         source_bus=bus(ns),
         source_cost=price(ns),
         source_co2=price(ns),
-        source_supplier=rng.choice([-1, step.IMPORT], ns),
+        source_lowers=flag(ns),
         source_responds=flag((ns, 3)),
         store_bus=bus(nst),
         charge_max=rng.uniform(40.0, 200.0, nst),
@@ -77,7 +76,6 @@ def fleet(rng):
         e_min=energy * rng.uniform(0.0, 0.2, nst),
         e_max=energy,
         reservoir=rng.choice([0.0, 30.0], nst),
-        store_supplier=rng.choice([-1, step.PUMPED_HYDRO, step.BATTERY, step.CAES], nst),
         load_bus=bus(nl),
         link_from=bus(nlk),
         link_to=bus(nlk),
@@ -116,6 +114,7 @@ def plan(rng, f, hours):
     for t in range(hours):
         inflow[t] = np.where(f.reservoir > 0, rng.choice([0.0, 5.0, 30.0], nst), 0.0)
         gone[t] = np.where(rng.random(nst) < 0.5, inflow[t], 0.0)
+        gone[t] = np.minimum(gone[t], np.maximum(f.keep * before + inflow[t] - f.e_min, 0.0))
         gone[t] = np.maximum(gone[t], f.keep * before + inflow[t] - f.e_max)  # a full reservoir runs over
         gone[t] = np.where(f.reservoir > 0, gone[t], 0.0)
         held = f.keep * before + inflow[t] - gone[t]
@@ -152,11 +151,9 @@ def plan(rng, f, hours):
         shed=np.zeros((hours, nl)),
         spill=np.where(rng.random((hours, nb)) < 0.1, 7.0, 0.0),
         need=rng.uniform(0.0, 1500.0, (hours, 3)),
-        reference=rng.uniform(0.0, 300.0, (hours, len(step.SUPPLIERS))),
         unit_p=np.full((hours, nu), np.nan),
         flow=np.full((hours, nbr + nif), np.nan),
         cost=np.full((hours, len(step.COST_PARTS)), np.nan),
-        regulation=np.full((hours, len(step.SUPPLIERS)), np.nan),
         provided=np.full((hours, 3), np.nan),
         short=np.full((hours, 3), np.nan),
         margin=np.full((hours, 2), np.nan),
@@ -255,7 +252,6 @@ def test_lives_as_the_twin_does(seed, kind):
             assert_allclose(getattr(h, name)[t], value, rtol=1e-11, atol=1e-8, err_msg=f"{name}, hour {t}")
         parts = [want.cost[name] for name in step.COST_PARTS]
         assert_allclose(h.cost[t], parts, rtol=1e-10, atol=1e-4, err_msg=f"cost, hour {t}")  # 1e-8 MW at 1e4
-        assert_allclose(h.regulation[t], [want.regulation[name] for name in step.SUPPLIERS], rtol=1e-11, atol=1e-8)
     assert_allclose(state, e, rtol=1e-12, atol=1e-9)
     assert moved == pytest.approx(max(moves), abs=1e-8)
 
@@ -474,26 +470,6 @@ def test_a_full_reservoir_runs_over_and_a_store_without_inflow_does_not():
     assert_allclose(hour.let_go[0], (30.0, 25.0, 0.0, 40.0), atol=1e-9)
     assert_allclose(e, (300.0, 115.0, 300.0, 300.0), atol=1e-9)
     assert hour.charge[0, 2] == pytest.approx(12.5)
-
-
-def test_coal_regulates_from_half_load_down_and_gas_by_what_departs_from_its_mean():
-    _, f, h, e = drawn(6)
-    f.unit_supplier[:] = (step.COAL_DEEP, step.COAL_DEEP, step.GAS, -1)
-    f.source_supplier[:] = -1
-    f.store_supplier[:] = -1
-    f.unit_p_max[:2], f.unit_p_min[:2] = 600.0, 200.0
-    f.seg_mw[:] = ((f.unit_p_max - f.unit_p_min) / np.bincount(f.seg_unit))[f.seg_unit]
-    h.on[:, :2] = 2
-    h.seg[:, f.seg_unit == 0] = 0.0
-    h.seg[:, f.seg_unit == 1] = h.on[:, [1]] * f.seg_mw[f.seg_unit == 1]
-    h.shed[:] = 0.0
-    h.load[:] = supply(f, h)[:, None] / SIZES["loads"]
-    h.reference[:] = 40.0
-    assert step.walk(f, h, e) < 1e-8
-    assert_allclose(h.regulation[:, step.COAL_DEEP], -2 * (300.0 - 200.0), rtol=1e-12)  # the second runs at its maximum
-    assert_allclose(h.regulation[:, step.GAS], h.unit_p[:, 2] - 40.0, rtol=1e-12)
-    assert_allclose(h.regulation[:, step.IMPORT], -40.0, rtol=1e-12)
-    assert_allclose(h.regulation[:, step.BATTERY], 0.0, atol=0.0)
 
 
 @pytest.mark.parametrize("kind", KINDS)
