@@ -16,7 +16,7 @@ import pandas as pd
 
 from gridsim.networks.options import Options
 from gridsim.networks.tables import read_parameters, read_table
-from gridsim.networks.unit_costs import SEGMENTS, FuelCurve, unit_cost
+from gridsim.networks.unit_costs import FuelCurve, depth_pieces, equal_pieces, unit_cost
 
 Row = dict[str, Any]
 
@@ -26,6 +26,7 @@ MAX_RENEWABLE_MW_PER_BUS = 1500.0  # a city's PV or onshore wind is split over s
 PEAK_PU = {"pv": 0.50, "wind_offshore": 0.10, "wind_onshore": 0.08, "gas": 0.60}
 LABEL = {"pv": "PV", "wind_onshore": "onshore wind", "biomass": "biomass"}
 HOURS_PER_YEAR = 8784.0  # of 2024
+DEEP_COST = ("deep_50_40_cny", "deep_40_35_cny", "deep_35_30_cny", "deep_below_30_cny")  # by depth class
 CROSSING = "Yangtze 500 kV"  # the section that `river_crossing_mw` widens
 
 
@@ -127,14 +128,15 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
         price, co2 = fuel[kind["fuel"]]
         age = age_factor(grid.par["age_rate_per_year"], kind["reference_year"], unit["commissioned"])
         curve = FuelCurve(kind["f0"], kind["f1"], kind["f2"])
+        pieces = 1 if kind["must_run"] else 2  # heat-led units move little and are small
         cost = unit_cost(
             p_max,
-            p_min,
+            depth_pieces(low) if unit["tech"] == "coal" else equal_pieces(low, pieces),
             rate=age * kind["fuel_rate_mwh"],
             price=price,
             co2=co2,
             curve=curve,
-            segments=1 if kind["must_run"] else SEGMENTS,  # heat-led units move little and are small
+            deep=[float(kind[column]) for column in DEEP_COST],
             co2_price=grid.options.co2_price_cny_per_t,
         )
         more = {"units": n, "character": unit["tech"]}

@@ -26,6 +26,7 @@ TABLES = (
     "shunts",
     "loads",
     "unit_classes",
+    "compensation",
     "units",
     "wind_zones",
     "wind_farms",
