@@ -164,8 +164,8 @@ def sensitivities(case: "Case") -> tuple[FloatArray, FloatArray]:
     -------
     H : (n_monitored, nb + nlink) float64
         Rows: branches of finite rating (`monitored_branches`), then interfaces. Columns: one MW injected at each bus,
-        then one MW on each DC link (taken at its from bus, delivered at its to bus; in an interface, with its own
-        weight besides). [MW/MW]
+        then one MW on each DC link (taken at its from bus, delivered at its to bus but for its loss; in an interface,
+        with its own weight besides). [MW/MW]
     offset : (n_monitored,) float64
         Flow at no injection, from phase shifts. [MW]
     """
@@ -197,7 +197,7 @@ def branch_sensitivities(case: "Case", branches: IntArray) -> tuple[FloatArray, 
     out = np.empty((branches.size, nb + nlink))
     out[:, :nb] = _ptdf(angles, nb, branches)
     begins, ends = (case.links[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row"))
-    out[:, nb:] = out[:, ends] - out[:, begins]
+    out[:, nb:] = out[:, ends] * (1.0 - case.links["loss_share"].to_numpy(dtype=np.float64)) - out[:, begins]
     return out, _offset_mw(angles, x_pu, case.branches["shift_deg"].to_numpy(dtype=np.float64), nb)[branches]
 
 

@@ -34,7 +34,6 @@ class Fleet(NamedTuple):
 
     unit_bus: IntArray
     unit_p_min: FloatArray  # of one unit
-    unit_p_max: FloatArray
     unit_min_cost: FloatArray  # currency/MWh up to p_min
     unit_no_load: FloatArray
     unit_co2: FloatArray  # t/MWh
@@ -43,7 +42,6 @@ class Fleet(NamedTuple):
     unit_response: FloatArray  # (nu, np) most that one unit on answers with
     unit_offline: FloatArray  # (nu, np) what one unit off and available answers with
     seg_unit: IntArray
-    seg_mw: FloatArray  # of one unit
     seg_cost: FloatArray
     source_bus: IntArray
     source_cost: FloatArray
@@ -51,8 +49,6 @@ class Fleet(NamedTuple):
     source_lowers: IntArray  # 1: its room down counts as margin; 0: wind and sun, which it would curtail
     source_responds: FloatArray  # (ns, np) 1: its headroom (room) answers
     store_bus: IntArray
-    charge_max: FloatArray
-    discharge_max: FloatArray
     charge_cost: FloatArray
     discharge_cost: FloatArray
     eta_c: FloatArray
@@ -64,6 +60,7 @@ class Fleet(NamedTuple):
     load_bus: IntArray
     link_from: IntArray
     link_to: IntArray
+    link_arrives: FloatArray  # (nlk,) share of what is taken that is delivered
     ptdf: FloatArray  # (nbr, nb)
     loss_per_mw2: FloatArray  # (nbr,) loss of a branch over the square of its flow, 1/MW
     loss_island: IntArray  # (nbr,) island that bears it
@@ -90,14 +87,20 @@ class Hour(NamedTuple):
     rise: FloatArray  # (T, nu) largest rise into the hour; endless where nothing holds a row
     fall: FloatArray  # (T, nu)
     unit_before: FloatArray  # (nu,) output in the hour before the block; NaN: not known
+    floor: FloatArray  # (T, nu) least output of the units on
+    ceiling: FloatArray  # (T, nu) most of them, whatever their ramps
     seg: FloatArray  # (T, nk) updated
+    seg_lo: FloatArray  # (T, nk)
+    seg_hi: FloatArray  # (T, nk)
     source: FloatArray  # (T, ns) updated
     source_lo: FloatArray
     source_hi: FloatArray
+    charge_max: FloatArray  # (T, nst)
+    discharge_max: FloatArray  # (T, nst)
     charge: FloatArray  # (T, nst) updated
     discharge: FloatArray  # updated
     e: FloatArray  # (T, nst) updated, end of the hour
-    inflow: FloatArray  # (T, nst)
+    inflow: FloatArray  # (T, nst) what is taken out deducted
     let_go: FloatArray  # (T, nst) energy spilled, updated
     link: FloatArray  # (T, nlk)
     offset: FloatArray  # (T, nbr) flow that phase shifts drive
@@ -139,8 +142,8 @@ def tidy_stores(f, h, t):
             charge, discharge = net / f.eta_c[i], 0.0
         else:
             charge, discharge = 0.0, -net * f.eta_d[i]
-        charge = min(charge if charge > DUST_STORE_MW else 0.0, f.charge_max[i])
-        discharge = min(discharge if discharge > DUST_STORE_MW else 0.0, f.discharge_max[i])
+        charge = min(charge if charge > DUST_STORE_MW else 0.0, h.charge_max[t, i])
+        discharge = min(discharge if discharge > DUST_STORE_MW else 0.0, h.discharge_max[t, i])
         h.charge[t, i], h.discharge[t, i] = charge, discharge
         surplus = discharge - charge - before
         if surplus > DUST_MW:
@@ -224,6 +227,8 @@ def close_balance(f, h, t, island, more):
             short -= h.source[t, i]
         for i in range(f.store_bus.size):
             short -= h.discharge[t, i] - h.charge[t, i]
+        for i in range(f.link_to.size):
+            short += (1.0 - f.link_arrives[i]) * h.link[t, i]
         for b in range(h.spill.shape[1]):
             short += h.spill[t, b]
     moved = short
@@ -231,12 +236,12 @@ def close_balance(f, h, t, island, more):
     for inside_only in (True, False):  # first into what the plan left between its bounds: nobody's bound is touched
         for k in range(f.seg_unit.size):
             i = f.seg_unit[k]
-            top = h.on[t, i] * f.seg_mw[k]
-            if f.unit_held[i] or (inside_only and not 0.0 < h.seg[t, k] < top):
+            low, top = h.seg_lo[t, k], h.seg_hi[t, k]
+            if f.unit_held[i] or (inside_only and not low < h.seg[t, k] < top):
                 continue
             if _elsewhere(f, f.unit_bus[i], island):
                 continue
-            part = _take(short, top - h.seg[t, k] if short > 0.0 else h.seg[t, k])
+            part = _take(short, top - h.seg[t, k] if short > 0.0 else h.seg[t, k] - low)
             h.seg[t, k] += part
             h.unit_p[t, i] += part
             short -= part
@@ -252,13 +257,13 @@ def close_balance(f, h, t, island, more):
         if f.unit_held[i] and not _elsewhere(f, f.unit_bus[i], island):
             before, p = _before(h, t, i), h.unit_p[t, i]
             if short > 0.0:
-                room = min(h.on[t, i] * f.seg_mw[k] - h.seg[t, k], h.cap[t, i] - p)
+                room = min(h.seg_hi[t, k] - h.seg[t, k], h.cap[t, i] - p)
                 if not np.isnan(before):
                     room = min(room, before + h.rise[t, i] - p)
                 if ahead >= 0:
                     room = min(room, h.unit_p[ahead, i] + h.fall[ahead, i] - p)
             else:
-                room = h.seg[t, k]
+                room = h.seg[t, k] - h.seg_lo[t, k]
                 if not np.isnan(before):
                     room = min(room, p - before + h.fall[t, i])
                 if ahead >= 0:
@@ -297,7 +302,7 @@ def injections(f, h, t, inj):
         inj[f.load_bus[i]] -= h.load[t, i] - h.shed[t, i]
     for i in range(f.link_from.size):
         inj[f.link_from[i]] -= h.link[t, i]
-        inj[f.link_to[i]] += h.link[t, i]
+        inj[f.link_to[i]] += f.link_arrives[i] * h.link[t, i]
     for b in range(inj.size):
         inj[b] -= h.spill[t, b]
     for i in range(h.loss.shape[1]):
@@ -364,7 +369,7 @@ def answers(f, h, t):
                         room = min(room, f.answer_hours * (before + h.rise[t, i] - p))
                 total += min(most, max(0.0, room)) + (h.available[t, i] - h.on[t, i]) * f.unit_offline[i, k]
             else:
-                total += min(most, p - h.on[t, i] * f.unit_p_min[i])
+                total += min(most, p - h.floor[t, i])
         for i in range(f.source_bus.size):
             p = h.source[t, i]
             total += f.source_responds[i, k] * (h.source_hi[t, i] - p if f.product_up[k] else p - h.source_lo[t, i])
@@ -385,7 +390,7 @@ def account(f, h, t, e_before):
         cost[0] += f.unit_min_cost[i] * on * f.unit_p_min[i]
         cost[1] += f.unit_no_load[i] * on
         cost[2] += h.start_cost[t, i]
-        head, room = on * f.unit_p_max[i] - p, p - on * f.unit_p_min[i]
+        head, room = h.ceiling[t, i] - p, p - h.floor[t, i]
         margin[0] += head
         margin[1] += room
     for i in range(f.source_bus.size):
@@ -399,8 +404,8 @@ def account(f, h, t, e_before):
         cost[2] += h.store_start_cost[t, i]
         cost[3] += f.charge_cost[i] * charge + f.discharge_cost[i] * discharge
         held = f.keep[i] * e_before[i] + h.inflow[t, i]
-        can_give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
-        can_take = min(f.charge_max[i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
+        can_give = min(h.discharge_max[t, i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
+        can_take = min(h.charge_max[t, i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
         margin[0] += max(0.0, can_give - discharge + charge)
         margin[1] += max(0.0, can_take - charge + discharge)
     for i in range(f.load_bus.size):
@@ -439,11 +444,11 @@ def walk(f, h, e):
     worst = 0.0
     for t in range(h.load.shape[0]):
         for k in range(f.seg_unit.size):
-            top = h.on[t, f.seg_unit[k]] * f.seg_mw[k]
+            low, top = h.seg_lo[t, k], h.seg_hi[t, k]
             if f.unit_held[f.seg_unit[k]]:  # a hair would count against its ramps
-                h.seg[t, k] = min(max(h.seg[t, k], 0.0), top)
+                h.seg[t, k] = min(max(h.seg[t, k], low), top)
             else:
-                h.seg[t, k] = _snap(h.seg[t, k], 0.0, top)
+                h.seg[t, k] = _snap(h.seg[t, k], low, top)
         for i in range(f.source_bus.size):
             h.source[t, i] = _snap(h.source[t, i], h.source_lo[t, i], h.source_hi[t, i])
         for i in range(f.load_bus.size):

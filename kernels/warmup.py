@@ -103,12 +103,12 @@ def _single() -> single.SingleUnits:
 def _fleet() -> step.Fleet:
     one, zero, two = _real(1.0), _whole(0), np.ones((1, 2))
     return step.Fleet(
-        unit_bus=zero, unit_p_min=_real(0.3), unit_p_max=one, unit_min_cost=one, unit_no_load=one, unit_co2=one,
-        unit_co2_no_load=one, unit_held=zero, unit_response=two, unit_offline=two, seg_unit=zero,
-        seg_mw=_real(0.7), seg_cost=one, source_bus=zero, source_cost=one, source_co2=one, source_lowers=zero,
-        source_responds=two, store_bus=zero, charge_max=one, discharge_max=one, charge_cost=one, discharge_cost=one,
-        eta_c=one, eta_d=one, keep=one, e_min=_real(0.0), e_max=one, reservoir=one,
-        load_bus=_whole(1), link_from=zero, link_to=_whole(1), ptdf=np.zeros((1, 2)), loss_per_mw2=_real(0.0),
+        unit_bus=zero, unit_p_min=_real(0.3), unit_min_cost=one, unit_no_load=one, unit_co2=one,
+        unit_co2_no_load=one, unit_held=zero, unit_response=two, unit_offline=two, seg_unit=zero, seg_cost=one,
+        source_bus=zero, source_cost=one, source_co2=one, source_lowers=zero, source_responds=two, store_bus=zero,
+        charge_cost=one, discharge_cost=one, eta_c=one, eta_d=one, keep=one, e_min=_real(0.0), e_max=one,
+        reservoir=one, load_bus=_whole(1), link_from=zero, link_to=_whole(1), link_arrives=one, ptdf=np.zeros((1, 2)),
+        loss_per_mw2=_real(0.0),
         loss_island=zero, bus_island=_whole(0, 0), loss_share=np.zeros((1, 2)), interface_weight=np.zeros((1, 2)),
         limit=_real(1.0, 1.0), back_limit=_real(1.0, 1.0), overload_cost=_real(1.0, 1.0), product_up=_whole(1, 0),
         penalties=_real(1.0, 1.0, 1.0), answer_hours=1.0,
@@ -122,8 +122,10 @@ def _hours() -> step.Hour:
     count = np.ones((1, 1), np.int64)
     return step.Hour(
         on=count, start=count, start_cost=full(1), store_start_cost=full(1), available=count, cap=full(1, 1.0),
-        rise=full(1, 1.0), fall=full(1, 1.0), unit_before=_real(0.5), seg=full(1), source=full(1), source_lo=full(1),
-        source_hi=full(1, 1.0), charge=full(1), discharge=full(1), e=full(1), inflow=full(1), let_go=full(1),
+        rise=full(1, 1.0), fall=full(1, 1.0), unit_before=_real(0.5), floor=full(1, 0.3), ceiling=full(1, 1.0),
+        seg=full(1), seg_lo=full(1), seg_hi=full(1, 0.7), source=full(1), source_lo=full(1),
+        source_hi=full(1, 1.0), charge_max=full(1, 1.0), discharge_max=full(1, 1.0),
+        charge=full(1), discharge=full(1), e=full(1), inflow=full(1), let_go=full(1),
         link=full(1), offset=full(1), loss=full(1), load=full(1, 1.0), shed=full(1), spill=full(2), need=full(2),
         unit_p=full(1), flow=full(2), cost=full(8), provided=full(2),
         short=full(2), margin=full(2),

@@ -33,6 +33,13 @@ TECHS = (
     "pumped_hydro",
     "battery",
     "caes",
+    "hydrogen",
+    "heat",
+    "ev",
+    "ac",
+    "dr_shift",
+    "dr_interrupt",
+    "dc_shift",
     "other",
 )
 CURTAILABLE_TECHS = ("wind_offshore", "wind_onshore", "pv")
@@ -105,6 +112,15 @@ COLUMNS: tuple[Column, ...] = (
     *_machines("profile", "str", "", "", "series that drives the row: available power, schedule or units available"),
     *_machines("profile_share", "float", "1", 1.0, "share of a series in MW; 1 for series in p.u.", low=0, high=1),
     *_machines("band_down", "float", "1", NAN, "how far below its schedule it may go; NaN: not at all", low=0, high=1),
+    Column(
+        "gen", "heat_min_profile", "str", "", "", "series, p.u. of max_p_mw: least output that heat leaves (must_run)"
+    ),
+    Column(
+        "gen", "heat_max_profile", "str", "", "", "series, p.u. of max_p_mw: most output that heat leaves (must_run)"
+    ),
+    Column("sgen", "export_limit_mw", "float", "MW", NAN, "most that its own connection takes; NaN: no limit", low=0),
+    Column("sgen", "reverse_limit_mw", "float", "MW", NAN, "most beyond the load at its bus; NaN: no limit", low=0),
+    *_each(("load",), "component", "str", "", "", "part of the load, for reports: base, ev, building, ..."),
     *_each(("load",), "profile", "str", "", "", "series of the consumption"),
     *_each(("load",), "profile_share", "float", "1", 1.0, "share of the series this row takes", low=0, high=1),
     Column("storage", "tech", "str", "", "battery", "technology"),
@@ -119,6 +135,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("storage", "start_cost", "float", "currency", 0.0, "one start of one unit, pumping or generating", low=0),
     Column("storage", "inflow_profile", "str", "", "", "series of the natural inflow into the store, in MW"),
     Column("storage", "profile_share", "float", "1", 1.0, "share of that series this row takes", low=0, high=1),
+    Column("storage", "demand_profile", "str", "", "", "series in MW taken out of the store: driving, hydrogen, heat"),
+    Column("storage", "demand_share", "float", "1", 1.0, "share of that series this row serves", low=0, high=1),
+    Column("storage", "charge_profile", "str", "", "", "series, p.u. of max_p_mw: what may charge in the hour"),
+    Column("storage", "discharge_profile", "str", "", "", "series, p.u. of -min_p_mw: what may discharge in the hour"),
+    Column("storage", "min_e_profile", "str", "", "", "series, p.u. of max_e_mwh: least energy at the hour's end"),
     Column("storage", "end_rule", "str", "", "fixed", "what is asked at the end of a window", choices=END_RULES),
     Column("storage", "e_end_mwh", "float", "MWh", NAN, "end_rule fixed: at least this; NaN: as at the start", low=0),
     Column("storage", "end_value", "float", "currency/MWh", 0.0, "end_rule value: worth of what is left"),

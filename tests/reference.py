@@ -249,10 +249,11 @@ def absorb(short: float, values: list[float], bounds: list[tuple[float, float]],
 def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: Sequence[float]) -> Lived:
     """Hour `t` of the plan `h` lived from stores at `e` and units at `before`; all of these are left alone."""
     on = [int(n) for n in h.on[t]]
-    top = [on[i] * mw for i, mw in zip(f.seg_unit, f.seg_mw, strict=True)]
+    low, top = list(h.seg_lo[t]), list(h.seg_hi[t])
     held = [bool(f.unit_held[i]) for i in f.seg_unit]
     seg = [
-        min(max(p, 0.0), hi) if stiff else snap(p, 0.0, hi) for p, hi, stiff in zip(h.seg[t], top, held, strict=True)
+        min(max(p, lo), hi) if stiff else snap(p, lo, hi)
+        for p, lo, hi, stiff in zip(h.seg[t], low, top, held, strict=True)
     ]
     available = list(zip(h.source_lo[t], h.source_hi[t], strict=True))
     source = [snap(p, lo, hi) for p, (lo, hi) in zip(h.source[t], available, strict=True)]
@@ -261,7 +262,7 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: S
     stores = [
         step_store(
             h.charge[t, i], h.discharge[t, i], e[i],
-            charge_max=f.charge_max[i], discharge_max=f.discharge_max[i], eta_c=f.eta_c[i], eta_d=f.eta_d[i],
+            charge_max=h.charge_max[t, i], discharge_max=h.discharge_max[t, i], eta_c=f.eta_c[i], eta_d=f.eta_d[i],
             keep=f.keep[i], e_min=f.e_min[i], e_max=f.e_max[i], inflow=h.inflow[t, i], reservoir=f.reservoir[i],
             planned=h.let_go[t, i],
         )
@@ -279,9 +280,10 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: S
 
     minimum = sum(n * p for n, p in zip(on, f.unit_p_min, strict=True))
     short = sum(h.load[t]) - sum(shed) + sum(spill) - minimum - sum(seg) - sum(source) - sum(discharge) + sum(charge)
+    short += sum((1.0 - share) * p for share, p in zip(f.link_arrives, h.link[t], strict=True))
     moved = abs(short)
     easy = [k for k, stiff in enumerate(held) if not stiff]
-    devices, bounds = [seg[k] for k in easy] + source, [(0.0, top[k]) for k in easy] + available
+    devices, bounds = [seg[k] for k in easy] + source, [(low[k], top[k]) for k in easy] + available
     for between in (True, False):
         short = absorb(short, devices, bounds, between=between)
     for k, p in zip(easy, devices, strict=False):
@@ -290,7 +292,7 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: S
     for k in (k for k, stiff in enumerate(held) if stiff):  # what ramps hold gives way last, as far as they allow
         i = f.seg_unit[k]
         p = on[i] * f.unit_p_min[i] + sum(seg[j] for j in range(len(seg)) if f.seg_unit[j] == i)
-        most, least = min(top[k] - seg[k], h.cap[t, i] - p), -seg[k]
+        most, least = min(top[k] - seg[k], h.cap[t, i] - p), low[k] - seg[k]
         if before[i] == before[i]:
             most, least = min(most, before[i] + h.rise[t, i] - p), max(least, before[i] - h.fall[t, i] - p)
         if t + 1 < len(h.load):  # and from there to what is planned for the hour ahead
@@ -324,7 +326,7 @@ def flows(f: step.Fleet, h: step.Hour, t: int, out: Output) -> list[float]:
         (f.store_bus, out.net()),
         (f.load_bus, [s - p for s, p in zip(out.shed, h.load[t], strict=True)]),
         (f.link_from, [-p for p in h.link[t]]),
-        (f.link_to, list(h.link[t])),
+        (f.link_to, [share * p for share, p in zip(f.link_arrives, h.link[t], strict=True)]),
     ):
         for bus, p in zip(buses, values, strict=True):
             injected[bus] += p
@@ -363,7 +365,7 @@ def answers(f: step.Fleet, h: step.Hour, t: int, out: Output, before: Sequence[f
         for i, p in enumerate(out.unit_p):
             most = h.on[t, i] * f.unit_response[i, k]
             if not up:
-                total[k] += min(most, p - h.on[t, i] * f.unit_p_min[i])
+                total[k] += min(most, p - h.floor[t, i])
                 continue
             rooms = [h.cap[t, i] - p]
             if f.unit_held[i] and before[i] == before[i]:
@@ -380,14 +382,14 @@ def margins(f: step.Fleet, h: step.Hour, t: int, out: Output, *, before: Sequenc
 
     `before`: energy of the stores before the hour.
     """
-    up = sum(n * top - p for n, top, p in zip(h.on[t], f.unit_p_max, out.unit_p, strict=True))
+    up = sum(top - p for top, p in zip(h.ceiling[t], out.unit_p, strict=True))
     up += sum(hi - p for hi, p in zip(h.source_hi[t], out.source, strict=True))
-    down = sum(p - n * bottom for n, bottom, p in zip(h.on[t], f.unit_p_min, out.unit_p, strict=True))
+    down = sum(p - bottom for bottom, p in zip(h.floor[t], out.unit_p, strict=True))
     down += sum(p - h.source_lo[t, i] for i, p in enumerate(out.source) if f.source_lowers[i])
     for i, (e, net) in enumerate(zip(before, out.net(), strict=True)):
         held = f.keep[i] * e + h.inflow[t, i]
-        give = min(f.discharge_max[i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
-        take = min(f.charge_max[i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
+        give = min(h.discharge_max[t, i], max(0.0, held - f.e_min[i]) * f.eta_d[i])
+        take = min(h.charge_max[t, i], max(0.0, f.e_max[i] - held) / f.eta_c[i])
         up += max(0.0, give - net)
         down += max(0.0, take + net)
     return [float(up), float(down)]

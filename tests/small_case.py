@@ -14,14 +14,18 @@ from gridsim.results_frame import dims_of
 from gridsim.scenario import Horizon, Scenario
 from gridsim.schema import DATASETS
 
-TEXT = {"zone", "tech", "fuel", "element", "end_rule"}
+TEXT = {"zone", "tech", "fuel", "element", "end_rule", "component"}
 FLAGS = {"must_run", "curtailable", "reserve_up", "reserve_down", "quick_start"}
 FROM_CASE = (  # what the writer takes from the case when the block leaves it out
     "dispatch/source_min_mw",
     "dispatch/source_available_mw",
     "dispatch/load_mw",
     "commitment/available",
+    "dispatch/source_own_mw",
+    "dispatch/unit_floor_mw",
+    "dispatch/unit_ceiling_mw",
     "storage/inflow_mw",
+    *(f"storage/{name}" for name in c.StoreLimits._fields),
     "reserve/need_mw",
     "curtailment/source_mw",
 )
@@ -72,6 +76,8 @@ def small_case(hours: int = 60, seed: int = 0) -> c.Case:
         ),
         load_mw=r.random((hours, 2)) * 1000,
         unit_available=np.full((hours, 2), 2),
+        unit_floor_mw=np.ones((hours, 2)),
+        unit_ceiling_mw=np.ones((hours, 2)),
         unit_seg_mw=np.ones((2, 3)),
         unit_seg_cost=np.ones((2, 3)),
         unit_min_cost=np.ones(2),
@@ -79,7 +85,9 @@ def small_case(hours: int = 60, seed: int = 0) -> c.Case:
         unit_start_cost=np.ones((2, 1)),
         source_min_mw=np.zeros((hours, 3)),
         source_max_mw=r.random((hours, 3)) * 1000,
+        source_own_mw=np.zeros((hours, 3)),
         store_inflow_mw=np.zeros((hours, 1)),
+        store_limits=c.StoreLimits(*np.ones((4, hours, 1))),
         interface_weight=np.zeros((0, 1)),
         reserve_up_mw=need[:, 0],
         reserve_down_mw=need[:, 1],

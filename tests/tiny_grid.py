@@ -99,10 +99,12 @@ def _sources(net: Any, at: list[int]) -> None:
     pp.create_poly_cost(net, 2, "sgen", 280.0)
 
 
-def write_grid(folder: Path, net: Any, *, load: float = 1.0, **sections: Any) -> Scenario:
-    """The net and its series as files in `folder`, and a scenario that reads them."""
+def write_grid(
+    folder: Path, net: Any, *, load: float = 1.0, series: dict[str, Any] | None = None, **sections: Any
+) -> Scenario:
+    """The net and its series, and more of them, as files in `folder`, and a scenario that reads them."""
     pp.to_json(net, str(folder / "net.json"))
-    frame = pd.DataFrame({**SERIES, "load/A": load * SERIES["load/A"]})
+    frame = pd.DataFrame({**SERIES, "load/A": load * SERIES["load/A"], **(series or {})})
     frame.insert(0, "time", pd.date_range("2024-01-01", periods=HOURS, freq="h"))
     frame.to_csv(folder / "series.csv", index=False)
     given: dict[str, Any] = {"name": "tiny", "horizon": {"hours": 49}, "reserve": {"up_min_mw": 10.0}, **sections}

@@ -43,12 +43,15 @@ from gridsim.series import (
     SeriesReader,
     check_initial_on,
     initial_on,
+    own_limits,
     source_bounds,
     store_inflow,
+    unit_range,
     units_available,
 )
 from gridsim.series import load_series as load_mw_of
 from gridsim.shifters import read_shifters, say_shifters
+from gridsim.store_limits import store_limits
 from gridsim.topology import Topology, build_topology
 
 # Tables that the modules above give a note for every row of; the rest is reported by `fixed.left_out`.
@@ -81,7 +84,7 @@ _DTYPES: dict[str, str] = {
     **dict.fromkeys(("initial_on", "initial_hours", "from_row", "to_row"), "int64"),
     **dict.fromkeys(("must_run", "reserve_up", "reserve_down", "curtailable", "quick_start"), "bool"),
 }
-_TEXTS = frozenset({"name", "element", "zone", "tech", "fuel", "end_rule"})
+_TEXTS = frozenset({"name", "element", "zone", "tech", "fuel", "end_rule", "component"})
 
 
 def assemble(scenario: Scenario) -> Case:
@@ -117,10 +120,14 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     reader = SeriesReader(inputs.series, scenario.start, scenario.hours, inputs.complete, scenario.steps_per_hour)
     load_mw = load_mw_of(elements, reader, scenario.factor("load"))
     low, high = source_bounds(elements, reader, float(load_mw.sum(axis=1).max(initial=0.0)))
+    high, own_mw = own_limits(elements, low, high, load_mw)
+    floor, ceiling = unit_range(elements, reader)
     available = units_available(elements, reader)
     check_initial_on(elements, reader, available)
     inflow = store_inflow(elements, reader)
-    own_mw = own_requirements(scenario.reserve, load_mw, high, [row["tech"] for row in elements.sources], reader)
+    stores = _frame(elements.stores, STORE_COLUMNS)
+    limits = store_limits(stores, elements.store_specs, inflow, reader)
+    asked_mw = own_requirements(scenario.reserve, load_mw, high, [row["tech"] for row in elements.sources], reader)
     problems += reader.problems
 
     branches = topology.branches if topology else pd.DataFrame(columns=[*BRANCH_COLUMNS])
@@ -162,7 +169,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         [spec.initial_on for spec in elements.unit_specs],
     )
     response = np.array([spec.response_mw_per_min for spec in elements.unit_specs], dtype=np.float64)
-    products = make_products(scenario.reserve, own_mw, units, response, sources)
+    products = make_products(scenario.reserve, asked_mw, units, response, sources)
     fleet = Fleet(
         units, sources, available, low, high, load_mw.sum(axis=1),
         _full_load_cost(units, seg_mw, seg_cost, min_cost), seg_mw, seg_cost,
@@ -182,7 +189,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         loads=_frame(elements.loads, LOAD_COLUMNS),
         units=units,
         sources=sources,
-        stores=_frame(elements.stores, STORE_COLUMNS),
+        stores=stores,
         branches=branches,
         links=links,
         interfaces=interfaces,
@@ -190,6 +197,8 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         products=products.table,
         load_mw=load_mw,
         unit_available=available,
+        unit_floor_mw=floor,
+        unit_ceiling_mw=ceiling,
         unit_seg_mw=seg_mw,
         unit_seg_cost=seg_cost,
         unit_min_cost=min_cost,
@@ -197,7 +206,9 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         unit_start_cost=start_cost,
         source_min_mw=low,
         source_max_mw=high,
+        source_own_mw=own_mw,
         store_inflow_mw=inflow,
+        store_limits=limits,
         interface_weight=weight,
         reserve_up_mw=np.ascontiguousarray(products.own_mw[:, 0]),
         reserve_down_mw=np.ascontiguousarray(products.own_mw[:, 1]),

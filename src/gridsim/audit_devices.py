@@ -39,6 +39,8 @@ def balance(record: Record) -> list[AuditRow]:
     supply += s("unserved/load_mw").sum(1) - s("spill/bus_mw").sum(1)
     if record.has("flow/loss_mw"):
         supply -= s("flow/loss_mw").sum(1)
+    if not record.tables["links"].empty:
+        supply -= s("dispatch/link_p_mw") @ record.tables["links"]["loss_share"].to_numpy(float)
     return [row_of("hourly balance", np.abs(supply - s("dispatch/load_mw").sum(1)), BALANCE_MW, at(record))]
 
 
@@ -54,7 +56,7 @@ def loads(record: Record) -> list[AuditRow]:
 
 
 def units(record: Record) -> list[AuditRow]:
-    """Counts within what is available, output within on * [p_min, p_max], counts that follow from starts and stops."""
+    """Counts within what is available and as starts and stops make them; output within on * [floor, ceiling]."""
     table, names = record.tables["units"], record.names("units")
     if table.empty:
         return [skipped("units", "the run has no committed units")]
@@ -64,7 +66,11 @@ def units(record: Record) -> list[AuditRow]:
     label = at(record, names)
     installed = table["units"].to_numpy(float)
     before = np.vstack([table["initial_on"].to_numpy(float)[None], on[:-1]])
-    excess = outside(p, on * table["p_min_mw"].to_numpy(float), on * table["p_max_mw"].to_numpy(float))
+    excess = outside(p, on * record.series("dispatch/unit_floor_mw"), on * record.series("dispatch/unit_ceiling_mw"))
+    beyond = outside(
+        record.series("dispatch/unit_floor_mw"), *(table[f"p_{end}_mw"].to_numpy(float) for end in ("min", "max"))
+    )
+    excess = np.maximum(excess, beyond)
     must_run = table["must_run"].to_numpy(bool)
     return [
         row_of("units on within available", outside(on, 0.0, np.minimum(available, installed)), 0.0, label, "units"),
@@ -281,13 +287,16 @@ def reachable(record: Record, column: dict[str, FloatArray], before: FloatArray)
     keep = (1.0 - column["loss_per_h"]) ** dt_h
     e = before[min(first, len(before) - 1)].copy()
     for t in range(first, len(before)):
-        e = keep * e + 0.9 * column["eta_charge"] * column["p_charge_max_mw"] * dt_h
-        e = np.minimum(e + record.series("storage/inflow_mw")[t] * dt_h, column["e_max_mwh"])
+        e = keep * e + 0.9 * column["eta_charge"] * record.series("storage/charge_max_mw")[t] * dt_h
+        comes = record.series("storage/inflow_mw")[t] - record.series("storage/demand_mw")[t]
+        e = np.minimum(e + comes * dt_h, column["e_max_mwh"])
     return np.minimum(e, column["e_max_mwh"] - 1e-3 * (column["e_max_mwh"] - column["e_min_mwh"]))
 
 
 def stores(record: Record) -> list[AuditRow]:
-    """e_t = (1 - loss)^dt e_(t-1) + (eta_c c_t - d_t / eta_d + inflow_t - spill_t) dt within limits, no step with both.
+    """e_t = (1 - loss)^dt e_(t-1) + (eta_c c_t - d_t / eta_d + inflow_t - demand_t - spill_t) dt within limits.
+
+    No step has both.
 
     While a store charges, or discharges, so many of its units run that each is between its least and its most.
     """
@@ -300,14 +309,19 @@ def stores(record: Record) -> list[AuditRow]:
     before = np.vstack([column["e_start_mwh"][None], e[:-1]])
     inflow, spill = record.series("storage/inflow_mw"), record.series("storage/spill_mw")
     flows = column["eta_charge"] * charge - discharge / column["eta_discharge"] + inflow - spill
+    flows = flows - record.series("storage/demand_mw")
     want = (1.0 - column["loss_per_h"]) ** record.dt_h * before + flows * record.dt_h
     rounding = column["eta_charge"] * record.rounding("storage/charge_mw")
     rounding = rounding + record.rounding("storage/discharge_mw") / column["eta_discharge"]
     rounding = rounding + record.rounding("storage/e_mwh")
     label = at(record, names)
-    over_c = outside(charge, 0.0, column["p_charge_max_mw"]) - record.rounding("storage/charge_mw")
-    over_d = outside(discharge, 0.0, column["p_discharge_max_mw"]) - record.rounding("storage/discharge_mw")
-    over_e = outside(e, column["e_min_mwh"], column["e_max_mwh"]) - record.rounding("storage/e_mwh")
+    may_c, may_d = (
+        np.minimum(record.series(f"storage/{way}_max_mw"), column[f"p_{way}_max_mw"]) for way in ("charge", "discharge")
+    )
+    least = np.maximum(record.series("storage/e_floor_mwh"), column["e_min_mwh"])
+    over_c = outside(charge, 0.0, may_c) - record.rounding("storage/charge_mw")
+    over_d = outside(discharge, 0.0, may_d) - record.rounding("storage/discharge_mw")
+    over_e = outside(e, least, column["e_max_mwh"]) - record.rounding("storage/e_mwh")
     target = np.minimum(column["e_end_mwh"], reachable(record, column, before))
     # a pump with a least power meets a target to within a step at it
     target = target - column["eta_charge"] * column["p_charge_min_mw"] * record.dt_h
@@ -391,7 +405,7 @@ def answers(record: Record, low: FloatArray) -> FloatArray:
                 off = record.series("commitment/available") - on
                 room[:, k] += off @ record.series("units/offline_mw")[:, k]
             else:
-                each = p - on * limit["p_min_mw"]
+                each = p - on * record.series("dispatch/unit_floor_mw")
             room[:, k] += np.minimum(each, on * record.series("units/response_mw")[:, k]).sum(axis=1)
         if not sources.empty:
             p, high = record.series("dispatch/source_p_mw"), record.series("dispatch/source_available_mw")

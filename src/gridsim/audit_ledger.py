@@ -85,6 +85,8 @@ def by_supplier(record: Record) -> dict[str, FloatArray]:
     out["unserved"] += s("unserved/load_mw").sum(1)
     if record.has("flow/loss_mw"):
         out["losses"] -= s("flow/loss_mw").sum(1)
+    if not record.tables["links"].empty:
+        out["losses"] -= s("dispatch/link_p_mw") @ record.tables["links"]["loss_share"].to_numpy(float)
     reference = np.concatenate([np.full(len(net[k]), net[k].mean() - moving[k].mean()) for k in blocks(record)])
     out["coal_basic"] += coal + layers(record).sum(0) - reference
     return out
@@ -184,6 +186,6 @@ def deep_peaking(record: Record) -> list[AuditRow]:
         text = record.file["meta/scenario_text"].asstr()[()]
         prices = tomllib.loads(text)["ledger"]["compensation_cny_per_mwh"]
         paid = layers(record).T * np.array([prices[name] for name in DEEP]) * record.dt_h
-        off = np.abs(s("peak_shaving/compensation") - paid) / np.maximum(paid.sum(1), 1.0)[:, None]
+        off = np.abs(s("peak_shaving/compensation") - paid) / np.maximum(paid.sum(1), 1e3)[:, None]  # a hair of a MW is paid, too
         rows.append(row_of("compensation of deep peaking", off, SUM_SHARE, at(record, DEEP), "of the hour"))
     return rows

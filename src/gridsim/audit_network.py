@@ -66,7 +66,8 @@ def injections(record: Record) -> FloatArray:
     add("loads", s("unserved/load_mw") - s("dispatch/load_mw"))
     if not record.tables["links"].empty:
         add("links", -s("dispatch/link_p_mw"), "from_row")
-        add("links", s("dispatch/link_p_mw"), "to_row")
+        arrives = 1.0 - record.tables["links"]["loss_share"].to_numpy(float)
+        add("links", s("dispatch/link_p_mw") * arrives, "to_row")
     total -= s("spill/bus_mw")
     if has_losses(record):
         total -= s("flow/loss_mw") @ loss_shares(record)

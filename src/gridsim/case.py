@@ -89,7 +89,7 @@ STORE_COLUMNS = (
     "e_end_mwh",
     "end_value",  # currency/MWh stored
 )
-LOAD_COLUMNS = ("name", "element", "element_index", "bus_row", "zone")
+LOAD_COLUMNS = ("name", "element", "element_index", "bus_row", "zone", "component")  # component: base, ev, ..., or ""
 # bus_id -1: a bus that is not in the net (star point of a three-winding transformer, reference of a further island).
 # Further: island (int, from 0), reference (bool, one per island; its column of the PTDF is 0).
 BUS_COLUMNS = ("name", "bus_id", "zone", "vn_kv", "lat_deg", "lon_deg")
@@ -106,7 +106,8 @@ BRANCH_COLUMNS = (
     "emergency_rating_mw",
     "circuits",
 )  # further: overload_cost (currency/MWh over the rating: penalties.overload, more for island_balance)
-LINK_COLUMNS = ("name", "element", "element_index", "from_row", "to_row", "p_min_mw", "p_max_mw")  # embedded DC
+# Embedded DC. What flows is what is taken at from_row; loss_share of it does not arrive (then p_min_mw >= 0).
+LINK_COLUMNS = ("name", "element", "element_index", "from_row", "to_row", "p_min_mw", "p_max_mw", "loss_share")
 INTERFACE_COLUMNS = ("name", "limit_mw", "reverse_limit_mw")  # further: overload_cost
 
 # Reserve products; "up" and "down" of the scenario's [reserve] are always the first two.
@@ -155,6 +156,15 @@ class ElementNote:
     why: str
 
 
+class StoreLimits(NamedTuple):
+    """Of every store and step, (n, nst); made by `gridsim.store_limits`."""
+
+    charge_max_mw: FloatArray
+    discharge_max_mw: FloatArray
+    demand_mw: FloatArray  # taken out of the store
+    e_floor_mwh: FloatArray  # least energy at the end of the step
+
+
 class BudgetTerms(NamedTuple):
     """What budgets count and allow; nb budgets. Amounts in the unit of each."""
 
@@ -201,6 +211,9 @@ class Case:
 
     load_mw: FloatArray  # (n, nl)
     unit_available: NDArray[np.int64]  # (n, nu) units of each row that are not on planned outage
+    # (n, nu) least and most of ONE unit on, in MW: p_min_mw and p_max_mw, but where heat leaves less (must-run rows)
+    unit_floor_mw: FloatArray
+    unit_ceiling_mw: FloatArray
     unit_seg_mw: FloatArray  # (nu, K) width of each cost segment above p_min_mw, of ONE unit; 0 pads
     unit_seg_cost: FloatArray  # (nu, K) currency/MWh, not falling along a row
     unit_min_cost: FloatArray  # (nu,) currency/MWh of the output up to p_min_mw
@@ -210,7 +223,9 @@ class Case:
     unit_start_cost: FloatArray  # (nu, C) currency
     source_min_mw: FloatArray  # (n, ns)
     source_max_mw: FloatArray  # (n, ns); what is available
+    source_own_mw: FloatArray  # (n, ns); what was available beside it, cut by the row's own connection
     store_inflow_mw: FloatArray  # (n, nst) natural inflow into each row, >= 0
+    store_limits: StoreLimits
     interface_weight: FloatArray  # (nif, nbr + nlink) weights of branch and link flows
     reserve_up_mw: FloatArray  # (n,)
     reserve_down_mw: FloatArray  # (n,)

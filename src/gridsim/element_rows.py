@@ -26,6 +26,8 @@ class SourceSpec:
     factor: float = 1.0  # scenario scale, already in low and high; for profiles in MW
     band_down: float = np.nan
     curtailable: bool = False
+    export_limit_mw: float = np.inf  # most that its own connection takes
+    reverse_limit_mw: float = np.inf  # most beyond the load at its bus
 
 
 @dataclass
@@ -50,15 +52,22 @@ class UnitSpec:
     start_cost: tuple[float, ...]
     response_mw_per_min: float  # inf: no limit
     initial_on: int | None  # None: not given
+    heat_min_profile: str = ""
+    heat_max_profile: str = ""
 
 
 @dataclass
 class StoreSpec:
-    """How the natural inflow of one store comes about."""
+    """How the hourly limits of one store come about; "" as a profile: none."""
 
-    inflow_profile: str  # "": none
+    inflow_profile: str
     share: float
     factor: float  # scenario scale
+    demand_profile: str = ""
+    demand_share: float = 1.0
+    charge_profile: str = ""
+    discharge_profile: str = ""
+    min_e_profile: str = ""
 
 
 @dataclass
@@ -135,11 +144,11 @@ class RowWriter:
         del self.out.notes[before:]
         return rows
 
-    def consume(self, table: NetTable, i: int, bus_row: int, p_mw: float, why: str) -> None:
+    def consume(self, table: NetTable, i: int, bus_row: int, p_mw: float, why: str, component: str = "") -> None:
         """A constant consumption: a load, or a source of fixed output where it is negative."""
         row = self.row(table, i, bus_row)
         if p_mw > 0:
-            self.out.loads.append(row)
+            self.out.loads.append(row | {"component": component})
             self.out.load_specs.append(LoadSpec(p_mw))
             self.note(table, i, "used", why)
         elif p_mw < 0:

@@ -64,7 +64,7 @@ class _Reader(RowWriter):
         table.complain(self.out.problems, "scaling", ~np.isfinite(scaling), "finite")
         profile, share = table.text("profile"), table.number("profile_share", 1.0)
         table.complain(self.out.problems, "profile_share", ~((share >= 0) & (share <= 1)), "between 0 and 1")
-        flexible = table.flag("controllable", False)
+        flexible, component = table.flag("controllable", False), table.text("component")
         for i, bus_row in enumerate(placed):
             if bus_row is None:
                 continue
@@ -77,11 +77,11 @@ class _Reader(RowWriter):
                 continue
             if profile[i]:
                 spec = LoadSpec(float(p_mw[i]), profile[i], float(share[i]), float(scaling[i]))
-                self.out.loads.append(self.row(table, i, bus_row))
+                self.out.loads.append(self.row(table, i, bus_row) | {"component": component[i]})
                 self.out.load_specs.append(spec)
                 self.note(table, i, "used", why)
             else:
-                self.consume(table, i, bus_row, float(p_mw[i] * scaling[i]), why)
+                self.consume(table, i, bus_row, float(p_mw[i] * scaling[i]), why, component[i])
 
     def read_fixed(self, element: str) -> None:
         table = NetTable(self.net, element)
@@ -146,7 +146,14 @@ class _Reader(RowWriter):
         least_charge = self._least_power(table, "min_charge_mw", active, charge / units)
         least_discharge = self._least_power(table, "min_discharge_mw", active, discharge / units)
         inflow, share = table.text("inflow_profile"), table.number("profile_share", 1.0)
-        table.complain(problems, "profile_share", active & ~((share >= 0) & (share <= 1)), "between 0 and 1")
+        for way, least in (("charge", least_charge), ("discharge", least_discharge)):
+            both = active & (least > 0) & np.array([bool(name) for name in table.text(f"{way}_profile")], dtype=bool)
+            said_empty = f"empty where there is a least power to {way} with: units are counted at their whole power"
+            table.complain(problems, f"{way}_profile", both, said_empty)
+        of_demand = table.number("demand_share", 1.0)
+        for column, part in (("profile_share", share), ("demand_share", of_demand)):
+            table.complain(problems, column, active & ~((part >= 0) & (part <= 1)), "between 0 and 1")
+        hourly = {name: table.text(f"{name}_profile") for name in ("demand", "charge", "discharge", "min_e")}
         for i, bus_row in enumerate(placed):
             if bus_row is None:
                 continue
@@ -172,6 +179,7 @@ class _Reader(RowWriter):
                 said.append(f"a start of a unit costs {start_cost[i] * factor:.6g}")
             if inflow[i]:
                 said.append(f"inflow by profile '{inflow[i]}'")
+            said += [f"{name.replace('_', ' ')} by profile '{given[i]}'" for name, given in hourly.items() if given[i]]
             if rule[i] == "cyclic":
                 said.append("at the end of the horizon as at its start")
             row = self.row(table, i, bus_row)
@@ -196,7 +204,12 @@ class _Reader(RowWriter):
                 "end_value": float(end_value[i]),
             }
             self.out.stores.append(row)
-            self.out.store_specs.append(StoreSpec(inflow[i], float(share[i]), factor))
+            self.out.store_specs.append(
+                StoreSpec(
+                    inflow[i], float(share[i]), factor, hourly["demand"][i], float(of_demand[i]), hourly["charge"][i],
+                    hourly["discharge"][i], hourly["min_e"][i],
+                )
+            )  # fmt: skip
             self.note(table, i, "used", "; ".join(said))
 
     def _least_power(self, table: NetTable, column: str, active: BoolArray, most_mw: FloatArray) -> FloatArray:
@@ -222,6 +235,8 @@ class _Reader(RowWriter):
         said_both = [f"{a:.6g} MW with max_p_mw {b:.6g} MW" for a, b in zip(p_min, p_max, strict=True)]
         table.complain(self.out.problems, "min_p_mw", steered & ~(p_min <= p_max), "at most max_p_mw", said_both)
         loss_mw, loss_percent = table.number("loss_mw", 0.0), table.number("loss_percent", 0.0)
+        bad = steered & ~((loss_percent >= 0) & (loss_percent < 100))
+        table.complain(self.out.problems, "loss_percent", bad, "at least 0 and less than 100 %")
         for i, (begin, end) in enumerate(zip(begins, ends, strict=True)):
             if begin is None:
                 continue
@@ -231,11 +246,17 @@ class _Reader(RowWriter):
             row = self.row(table, i, begin)
             if steered[i]:
                 link = {k: row[k] for k in ("name", "element", "element_index")}
+                # with both ways open, what is lost would be no linear function of what flows
+                loss_share = loss_percent[i] / 100.0 if p_min[i] >= 0 else 0.0
                 link |= {"from_row": begin, "to_row": end, "p_min_mw": p_min[i], "p_max_mw": p_max[i]}
-                self.out.links.append(link)
+                self.out.links.append(link | {"loss_share": loss_share})
                 why = f"DC link dispatched between {p_min[i]:.6g} and {p_max[i]:.6g} MW"
-                if loss_mw[i] or loss_percent[i]:
-                    why += f"; losses ({loss_percent[i]:g} % + {loss_mw[i]:g} MW) are left out, as on all branches"
+                if loss_share:
+                    why += f", {loss_percent[i]:g} % of it lost on the way"
+                elif loss_percent[i]:
+                    why += f"; losses ({loss_percent[i]:g} %) are left out, because it runs both ways"
+                if loss_mw[i]:
+                    why += f"; a constant loss ({loss_mw[i]:g} MW) is left out"
                 self.note(table, i, "used", why)
                 continue
             # pandapower: p_mw leaves from_bus; to_bus receives it less the losses; a negative p_mw flows back

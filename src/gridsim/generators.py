@@ -137,12 +137,17 @@ class GeneratorReader(RowWriter):
             start_cost=tuple(c * factor for c in limits.start_costs[i]),
             response_mw_per_min=float(limits.response[i]) * factor,
             initial_on=int(limits.initial_on[i]) if np.isfinite(limits.initial_on[i]) else None,
+            heat_min_profile=data.heat_min[i],
+            heat_max_profile=data.heat_max[i],
         )
         self.out.unit_specs.append(spec)
         said += say_limits(row, spec)
         what = f"committed row of {n} unit{'s' if n > 1 else ''} ({data.tech[i]})"
         if data.profile[i]:
             what += f", available by profile '{data.profile[i]}'"
+        for end, given in (("least", data.heat_min[i]), ("most", data.heat_max[i])):
+            if given:
+                said.append(f"{end} output by heat, profile '{given}'")
         self.note(table, i, "used", "; ".join([what, *said]))
 
     def _append_generator_source(
@@ -177,6 +182,12 @@ class GeneratorReader(RowWriter):
             p_mw = float(data.p_mw[i]) * factor
             spec = SourceSpec("range", min(0.0, p_mw) if curtailable else p_mw, p_mw)
             what = f"source of constant {p_mw:.6g} MW" + (" at most" if curtailable else "")
+        if curtailable:
+            spec.export_limit_mw, spec.reverse_limit_mw = float(data.export_limit[i]), float(data.reverse_limit[i])
+            if np.isfinite(spec.export_limit_mw):
+                said.append(f"its connection takes at most {spec.export_limit_mw:.6g} MW")
+            if np.isfinite(spec.reverse_limit_mw):
+                said.append(f"at most {spec.reverse_limit_mw:.6g} MW beyond the load at its bus")
         if curtailable and np.isfinite(ramp):
             said.append("ramp limit not enforced: what is available may change faster")
             ramp = up = down = np.inf
@@ -235,6 +246,8 @@ class GeneratorData:
         renewable = np.array([t in CURTAILABLE_TECHS for t in self.tech], dtype=bool)
         self.curtailable = table.flag("curtailable", renewable)
         self.band = table.number("band_down")
+        self.export_limit, self.reverse_limit = (table.number(f"{k}_limit_mw", np.inf) for k in ("export", "reverse"))
+        self.heat_min, self.heat_max = (table.text(f"heat_{end}_profile") for end in ("min", "max"))
         self.reserve_up_unit, self.reserve_down_unit = table.flag("reserve_up", True), table.flag("reserve_down", True)
         self.reserve_up_source = table.flag("reserve_up", False)
         self.reserve_down_source = table.flag("reserve_down", False)
@@ -266,5 +279,16 @@ class GeneratorData:
         self.limits.check(table, problems)
         bad = on & ~(np.isnan(self.band) | ((self.band >= 0) & (self.band <= 1)))
         table.complain(problems, "band_down", bad, "between 0 and 1, or empty")
+        for column, limit_mw in (("export_limit_mw", self.export_limit), ("reverse_limit_mw", self.reverse_limit)):
+            given = np.isfinite(limit_mw)
+            table.complain(problems, column, on & given & ~self.curtailable, "empty, or the row curtailable")
+            table.complain(problems, column, on & given & (limit_mw < 0), "at least 0 MW")
+        for end, names in (("min", self.heat_min), ("max", self.heat_max)):
+            heat = on & np.array([bool(name) for name in names], dtype=bool)
+            rule = "empty, or the row must-run: heat keeps its units on"
+            table.complain(problems, f"heat_{end}_profile", heat & ~self.must_run, rule)
+            bound = np.minimum(self.limits.ramp_up, self.limits.ramp_down) < self.p_max_mw - self.p_min_mw
+            rule = "empty, or the ramps of the row as wide as its range: heat moves its limits by the hour"
+            table.complain(problems, f"heat_{end}_profile", heat & self.must_run & bound, rule)
         table.complain(problems, "profile_share", on & ~((self.share >= 0) & (self.share <= 1)), "between 0 and 1")
         table.complain(problems, "co2_t_per_mwh", on & (self.co2 < 0), "at least 0 t/MWh")

@@ -17,7 +17,11 @@ from gridsim.series import Series
 if TYPE_CHECKING:  # pvlib and pandapower load when a run needs them
     from gridsim.profiles import Event, Profiles
 
-_WITH_PROFILES = (("load", "profile"), ("gen", "profile"), ("sgen", "profile"), ("storage", "inflow_profile"))
+_WITH_PROFILES = (
+    *((element, "profile") for element in ("load", "gen", "sgen")),
+    *(("gen", f"heat_{end}_profile") for end in ("min", "max")),
+    *(("storage", f"{what}_profile") for what in ("inflow", "demand", "charge", "discharge", "min_e")),
+)
 _DEFAULT_UTC_OFFSET_H = 8.0  # of a run without any hourly series: where Jiangsu is
 
 

@@ -80,6 +80,7 @@ class Ledger:
         self.coal, self.coal_source = unit_tech == "coal", source_tech == "coal"
         self.weather = np.isin(source_tech, WEATHER_TECHS)
         self.p_max = case.units["p_max_mw"].to_numpy(dtype=np.float64)[self.coal]
+        self.link_loss = case.links["loss_share"].to_numpy(dtype=np.float64)
         self.of_unit, self.of_source = _members(unit_tech, {}), _members(source_tech, {})
         self.of_store = _members(case.stores["tech"], _OF_STORE)
         self.unit_of_tech = (unit_tech[:, None] == np.array(techs_of(case))[None, :]).astype(np.int64)
@@ -102,7 +103,7 @@ class Ledger:
             ("coal_basic", coal + layers.sum(axis=1) - (net.mean() - mean.sum())),
             ("curtailment", -curtailed),
             ("unserved", h.shed.sum(axis=1)),
-            ("losses", -h.loss.sum(axis=1)),
+            ("losses", -h.loss.sum(axis=1) - h.link @ self.link_loss),
         ):
             regulation[:, _column(name)] = values
         regulation[:, [_column(name) for name in DEPTHS]] = -layers

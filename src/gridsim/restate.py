@@ -181,6 +181,13 @@ class Windows:
         # a unit without a range has a segment only while its on-count is relaxed
         ranges = case.unit_seg_mw.max(axis=1, initial=0.0) > 1e-9 * p_max
         self.given_seg_mw = np.where(ranges[self.seg_unit], self.seg_mw, 0.0)
+        begin = np.cumsum(self.seg_mw) - self.seg_mw
+        lowest = np.searchsorted(self.seg_unit, self.seg_unit)  # segments stand row by row
+        self.seg_begin = begin - begin[lowest] + units.p_min_mw.to_numpy(float)[self.seg_unit]  # output below it
+        moved = (case.unit_floor_mw > units.p_min_mw.to_numpy(float)) | (
+            case.unit_ceiling_mw < units.p_max_mw.to_numpy(float)
+        )
+        self.heated = np.flatnonzero(moved.any(axis=0))  # rows whose limits heat moves
         self.limits = ramping.limits_of(units, self.dt_h)
         per_hour = case.steps_per_hour
         self.min_up, self.min_down = (
@@ -384,7 +391,7 @@ class Windows:
         constant = float((running @ self.unit_cost[parts.given]).sum())
         constant += float((on[:, parts.held] @ self.unit_cost[parts.held]).sum())
 
-        boxes, need = self._boxes(parts, running, load, at, None if decided is None else decided.loss_max_mw)
+        boxes, need = self._boxes(parts, on, load, at, None if decided is None else decided.loss_max_mw)
         need[:, 0] -= base.sum(axis=1)
         # what is off and can start in time; of relaxed rows the coefficient of a unit on takes it back
         idle = avail - on
@@ -445,7 +452,7 @@ class Windows:
         )
 
     def _boxes(
-        self, parts: "Parts", running: IntArray, load: FloatArray, at: slice, loss_max_mw: FloatArray | None
+        self, parts: "Parts", on: IntArray, load: FloatArray, at: slice, loss_max_mw: FloatArray | None
     ) -> tuple[Boxes, FloatArray]:
         """Segments of given units, plain sources, shedding, spilling, shortfalls, links, shifts, losses; and the needs.
 
@@ -456,7 +463,7 @@ class Windows:
         hours, segs, plain = len(load), parts.segs, self.plain
         nl, nf, np_ = self.shed.groups, self.spill.groups, self.is_up.size
         seg_row = self.seg_unit[segs]
-        seg_hi = running[:, np.searchsorted(parts.given, seg_row)] * (self.given_seg_mw[segs] / sp)
+        seg_lo, seg_hi = (end[:, segs] / sp for end in self.seg_range(on, at))
         link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         shift_mw = self._shift_limits() / sp
@@ -467,7 +474,7 @@ class Windows:
         spill_hi = self.spill.sum(np.tile(self.fed_mw / sp, (hours, 1)))
         src_lo, src_hi = case.source_min_mw[at][:, plain] / sp, case.source_max_mw[at][:, plain] / sp
         lo = np.hstack((
-            0.0 * seg_hi, src_lo, zero_l, zero_f, np.zeros((hours, np_)), link_lo,
+            seg_lo, src_lo, zero_l, zero_f, np.zeros((hours, np_)), link_lo,
             np.zeros((hours, steered + self.loss.groups)),
         ))  # fmt: skip
         shed_hi = self.shed.sum(np.maximum(load, 0.0))
@@ -495,7 +502,10 @@ class Windows:
             hi=hi,
             cost=np.tile(cost, (hours, 1)),
             coef=np.column_stack((
-                np.concatenate((ones(first), -ones(nf), none(np_ + self.nlink + steered), -ones(self.loss.groups))),
+                np.concatenate((
+                    ones(first), -ones(nf), none(np_), -links.loss_share.to_numpy(float), none(steered),
+                    -ones(self.loss.groups),
+                )),
                 np.vstack((offers, np.eye(np_), none((behind, np_)))),
             )),
             line=np.concatenate((
@@ -505,6 +515,16 @@ class Windows:
         counted = np.vstack((offers, none((np_ + behind, np_))))
         head, room = hi @ np.maximum(-counted, 0.0), lo @ np.maximum(counted, 0.0)
         return boxes, np.column_stack((load.sum(axis=1), asked - head + room))
+
+    def seg_range(self, on: IntArray, at: slice) -> tuple[FloatArray, FloatArray]:
+        """Least and most on every segment (T, nk) with units `on` (T, nu), as far as heat leaves them. [MW]"""
+        seg_hi = on[:, self.seg_unit].astype(np.float64) * self.given_seg_mw
+        seg_lo = np.zeros(seg_hi.shape)
+        for k in np.flatnonzero(np.isin(self.seg_unit, self.heated)):
+            row, width = self.seg_unit[k], self.given_seg_mw[k]
+            for out, end in ((seg_lo, self.case.unit_floor_mw), (seg_hi, self.case.unit_ceiling_mw)):
+                out[:, k] = on[:, row] * np.clip(end[at, row] - self.seg_begin[k], 0.0, width)
+        return seg_lo, seg_hi
 
     def _shift_limits(self) -> FloatArray:
         """(2 shifters,) most that they may be moved up, then down. [MW]"""
@@ -559,36 +579,36 @@ class Windows:
             return stores[name].to_numpy(float)
 
         keep = (1.0 - column("loss_per_h")) ** self.dt_h
-        e_lo = np.tile(column("e_min_mwh") / se, (hours, 1))
+        at, given = slice(t0, t0 + hours), self.case.store_limits
+        e_min = column("e_min_mwh") / se
+        e_lo = given.e_floor_mwh[at] / se
         e_hi = np.tile(column("e_max_mwh") / se, (hours, 1))
-        inflow = self.case.store_inflow_mw[t0 : t0 + hours] / sp
+        inflow = (self.case.store_inflow_mw[at] - given.demand_mw[at]) / sp
         spill = np.tile(self.reservoir / sp, (hours, 1))
         # a store above or below its bounds at the start (rounding of a long run) is taken as it is
-        e0 = np.clip(state.e_mwh / se, e_lo[0], e_hi[0]) if hours else state.e_mwh / se
+        e0 = np.clip(state.e_mwh / se, e_min, e_hi[0]) if hours else state.e_mwh / se
         # the end target, as far as nine tenths of full power can bring the store by then
         most, least = e0.copy(), e0.copy()
-        filled = 0.9 * column("eta_charge") * column("p_charge_max_mw") / sp
-        emptied = 0.9 * column("p_discharge_max_mw") / column("eta_discharge") / sp
+        filled = 0.9 * column("eta_charge") * given.charge_max_mw[at] / sp
+        emptied = 0.9 * given.discharge_max_mw[at] / column("eta_discharge") / sp
         for t in range(hours):
-            most = np.minimum(e_hi[0], keep * most + filled + inflow[t])
-            least = np.maximum(e_lo[0], keep * least - emptied + inflow[t] - 0.9 * spill[t])
+            most = np.minimum(e_hi[0], keep * most + filled[t] + inflow[t])
+            least = np.maximum(e_lo[t], keep * least - emptied[t] + inflow[t] - 0.9 * spill[t])
         rule = stores.end_rule.to_numpy(str)
-        hair = 1e-3 * (e_hi[0] - e_lo[0])
+        hair = 1e-3 * (e_hi[0] - e_min)
         target = np.minimum(column("e_end_mwh") / se, np.minimum(most, e_hi[0] - hair))
         e_lo[-1] = np.where(np.isin(rule, ("fixed", "cyclic")), np.maximum(e_lo[-1], target), e_lo[-1])
         # an empty store that nothing can fill keeps a hair of room below, so that its energy has an interior
         high = e0.copy()
         for t in range(hours):
-            high = np.minimum(e_hi[t], keep * high + filled / 0.9 + inflow[t])
+            high = np.minimum(e_hi[t], keep * high + filled[t] / 0.9 + inflow[t])
             e_lo[t] = np.minimum(e_lo[t], high - EMPTY_HAIR)
         if t0 + hours == self.case.steps:
             back = np.maximum(e_lo[-1], np.maximum(column("e_end_mwh") / se, least + hair))
             e_hi[-1] = np.where(rule == "cyclic", np.minimum(e_hi[-1], back), e_hi[-1])
         if modes is None:
-            none, full = np.zeros((hours, len(stores))), np.ones((hours, 1))
-            modes = Modes(
-                none, full * column("p_charge_max_mw"), none, full * column("p_discharge_max_mw"), e_lo * sp, e_hi * sp
-            )
+            none = np.zeros((hours, len(stores)))
+            modes = Modes(none, given.charge_max_mw[at], none, given.discharge_max_mw[at], e_lo * sp, e_hi * sp)
         return Stores(
             bus=stores.bus_row.to_numpy(np.int64),
             charge_min=modes.charge_min / sp,

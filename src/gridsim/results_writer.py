@@ -77,7 +77,11 @@ class ResultsWriter:
             "dispatch/source_available_mw": case.source_max_mw,
             "dispatch/load_mw": case.load_mw,
             "commitment/available": case.unit_available,
+            "dispatch/source_own_mw": case.source_own_mw,
+            "dispatch/unit_floor_mw": case.unit_floor_mw,
+            "dispatch/unit_ceiling_mw": case.unit_ceiling_mw,
             "storage/inflow_mw": case.store_inflow_mw,
+            **{f"storage/{name}": values for name, values in case.store_limits._asdict().items()},
             "reserve/need_mw": case.product_need_mw,
             "budget/period": case.budget_terms.period,
             "budget/at_most": np.where(np.isfinite(case.budget_terms.at_most), case.budget_terms.at_most, -1.0),
@@ -138,8 +142,8 @@ class ResultsWriter:
         ----------
         block : path of each dataset along time -> (steps of window.kept, ...) array. Datasets with an empty dimension
             may be left out, and so may those the case already has (`dispatch/load_mw`, `dispatch/source_available_mw`,
-            `dispatch/source_min_mw`, `commitment/available`, `storage/inflow_mw`, `reserve/need_mw`, limits, periods
-            and paces of budgets), and
+            `dispatch/source_min_mw`, `commitment/available`, `storage/inflow_mw`, `reserve/need_mw`, limits of units
+            and stores, limits, periods and paces of budgets), and
             ``curtailment/source_mw``, which is the sum of its causes.
         first_hour : must follow the hours appended before
         window : its numbers for /windows and /timing

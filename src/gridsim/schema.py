@@ -97,6 +97,13 @@ TECH_ORDER = (
     "pumped_hydro",
     "caes",
     "battery",
+    "hydrogen",
+    "heat",
+    "ev",
+    "ac",
+    "dr_shift",
+    "dr_interrupt",
+    "dc_shift",
 )
 
 _WINDOW_STATUS = (
@@ -165,6 +172,9 @@ _FLOW = "> 0 from from_row to to_row"
 DATASETS: tuple[Dataset, ...] = (
     _mw("dispatch/unit_p_mw", "time unit", "output of each row of units", _INJECTS),
     _mw("dispatch/source_p_mw", "time source", "output of each source", _INJECTS),
+    _mw("dispatch/unit_floor_mw", "time unit", "least output of ONE unit on, as heat leaves it", _INJECTS),
+    _mw("dispatch/unit_ceiling_mw", "time unit", "most output of ONE unit on, as heat leaves it", _INJECTS),
+    _mw("dispatch/source_own_mw", "time source", "available beside it, cut by the row's own connection", ">= 0"),
     _mw("dispatch/source_available_mw", "time source", "what each source could have given", _INJECTS),
     _mw("dispatch/source_min_mw", "time source", "least output allowed of each source", _INJECTS),
     _mw("dispatch/load_mw", "time load", "demand of each load, before shedding", "> 0 consumes"),
@@ -179,6 +189,16 @@ DATASETS: tuple[Dataset, ...] = (
     _mw("storage/charge_mw", "time store", "charging power at the terminals", ">= 0"),
     _mw("storage/discharge_mw", "time store", "discharging power at the terminals", ">= 0"),
     _mw("storage/inflow_mw", "time store", "energy that flows in by itself", ">= 0"),
+    _mw("storage/demand_mw", "time store", "energy taken out of the store: driving, hydrogen, heat", ">= 0"),
+    _mw("storage/charge_max_mw", "time store", "most that may charge", ">= 0"),
+    _mw("storage/discharge_max_mw", "time store", "most that may discharge", ">= 0"),
+    Dataset(
+        "storage/e_floor_mwh",
+        ("time", "store"),
+        "float64",
+        "MWh",
+        "least energy allowed at the END of the hour, raised to what later demand needs",
+    ),
     _mw("storage/spill_mw", "time store", "energy let go unused", ">= 0"),
     Dataset("storage/start_cost", ("time", "store"), "float64", "currency", "cost of the starts of pumps and turbines"),
     Dataset("storage/e_mwh", ("time", "store"), "float64", "MWh", "stored energy at the END of the hour"),

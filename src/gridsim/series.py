@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -86,7 +86,8 @@ class SeriesReader:
         return str(self.start.astype("datetime64[m]") + np.timedelta64(t * 60 // self.per_hour, "m"))
 
 
-def _who(row: Mapping[str, object]) -> str:
+def who(row: Mapping[Any, Any]) -> str:
+    """An element in a message."""
     return f"{row['element']} {row['element_index']} '{row['name']}'"
 
 
@@ -99,7 +100,7 @@ def load_series(elements: Elements, reader: SeriesReader, factor: float) -> Floa
         if not spec.profile:
             out[:, j] = spec.p_mw * scale
             continue
-        series = reader.get(spec.profile, _who(row))
+        series = reader.get(spec.profile, who(row))
         if series is None:
             continue
         if (series.values < 0).any():
@@ -125,7 +126,7 @@ def _check_loads(elements: Elements, reader: SeriesReader, load_mw: FloatArray) 
     for j in np.flatnonzero((load_mw < 0).any(axis=0)):
         row, spec = elements.loads[j], elements.load_specs[j]
         if spec.profile and spec.p_mw < 0:
-            text = f"must not be negative with a profile: {_who(row)} has {say(spec.p_mw)} MW (use an sgen)"
+            text = f"must not be negative with a profile: {who(row)} has {say(spec.p_mw)} MW (use an sgen)"
             reader.problems.append(Problem("load.p_mw", text))
 
 
@@ -154,7 +155,7 @@ def source_bounds(elements: Elements, reader: SeriesReader, peak_load_mw: float)
             low[:, j], high[:, j] = min(spec.low_mw, top), top
             row["p_nom_mw"] = top if not np.isfinite(row["p_nom_mw"]) else row["p_nom_mw"]
             continue
-        series = reader.get(spec.profile, _who(row))
+        series = reader.get(spec.profile, who(row))
         if series is None:
             continue
         if np.isfinite(row["ramp_mw_per_h"]):
@@ -176,6 +177,53 @@ def source_bounds(elements: Elements, reader: SeriesReader, peak_load_mw: float)
     return low, high
 
 
+def own_limits(
+    elements: Elements, low: FloatArray, high: FloatArray, load_mw: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What the rows' own connections leave of `high` (n, ns), and what they cut. [MW]
+
+    A row with `reverse_limit_mw` gives at most so much beyond its part of the load at its bus, which rows with such a
+    limit share by their capacity.
+    """
+    left, rows, specs = high.copy(), elements.sources, elements.source_specs
+    hosted = [j for j, spec in enumerate(specs) if np.isfinite(spec.reverse_limit_mw)]
+    capacity: dict[int, float] = {}
+    for j in hosted:
+        bus = int(rows[j]["bus_row"])
+        capacity[bus] = capacity.get(bus, 0.0) + max(float(rows[j]["p_nom_mw"]), 1e-9)
+    load_bus = np.array([row["bus_row"] for row in elements.loads], dtype=np.int64)
+    for j in hosted:
+        bus = int(rows[j]["bus_row"])
+        share = max(float(rows[j]["p_nom_mw"]), 1e-9) / capacity[bus]
+        local = load_mw[:, load_bus == bus].sum(axis=1) * share
+        left[:, j] = np.minimum(left[:, j], local + specs[j].reverse_limit_mw)
+    for j, spec in enumerate(specs):
+        left[:, j] = np.maximum(np.minimum(left[:, j], spec.export_limit_mw), np.minimum(low[:, j], high[:, j]))
+    return left, high - left
+
+
+def unit_range(elements: Elements, reader: SeriesReader) -> tuple[FloatArray, FloatArray]:
+    """Least and most of ONE unit on, two (n, nu): its limits, and those that heat leaves. [MW]"""
+    ends = np.array([[row["p_min_mw"], row["p_max_mw"]] for row in elements.units], dtype=np.float64).reshape(-1, 2)
+    floor, ceiling = (np.tile(end, (reader.steps, 1)) for end in ends.T)
+    for j, (row, spec) in enumerate(zip(elements.units, elements.unit_specs, strict=True)):
+        for profile, out in ((spec.heat_min_profile, floor), (spec.heat_max_profile, ceiling)):
+            series = reader.get(profile, who(row)) if profile else None
+            if series is None:
+                continue
+            bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
+            if series.unit != "1":
+                reader.once(profile, f"must be p.u. ('1') of max_p_mw for {who(row)}: it is in '{series.unit}'")
+            elif bad.any():
+                reader.complain(profile, bad, f"must be from 0 to 1 for {who(row)}", series.values)
+            out[:, j] = np.clip(series.values * row["p_max_mw"], row["p_min_mw"], row["p_max_mw"])
+        crossed = floor[:, j] > ceiling[:, j] * (1 + 1e-9)
+        if crossed.any():
+            rule = f"must not be above heat_max_profile for {who(row)}"
+            reader.complain(spec.heat_min_profile or spec.heat_max_profile, crossed, rule, floor[:, j])
+    return floor, np.maximum(floor, ceiling)
+
+
 def _lower_bound(spec: SourceSpec, schedule: FloatArray) -> FloatArray:
     if np.isfinite(spec.band_down):
         return np.where(schedule > 0, schedule * (1.0 - spec.band_down), schedule)
@@ -186,7 +234,7 @@ def _lower_bound(spec: SourceSpec, schedule: FloatArray) -> FloatArray:
 
 def _check_sign(reader: SeriesReader, row: Mapping[str, object], spec: SourceSpec, schedule: FloatArray) -> None:
     if row["tech"] != "exchange" and spec.low_mw >= 0 and (schedule < 0).any():
-        rule = f"must not be negative for {_who(row)} (only an exchange, or a row with min_p_mw below 0, takes power)"
+        rule = f"must not be negative for {who(row)} (only an exchange, or a row with min_p_mw below 0, takes power)"
         reader.complain(spec.profile, schedule < 0, rule, schedule)
 
 
@@ -201,7 +249,7 @@ def _check_ramp(
         if bad.any():
             t = int(np.flatnonzero(bad)[0])
             rule = (
-                f"must not step faster than the ramp limit of {limit:.6g} MW/h of {_who(row)}: {int(bad.sum())} "
+                f"must not step faster than the ramp limit of {limit:.6g} MW/h of {who(row)}: {int(bad.sum())} "
                 f"{reader.called} do (first at {reader.stamp(t + 1)}: {bound[t]:.6g} to {bound[t + 1]:.6g} MW)"
             )
             reader.once(spec.profile, rule)
@@ -215,17 +263,17 @@ def units_available(elements: Elements, reader: SeriesReader) -> NDArray[np.int6
         out[:, j] = row["units"]
         if not spec.profile:
             continue
-        series = reader.get(spec.profile, _who(row))
+        series = reader.get(spec.profile, who(row))
         if series is None:
             continue
         series = series.by(held)
         bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
         if series.unit != "1" or bad.any():
             if bad.any():
-                rule = f"must be the share of available units, 0 to 1, for {_who(row)}"
+                rule = f"must be the share of available units, 0 to 1, for {who(row)}"
                 reader.complain(spec.profile, bad, rule, series.values)
             else:
-                reader.once(spec.profile, f"must be p.u. ('1') as the availability of {_who(row)}")
+                reader.once(spec.profile, f"must be p.u. ('1') as the availability of {who(row)}")
             continue
         out[:, j] = np.floor(series.values * row["units"] + 0.5).astype(np.int64)
     return out
@@ -235,7 +283,7 @@ def check_initial_on(elements: Elements, reader: SeriesReader, available: NDArra
     """Units on before the first hour must be available in it: an outage that begins then is in the state already."""
     for j, (row, spec) in enumerate(zip(elements.units, elements.unit_specs, strict=True)):
         if spec.initial_on is not None and available[0, j] < spec.initial_on <= row["units"]:
-            text = f"must be at most the units available in the first hour: {_who(row)} has {spec.initial_on} of "
+            text = f"must be at most the units available in the first hour: {who(row)} has {spec.initial_on} of "
             reader.problems.append(Problem(f"{row['element']}.initial_on", f"{text}{available[0, j]}"))
 
 
@@ -246,11 +294,11 @@ def store_inflow(elements: Elements, reader: SeriesReader) -> FloatArray:
     for j, (row, spec) in enumerate(zip(elements.stores, elements.store_specs, strict=True)):
         if not spec.inflow_profile:
             continue
-        series = reader.get(spec.inflow_profile, _who(row))
+        series = reader.get(spec.inflow_profile, who(row))
         if series is None:
             continue
         if series.unit != "MW":
-            reader.once(spec.inflow_profile, f"must be in MW as the inflow of {_who(row)}: it is in p.u.")
+            reader.once(spec.inflow_profile, f"must be in MW as the inflow of {who(row)}: it is in p.u.")
             continue
         if (series.values < 0).any():
             reader.complain(spec.inflow_profile, series.values < 0, "must not be negative as an inflow", series.values)

@@ -49,7 +49,6 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
     return step.Fleet(
         unit_bus=whole(units, "bus_row"),
         unit_p_min=real(units, "p_min_mw"),
-        unit_p_max=real(units, "p_max_mw"),
         unit_min_cost=case.unit_min_cost * dt_h,
         unit_no_load=real(units, "no_load_cost") * dt_h,
         unit_co2=real(units, "co2_t_per_mwh") * dt_h,
@@ -58,16 +57,13 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         unit_response=np.array(case.unit_response_mw),
         unit_offline=np.array(case.unit_offline_mw),
         seg_unit=planner.seg_unit,
-        seg_mw=planner.given_seg_mw,
         seg_cost=planner.seg_cost * dt_h,
         source_bus=whole(sources, "bus_row"),
         source_cost=real(sources, "cost") * dt_h,
         source_co2=real(sources, "co2_t_per_mwh") * dt_h,
-        source_lowers=(~sources["curtailable"].to_numpy(dtype=bool)).astype(np.float64),
+        source_lowers=(~sources["curtailable"].to_numpy(dtype=bool)).astype(np.int64),
         source_responds=np.array(case.source_responds, dtype=np.float64),
         store_bus=whole(stores, "bus_row"),
-        charge_max=real(stores, "p_charge_max_mw"),
-        discharge_max=real(stores, "p_discharge_max_mw"),
         charge_cost=real(stores, "charge_cost") * dt_h,
         discharge_cost=real(stores, "discharge_cost") * dt_h,
         eta_c=real(stores, "eta_charge"),
@@ -79,6 +75,7 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         load_bus=planner.load_bus,
         link_from=whole(case.links, "from_row"),
         link_to=whole(case.links, "to_row"),
+        link_arrives=1.0 - real(case.links, "loss_share"),
         ptdf=ptdf(begin, end, x_pu, len(case.buses), reference),
         loss_per_mw2=losses.resistance_pu(case) / BASE_MVA,
         loss_island=losses.island_of_branch(case),
@@ -94,7 +91,9 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
     )
 
 
-def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_before_mw: FloatArray) -> step.Hour:
+def _hours(
+    case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, unit_before_mw: FloatArray
+) -> step.Hour:
     """The kept steps of a plan, ready to be lived."""
     np_ = len(case.products)
 
@@ -102,24 +101,34 @@ def _hours(case: Case, f: step.Fleet, plan: Plan, t0: int, kept: int, unit_befor
         return np.array(values[:kept], order="C")
 
     at, size = slice(t0, t0 + kept), len(case.branches) + len(case.interfaces)
+    on = head(plan.on)
+    floor, ceiling = on * case.unit_floor_mw[at], on * case.unit_ceiling_mw[at]
+    seg_lo, seg_hi = planner.seg_range(on, at)
+    limits = case.store_limits
     return step.Hour(
-        on=head(plan.on),
+        on=on,
         start=head(plan.start),
         start_cost=head(plan.start_cost),
         store_start_cost=head(plan.store_start_cost),
         available=np.array(case.unit_available[at], order="C"),
-        cap=head(plan.bounds.cap),
+        cap=np.minimum(plan.bounds.cap[:kept], ceiling),
         rise=head(plan.bounds.up),
         fall=head(plan.bounds.down),
         unit_before=unit_before_mw.copy(),
+        floor=floor,
+        ceiling=ceiling,
         seg=head(plan.unit_seg_mw),
+        seg_lo=seg_lo,
+        seg_hi=seg_hi,
         source=head(plan.source_mw),
         source_lo=np.array(case.source_min_mw[at], order="C"),
         source_hi=np.array(case.source_max_mw[at], order="C"),
+        charge_max=np.array(limits.charge_max_mw[at], order="C"),
+        discharge_max=np.array(limits.discharge_max_mw[at], order="C"),
         charge=head(plan.charge_mw),
         discharge=head(plan.discharge_mw),
         e=head(plan.e_mwh) / case.dt_h,
-        inflow=np.array(case.store_inflow_mw[at], order="C"),
+        inflow=case.store_inflow_mw[at] - limits.demand_mw[at],
         let_go=head(plan.spilled_mw),
         link=head(plan.link_mw),
         offset=shifted_mw(case, f, plan.shift_deg[:kept]),
@@ -236,7 +245,7 @@ class Accountant:
         """
         lost = np.where(self.curtailable, h.source_hi - h.source, 0.0)
         total = lost.sum(axis=1)
-        room = (h.unit_p - h.on * self.f.unit_p_min).sum(axis=1)
+        room = (h.unit_p - h.floor).sum(axis=1)
         room += np.where(self.curtailable, 0.0, h.source - h.source_lo).sum(axis=1)
         share = np.where(congested, np.minimum(1.0, room / np.maximum(total, 1e-9)), 0.0)
         network = lost * share[:, None]
@@ -333,7 +342,7 @@ def live(
     case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State
 ) -> tuple[step.Hour, Lived]:
     """Live the `kept` steps of a plan from step `t0` with the step kernel and carry `state` forward; with budgets."""
-    h = _hours(case, f, plan, t0, kept, state.unit_p_mw)
+    h = _hours(case, f, planner, plan, t0, kept, state.unit_p_mw)
     e = state.e_mwh / case.dt_h
     moved = step.walk(f, h, e)
     state.e_mwh = e * case.dt_h

@@ -53,6 +53,8 @@ INPUT_MW = 1e-6  # twice what the file's grid of 2**-20 MW may have rounded
 TIGHT = 1e-8  # relative tolerance of the kernel for this comparison, or the scenario's own if that is tighter
 _INPUTS = {
     "dispatch/load_mw": "load_mw",
+    "dispatch/unit_floor_mw": "unit_floor_mw",
+    "dispatch/unit_ceiling_mw": "unit_ceiling_mw",
     "dispatch/source_available_mw": "source_max_mw",
     "dispatch/source_min_mw": "source_min_mw",
     "commitment/available": "unit_available",

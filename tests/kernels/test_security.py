@@ -32,6 +32,7 @@ def case_of(branches, nb, reference, links=(), weight=None, limit=1000.0):
         {"limit_mw": np.full(len(weight), limit), "reverse_limit_mw": np.full(len(weight), limit)}
     )
     links = pd.DataFrame(np.array(links, dtype=np.int64).reshape(nlink, 2), columns=["from_row", "to_row"])
+    links["loss_share"] = 0.0
     is_reference = np.isin(np.arange(nb), reference)
     buses = pd.DataFrame({"name": [f"B{i}" for i in range(nb)], "reference": is_reference})
     return SimpleNamespace(branches=branches, buses=buses, links=links, interfaces=interfaces, interface_weight=weight)

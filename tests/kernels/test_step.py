@@ -49,7 +49,6 @@ def fleet(rng):
     return step.Fleet(
         unit_bus=bus(nu),
         unit_p_min=p_min,
-        unit_p_max=p_max,
         unit_min_cost=price(nu),
         unit_no_load=price(nu),
         unit_co2=price(nu),
@@ -58,7 +57,6 @@ def fleet(rng):
         unit_response=flag((nu, 3)) * rng.uniform(10.0, 300.0, (nu, 3)),
         unit_offline=flag((nu, 3)) * p_max[:, None],
         seg_unit=seg_unit,
-        seg_mw=((p_max - p_min) / segments)[seg_unit],
         seg_cost=price(seg_unit.size),
         source_bus=bus(ns),
         source_cost=price(ns),
@@ -66,8 +64,6 @@ def fleet(rng):
         source_lowers=flag(ns),
         source_responds=flag((ns, 3)),
         store_bus=bus(nst),
-        charge_max=rng.uniform(40.0, 200.0, nst),
-        discharge_max=rng.uniform(40.0, 200.0, nst),
         charge_cost=price(nst),
         discharge_cost=price(nst),
         eta_c=rng.uniform(0.7, 1.0, nst),
@@ -79,6 +75,7 @@ def fleet(rng):
         load_bus=bus(nl),
         link_from=bus(nlk),
         link_to=bus(nlk),
+        link_arrives=rng.choice([1.0, 0.97], nlk),
         ptdf=rng.uniform(-0.6, 0.6, (nbr, nb)),
         loss_per_mw2=np.zeros(nbr),
         loss_island=np.zeros(nbr, dtype=np.int64),
@@ -104,7 +101,14 @@ def plan(rng, f, hours):
         return lo + where * (hi - lo)
 
     on = rng.integers(1, 4, (hours, nu))
-    seg = between(0.0, np.ascontiguousarray(on[:, f.seg_unit] * f.seg_mw))  # another layout compiles anew
+    width = rng.choice([60.0, 150.0, 220.0], f.seg_unit.size)
+    seg_hi = np.ascontiguousarray(on[:, f.seg_unit] * width)  # another layout compiles anew
+    # heat lifts the least of a row, or lowers its most; never of one that ramps hold
+    heated = (f.unit_held[f.seg_unit] == 0) & (rng.random(width.size) < 0.3)
+    seg_lo = np.where(heated, 0.2, 0.0) * seg_hi
+    seg_hi = np.where(heated, 0.9, 1.0) * seg_hi
+    charge_max, discharge_max = rng.uniform(40.0, 200.0, (2, hours, nst))
+    seg = between(seg_lo, seg_hi)
     source_lo = rng.choice([-60.0, 0.0, 80.0], (hours, ns))
     source_hi = source_lo + rng.choice([0.0, 40.0, 300.0], (hours, ns))
     charge, discharge, e = np.zeros((hours, nst)), np.zeros((hours, nst)), np.zeros((hours, nst))
@@ -118,8 +122,8 @@ def plan(rng, f, hours):
         gone[t] = np.maximum(gone[t], f.keep * before + inflow[t] - f.e_max)  # a full reservoir runs over
         gone[t] = np.where(f.reservoir > 0, gone[t], 0.0)
         held = f.keep * before + inflow[t] - gone[t]
-        most = np.minimum(f.charge_max, (f.e_max - held) / f.eta_c)
-        least = np.minimum(f.discharge_max, (held - f.e_min) * f.eta_d)
+        most = np.minimum(charge_max[t], (f.e_max - held) / f.eta_c)
+        least = np.minimum(discharge_max[t], (held - f.e_min) * f.eta_d)
         way = rng.integers(-1, 2, nst)
         charge[t] = np.where((way > 0) & (most > 1.0), rng.choice([0.3, 0.7, 1.0], nst) * most, 0.0)
         discharge[t] = np.where((way < 0) & (least > 1.0), rng.choice([0.3, 0.7, 1.0], nst) * least, 0.0)
@@ -135,10 +139,16 @@ def plan(rng, f, hours):
         rise=np.full((hours, nu), np.nan),
         fall=np.full((hours, nu), np.nan),
         unit_before=np.full(nu, np.nan),
+        floor=np.full((hours, nu), np.nan),
+        ceiling=np.full((hours, nu), np.nan),
         seg=seg,
+        seg_lo=seg_lo,
+        seg_hi=seg_hi,
         source=between(source_lo, source_hi),
         source_lo=source_lo,
         source_hi=source_hi,
+        charge_max=np.ascontiguousarray(charge_max),
+        discharge_max=np.ascontiguousarray(discharge_max),
         charge=charge,
         discharge=discharge,
         e=e,
@@ -160,6 +170,9 @@ def plan(rng, f, hours):
     )
     p = on * f.unit_p_min
     np.add.at(p.T, f.seg_unit, seg.T)
+    h.floor[:] = h.ceiling[:] = on * f.unit_p_min
+    np.add.at(h.floor.T, f.seg_unit, seg_lo.T)
+    np.add.at(h.ceiling.T, f.seg_unit, seg_hi.T)
     h.cap[:] = p + rng.choice([0.0, 40.0, 400.0], p.shape)
     h.unit_before[:] = np.where(rng.random(nu) < 0.3, np.nan, p[0] + rng.uniform(-50.0, 50.0, nu))
     move = np.diff(p, axis=0, prepend=np.nan_to_num(h.unit_before, nan=0.0)[None])
@@ -173,7 +186,7 @@ def plan(rng, f, hours):
 def supply(f, h):
     """What units, sources and stores give, less what is spilled. (T,) MW"""
     given = (h.on * f.unit_p_min).sum(axis=1) + h.seg.sum(axis=1) + h.source.sum(axis=1)
-    return given + (h.discharge - h.charge).sum(axis=1) - h.spill.sum(axis=1)
+    return given + (h.discharge - h.charge).sum(axis=1) - h.spill.sum(axis=1) - h.link @ (1.0 - f.link_arrives)
 
 
 def unbalanced(f, h):
@@ -187,10 +200,9 @@ def dusty(rng, f, h, size):
     def off(values, lo, hi):
         return np.ascontiguousarray(np.clip(values + size * rng.uniform(-1.0, 1.0, values.shape), lo, hi))
 
-    top = h.on[:, f.seg_unit] * f.seg_mw
     both = size * rng.random(h.charge.shape)
     return h._replace(
-        seg=off(h.seg, 0.0, top),
+        seg=off(h.seg, h.seg_lo, h.seg_hi),
         source=off(h.source, h.source_lo, h.source_hi),
         charge=h.charge + both,
         discharge=h.discharge + both,
@@ -278,12 +290,11 @@ def test_what_every_lived_hour_keeps(seed, kind):
     held = f.keep * np.vstack((first, h.e[:-1])) + h.inflow - h.let_go
     assert unbalanced(f, h) < 1e-9 * max(1.0, loads.sum(axis=1).max())
     assert not ((h.charge > 0.0) & (h.discharge > 0.0)).any()
-    top = h.on[:, f.seg_unit] * f.seg_mw
     for value, lo, hi in (
-        (h.seg, 0.0, top),
+        (h.seg, h.seg_lo, h.seg_hi),
         (h.source, h.source_lo, h.source_hi),
-        (h.charge, 0.0, f.charge_max),
-        (h.discharge, 0.0, f.discharge_max),
+        (h.charge, 0.0, h.charge_max),
+        (h.discharge, 0.0, h.discharge_max),
         (h.shed, 0.0, loads),
         (h.spill, 0.0, np.inf),
         (h.e, np.minimum(f.e_min, held), f.e_max),
@@ -337,7 +348,7 @@ def test_flows_are_the_sensitivities_times_the_injections(seed):
         (f.store_bus, h.discharge - h.charge),
         (f.load_bus, h.shed - h.load),
         (f.link_from, -h.link),
-        (f.link_to, h.link),
+        (f.link_to, f.link_arrives * h.link),
     ):
         np.add.at(injected.T, bus, p.T)
     branch = injected @ f.ptdf.T + h.offset
@@ -360,7 +371,7 @@ def test_load_is_shed_only_when_everything_runs_at_its_limit():
     f.unit_held[:] = 0
     h.load[2] *= 4.0
     step.walk(f, h, e)
-    assert_allclose(h.seg[2], h.on[2, f.seg_unit] * f.seg_mw, rtol=1e-12)
+    assert_allclose(h.seg[2], h.seg_hi[2], rtol=1e-12)
     assert_allclose(h.source[2], h.source_hi[2], rtol=1e-12)
     assert h.shed[2].sum() > 100.0
     assert h.cost[2, step.COST_PARTS.index("shed")] == pytest.approx(9000.0 * h.shed[2].sum(), rel=1e-12)
@@ -373,7 +384,7 @@ def test_surplus_is_spilled_only_when_everything_runs_at_its_minimum():
     h.load[2] *= 0.02
     h.shed[2] = 0.0
     step.walk(f, h, e)
-    assert_allclose(h.seg[2], 0.0, atol=1e-12)
+    assert_allclose(h.seg[2], h.seg_lo[2], atol=1e-12)
     assert_allclose(h.source[2], h.source_lo[2], rtol=1e-12)
     assert h.spill[2].sum() > spilled + 100.0
 
@@ -391,7 +402,7 @@ def test_a_store_runs_one_way_and_changes_its_energy_as_planned(charge, discharg
     _, f, h, _ = drawn(1)
     for values, value in ((f.eta_c, 0.8), (f.eta_d, 0.9), (f.keep, 1.0), (f.e_min, 0.0), (f.e_max, 900.0)):
         values[:] = value
-    f.charge_max[:] = f.discharge_max[:] = 200.0
+    h.charge_max[:] = h.discharge_max[:] = 200.0
     h.inflow[0], h.let_go[0] = 0.0, 0.0
     e = np.full(SIZES["stores"], 300.0)
     before = supply(f, h)[0] - (h.discharge - h.charge)[0].sum()
@@ -414,9 +425,10 @@ def test_what_ramps_hold_moves_no_further_than_they_let_it():
     _, f, h, e = drawn(12)
     f.unit_held[:] = 1
     h.rise[3], h.fall[3] = 12.0, 7.0
-    h.cap[3] = h.on[3] * f.unit_p_max
+    h.cap[3] = h.ceiling[3]
+    h.seg_lo[3] = 0.0
     h.source[3], h.shed[3] = h.source_hi[3], 0.0
-    h.seg[3] = 0.5 * h.on[3, f.seg_unit] * f.seg_mw
+    h.seg[3] = 0.5 * h.seg_hi[3]
     planned = h.on[3] * f.unit_p_min
     np.add.at(planned, f.seg_unit, h.seg[3])
     h.unit_before[:] = planned
@@ -430,8 +442,9 @@ def test_what_ramps_hold_moves_no_further_than_they_let_it():
 def test_reserve_of_every_kind_by_hand():
     """Two units on of 100 to 200 MW at 260 MW in all, one off; wind at 30 of 50 MW."""
     _, f, h, e = drawn(13)
-    f.unit_p_min[:], f.unit_p_max[:] = 100.0, 200.0
-    f.seg_mw[:] = (100.0 / np.bincount(f.seg_unit))[f.seg_unit]
+    f.unit_p_min[:] = 100.0
+    h.floor[:], h.ceiling[:], h.seg_lo[:] = 200.0, 400.0, 0.0
+    h.seg_hi[:] = (200.0 / np.bincount(f.seg_unit))[f.seg_unit]
     f.unit_held[:], f.source_responds[:] = 0, 0.0
     f.unit_held[0] = 1
     f.unit_response[:], f.unit_offline[:] = 0.0, 0.0
@@ -459,7 +472,7 @@ def test_a_full_reservoir_runs_over_and_a_store_without_inflow_does_not():
     _, f, h, _ = drawn(1)
     for values, value in ((f.eta_c, 0.8), (f.eta_d, 0.9), (f.keep, 1.0), (f.e_min, 0.0), (f.e_max, 300.0)):
         values[:] = value
-    f.charge_max[:] = f.discharge_max[:] = 200.0
+    h.charge_max[:] = h.discharge_max[:] = 200.0
     f.reservoir[:] = (40.0, 40.0, 0.0, 40.0)
     e = np.array([290.0, 100.0, 290.0, 300.0])
     hour = hours_of(h, 0, 1)
@@ -499,7 +512,7 @@ def test_a_row_is_moved_no_further_than_it_can_come_back_from():
     _, f, h, e = drawn(12)
     f.unit_held[:] = 1
     h.rise[:], h.fall[:], h.unit_before[:] = 1e3, 1e3, np.nan
-    h.cap[:] = h.on * f.unit_p_max + 1e3
+    h.cap[:] = h.ceiling + 1e3
     h.source[3], h.shed[3] = h.source_hi[3], 0.0
     block = hours_of(h, 3, 5)._replace(unit_before=h.unit_before)
     planned = block.on * f.unit_p_min
@@ -535,7 +548,13 @@ def test_losses_are_those_of_the_flows_and_the_balance_holds_with_them():
     want = np.stack([by_branch[:, f.loss_island == k].sum(axis=1) for k in range(2)], axis=1)
     assert want.min() > 1e-3
     assert_allclose(h.loss, want, atol=2 * step.LOSS_MW)
-    given = h.unit_p.sum(axis=1) + h.source.sum(axis=1) + (h.discharge - h.charge).sum(axis=1) - h.spill.sum(axis=1)
+    given = (
+        h.unit_p.sum(axis=1)
+        + h.source.sum(axis=1)
+        + (h.discharge - h.charge).sum(axis=1)
+        - h.spill.sum(axis=1)
+        - h.link @ (1.0 - f.link_arrives)
+    )
     assert_allclose(given, (h.load - h.shed).sum(axis=1) + h.loss.sum(axis=1), atol=1e-8)
     change = np.zeros((len(h.load), nb))
     for buses, new, old in (
