@@ -186,6 +186,8 @@ def deep_peaking(record: Record) -> list[AuditRow]:
         text = record.file["meta/scenario_text"].asstr()[()]
         prices = tomllib.loads(text)["ledger"]["compensation_cny_per_mwh"]
         paid = layers(record).T * np.array([prices[name] for name in DEEP]) * record.dt_h
-        off = np.abs(s("peak_shaving/compensation") - paid) / np.maximum(paid.sum(1), 1e3)[:, None]  # a hair of a MW is paid, too
+        off = (
+            np.abs(s("peak_shaving/compensation") - paid) / np.maximum(paid.sum(1), 1e3)[:, None]
+        )  # a hair of a MW is paid, too
         rows.append(row_of("compensation of deep peaking", off, SUM_SHARE, at(record, DEEP), "of the hour"))
     return rows
