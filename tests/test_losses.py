@@ -17,6 +17,7 @@ from gridsim.losses import shares
 from gridsim.plan import LOSS_SEEN, Planner
 from gridsim.restate import LOSS_MW, no_keys
 from gridsim.simulate import simulate
+from gridsim.verify import verify
 
 QUADRATIC = {"losses": "quadratic"}
 R_PU = 0.02
@@ -168,6 +169,14 @@ def test_whole_runs(tmp_path, parts):
     if parts.get("lines", True):
         assert 0.0 < summary["loss_rate"] < 0.05
         assert summary["total_cost"] > without["total_cost"]
+
+
+def test_verify_knows_that_every_solution_has_tangents_of_its_own(tmp_path):
+    lived(tmp_path, tiny_grid(), horizon={"hours": 60}, reserve={"up_min_mw": 10.0})
+    report = verify(tmp_path / "run.h5", windows=2)
+    assert report.ok, report.as_text()
+    assert report.prices.wrong == 0
+    assert 0.0 < report.row("prices: recorded, other tangents").limit < 0.01
 
 
 def test_nothing_is_burnt_where_it_would_pay(tmp_path):

@@ -48,6 +48,7 @@ from gridsim.verify_window import SAME_PRICE, Comparison, Deviation, PriceCount,
 
 RELATIVE = 1e-6  # of objectives and recorded costs
 LOSSY = 2e-4  # of objectives with losses: a hundredth, what is lost, of LOSS_SMALL
+LOSSY_PRICE = 3e-3  # of recorded prices with losses, of the scale of prices: each solution has tangents of its own
 ABOVE = 1e-9  # relative, by which a bound may exceed the optimum: rounding
 INPUT_MW = 1e-6  # twice what the file's grid of 2**-20 MW may have rounded
 TIGHT = 1e-8  # relative tolerance of the kernel for this comparison, or the scenario's own if that is tighter
@@ -283,6 +284,7 @@ def _limits(planners: _Planners) -> dict[str, tuple[float, str]]:
         "dispatch: own line rows": own,
         "prices: energy": price,
         "prices: what they prove": exact,
+        "prices: recorded, other tangents": (LOSSY_PRICE, "relative"),
         "record: units on": (0.0, "unit-hours"),
         "record: cost": record,
         "cost by HiGHS": record,

@@ -94,7 +94,10 @@ def compare(
     if wide.hour.size > ours.keys.hour.size:
         rows = kernel.rows(wide, injected)
         probe, same = PriceProbe(problem, rows), oracle.solve_lp(problem, rows)
-    count = _prices(kernel, probe, ours.solution, same, recorded=recorded, label=label, found=found)
+    lossy = kernel.lossy is not None
+    count = _prices(kernel, probe, ours.solution, same, recorded=None if lossy else recorded, label=label, found=found)
+    if lossy and recorded is not None:
+        found["prices: recorded, other tangents"] = _near(kernel, ours.solution, recorded, label)
     return Comparison(found, count, relaxed, dispatch)
 
 
@@ -139,6 +142,19 @@ def _prices(
         )
         found[f"prices: {kind}"] = Deviation(float(off[t]) * scale, text)
     return count
+
+
+def _near(planner: Planner, s: Solution, recorded: FloatArray, label: "_Label") -> Deviation:
+    """How far recorded prices are from those of a solution with tangents of its own, of the scale of prices; relative.
+
+    A tangent that leaves a share s of the losses uncounted touches sqrt(s) of the flow away, where the marginal loss
+    differs by as much of itself.
+    """
+    price = s.price[: len(recorded), : recorded.shape[1]] * planner.price_scale
+    off = np.abs(recorded - price) / np.maximum(np.abs(price), planner.price_scale)
+    t = int(np.argmax(off.max(axis=1)))
+    k = int(np.argmax(off[t]))
+    return Deviation(float(off[t, k]), f"{label.hour(t)}: {recorded[t, k]:,.3f} against {price[t, k]:,.3f}")
 
 
 def _dual(probe: PriceProbe, s: Solution, rows: Rows) -> Deviation:
