@@ -6,7 +6,6 @@ net is balanced.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -14,14 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gridsim.networks.jiangsu_common import Row, choices, split
+from gridsim.networks.jiangsu_heat import heat_of
 from gridsim.networks.options import Options
 from gridsim.networks.tables import read_parameters, read_table
 from gridsim.networks.unit_costs import FuelCurve, depth_pieces, equal_pieces, unit_cost
 
-Row = dict[str, Any]
-
 SLACK = "Tianwan nuclear 1-2"
-MAX_RENEWABLE_MW_PER_BUS = 1500.0  # a city's PV or onshore wind is split over so many of its substations
 # Output at the summer peak at midday, per unit of rating. Assumed.
 PEAK_PU = {"pv": 0.50, "wind_offshore": 0.10, "wind_onshore": 0.08, "gas": 0.60}
 LABEL = {"pv": "PV", "wind_onshore": "onshore wind", "biomass": "biomass"}
@@ -37,10 +35,14 @@ class Grid:
     options: Options = field(default_factory=Options)
     buses: pd.DataFrame = field(default_factory=lambda: read_table("buses").set_index("id"))
     profiles: list[Row] = field(default_factory=list)
+    heat: list[tuple[str, float, float]] = field(
+        default_factory=list
+    )  # of units: city, mean MW of heat, level at night
     par: dict[str, float] = field(init=False)
+    chosen: dict[str, float] = field(init=False)  # figures of demand, heat and hydrogen
 
     def __post_init__(self) -> None:
-        self.par = read_parameters()
+        self.par, self.chosen = read_parameters(), choices(self.options)
         prices = self.options.model_dump(include={"coal_price_cny_per_tce", "gas_price_cny_per_m3"})
         self.par |= {name: price for name, price in prices.items() if price is not None}
         self.bus = {str(key): number for number, key in enumerate(self.buses.index)}
@@ -49,37 +51,16 @@ class Grid:
     def substations(self, city: str) -> pd.DataFrame:
         return self.buses[(self.buses["zone"] == city) & (self.buses["kind"] == "substation")]
 
+    def asked(self, profile: str) -> bool:
+        """Whether a series is asked for already."""
+        return any(row["profile"] == profile for row in self.profiles)
+
     def need(self, profile: str, kind: str, zone: str, place: Row | pd.Series, rated_mw: float, **more: Any) -> str:
         """Ask for one series; returns its name. `place` has lat_deg and lon_deg."""
         row = {"energy_twh": np.nan, "full_load_h": np.nan, "units": np.nan, "character": ""} | more
         where = {"lat_deg": place["lat_deg"], "lon_deg": place["lon_deg"], "rated_mw": rated_mw}
         self.profiles.append({"profile": profile, "kind": kind, "zone": zone} | where | row)
         return profile
-
-
-def loads(grid: Grid) -> list[Row]:
-    """A city's load on its 500 kV substations, by transformer rating."""
-    rows = []
-    for city in read_table("loads").to_dict("records"):
-        stations = grid.substations(city["city"])
-        city_mw = grid.par["load_peak_mw"] * city["peak_share"]
-        energy_twh = grid.par["load_energy_twh"] * city["energy_share"]
-        own_peak_mw = city_mw * grid.par["city_peak_factor"]
-        profile = grid.need(
-            f"load/{city['city']}", "load", city["city"], city, own_peak_mw, energy_twh=energy_twh, character="city"
-        )
-        for key, share in (stations["transformer_mva"] / stations["transformer_mva"].sum()).items():
-            rows.append(
-                {
-                    "name": f"load {city['city']} {grid.name[str(key)]}",
-                    "bus": grid.bus[str(key)],
-                    "p_mw": city_mw * share,
-                    "q_mvar": city_mw * share * city["tan_phi"],
-                    "profile": profile,
-                    "profile_share": share,
-                }
-            )
-    return rows
 
 
 def fuels(par: dict[str, float]) -> dict[str, tuple[float, float]]:
@@ -124,6 +105,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
     for unit, low in zip(units.to_dict("records"), minimum_pu(grid, units, classes), strict=True):
         kind = classes.loc[unit["unit_class"]]
         n, p_max = int(unit["units"]), unit["unit_mw"]
+        low, heat = heat_of(grid, unit, low, kind)
         p_min, row_mw = p_max * low, n * p_max
         price, co2 = fuel[kind["fuel"]]
         age = age_factor(grid.par["age_rate_per_year"], kind["reference_year"], unit["commissioned"])
@@ -170,6 +152,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
                 "co2_no_load_t_per_h": cost.co2_no_load_t_per_h,
                 "profile": grid.need(f"availability/{unit['name']}", "availability", unit["zone"], unit, p_max, **more),
             }
+            | heat
         )
         ends = [n * p_min, *(n * b for b in cost.breakpoints_mw[1:-1]), row_mw]
         points.append([[a, b, s] for (a, b), s in zip(pairwise(ends), cost.slopes, strict=True)])
@@ -213,7 +196,7 @@ def renewables(grid: Grid, pv_column: str) -> list[Row]:
         mw = table[pv_column] if tech == "pv" else table["mw_end_2024"]
         if tech != "biomass":
             grid.need(f"{tech}/{city}", tech, city, table, mw, full_load_h=hours)
-        for key, part in _split(grid, city, mw):
+        for key, part in split(grid, city, mw):
             name = f"{LABEL[tech]} {city} {grid.name[key]}"
             if tech == "biomass":
                 mean_mw = part * hours / HOURS_PER_YEAR
@@ -223,14 +206,6 @@ def renewables(grid: Grid, pv_column: str) -> list[Row]:
                 free = {"controllable": True, "curtailable": True, "profile": f"{tech}/{city}"}
                 rows.append(_sgen(grid, key, name, tech, (part * PEAK_PU[tech], 0.0, part), **free))
     return rows
-
-
-def _split(grid: Grid, city: str, mw: float) -> Iterator[tuple[str, float]]:
-    """The buses of a city that share `mw`, with equal parts."""
-    stations = grid.substations(city).index
-    n = min(max(math.ceil(mw / MAX_RENEWABLE_MW_PER_BUS), 1), len(stations))
-    for key in stations[:n]:
-        yield str(key), mw / n
 
 
 def external(grid: Grid) -> list[Row]:

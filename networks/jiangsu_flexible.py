@@ -1,14 +1,20 @@
-"""Devices of the Jiangsu grid that answer to the hour: demand, heat, hydrogen, vehicles, local grids.
+"""Devices of the Jiangsu grid that answer to the hour: vehicles, demand response, air conditioning, heat, hydrogen.
 
-`jiangsu_net` puts these rows beside those of `jiangsu_fleet`; they have the same columns.
+Each is a row of pandapower's storage table, by city (`docs/network.md` has the equations). A store that gives back
+less than it took stands for load that moved; what it takes beyond that is the load itself.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gridsim.networks.jiangsu_fleet import Grid
-from gridsim.networks.options import Options
+from gridsim.errors import InputError, Problem
+from gridsim.networks.jiangsu_common import Row, cities, city_shares, split, store
+from gridsim.networks.jiangsu_demand import own_peak_mw
+from gridsim.networks.jiangsu_fleet import HOURS_PER_YEAR, Grid
+from gridsim.networks.jiangsu_heat import boilers
+from gridsim.profiles.character import sentence
 
-Row = dict[str, Any]
+EV_HELD = 0.6  # of the energy of vehicles, at midnight
+EV_LEAVE_WITH = 0.7
 
 
 class Rows(NamedTuple):
@@ -19,6 +25,188 @@ class Rows(NamedTuple):
     storage: list[Row]
 
 
-def flexible(grid: Grid, options: Options) -> Rows:
-    """What `options` ask for on the substations of `grid`; none so far."""
-    return Rows([], [], [])
+def flexible(grid: Grid) -> Rows:
+    """What the options of `grid` ask for on its substations; its heat-led units stand already.
+
+    Raises InputError for what cannot work.
+    """
+    chosen = grid.chosen
+    problems = _hydrogen_problems(chosen)
+    if problems:
+        raise InputError("jiangsu", problems)
+    stores: list[Row] = []
+    for name, city in cities().items():
+        stores += _vehicles(grid, name)
+        stores += _interruptible(grid, name, chosen["dr_interruptible_share"] * own_peak_mw(grid, city))
+        stores += _shiftable(grid, name, chosen["dr_shiftable_share"] * own_peak_mw(grid, city))
+        cooling_mw = chosen["ac_cooling_of_peak"] * own_peak_mw(grid, city)
+        stores += _rooms(grid, name, chosen["ac_flexible_share"] * cooling_mw)
+        stores += _hydrogen(grid, name)
+    return Rows([], [], [*stores, *boilers(grid)])
+
+
+def _vehicles(grid: Grid, city: str) -> list[Row]:
+    """Batteries of the smart vehicles of a city: driven empty, charged where they are plugged in."""
+    chosen = grid.chosen
+    smart, twh = chosen["ev_smart_share"], chosen["ev_twh"] * float(city_shares().at[city, "ev"])
+    if smart * twh == 0:
+        return []
+    vehicles = twh * 1e6 / chosen["ev_mwh_per_vehicle"]
+    power_mw = smart * vehicles * chosen["ev_charger_kw"] / 1e3
+    eta = chosen["ev_charger_eta"]
+    place = cities()[city]
+    drive = grid.need(f"ev_drive/{city}", "ev_drive", city, place, power_mw, energy_twh=smart * twh * eta)
+    plug = grid.need(f"ev_plug/{city}", "ev_plug", city, place, 1.0)
+    leave = grid.need(f"ev_departure/{city}", "ev_departure", city, place, 1.0, character=sentence(held=EV_LEAVE_WITH))
+    rows = []
+    for key, part in split(grid, city, power_mw):
+        rows.append(
+            store(
+                grid,
+                key,
+                f"vehicles {city}",
+                "ev",
+                charge_mw=part,
+                discharge_mw=chosen["ev_v2g_share"] * part,
+                e_mwh=part * chosen["ev_battery_kwh"] / chosen["ev_charger_kw"],
+                held=EV_HELD,
+                eta_charge=eta,
+                eta_discharge=eta,
+                discharge_cost=chosen["ev_v2g_cost_cny_per_mwh"],
+                demand_profile=drive,
+                demand_share=part / power_mw,
+                charge_profile=plug,
+                discharge_profile=plug,
+                min_e_profile=leave,
+            )
+        )
+    return rows
+
+
+def _interruptible(grid: Grid, city: str, power_mw: float) -> list[Row]:
+    """A block that is cut when called: what it holds is one call, and is filled again for the calls of a year."""
+    chosen = grid.chosen
+    hours, calls = chosen["dr_call_h"], chosen["dr_calls"]
+    if power_mw * calls == 0:
+        return []
+    said = sentence(calls=calls, hours=hours)
+    refill = grid.need(f"dr_refill/{city}", "dr_refill", city, cities()[city], power_mw, character=said)
+    rows = []
+    for key, part in split(grid, city, power_mw):
+        rows.append(
+            store(
+                grid,
+                key,
+                f"interruptible load {city}",
+                "dr_interrupt",
+                charge_mw=0.0,
+                discharge_mw=part,
+                e_mwh=part * hours,
+                held=1.0,
+                end_rule="free",
+                discharge_cost=chosen["dr_compensation_cny_per_mwh"],
+                inflow_profile=refill,
+                profile_share=part / power_mw,
+            )
+        )
+    return rows
+
+
+def _shiftable(grid: Grid, city: str, power_mw: float) -> list[Row]:
+    """Industrial load that is put off or done ahead: half full is on time, and midnight finds nothing owed."""
+    chosen = grid.chosen
+    if power_mw == 0:
+        return []
+    hours = grid.need(f"dr_hours/{city}", "dr_hours", city, cities()[city], 1.0)
+    settled = grid.need(f"dr_settled/{city}", "dr_settled", city, cities()[city], 1.0)
+    rows = []
+    for key, part in split(grid, city, power_mw):
+        rows.append(
+            store(
+                grid,
+                key,
+                f"shiftable load {city}",
+                "dr_shift",
+                charge_mw=part,
+                discharge_mw=part,
+                e_mwh=2.0 * part * chosen["dr_shift_h"],
+                eta_charge=1.0 / (1.0 + chosen["dr_shift_rebound"]),
+                discharge_cost=chosen["dr_shift_cost_cny_per_mwh"],
+                charge_profile=hours,
+                discharge_profile=hours,
+                min_e_profile=settled,
+            )
+        )
+    return rows
+
+
+def _rooms(grid: Grid, city: str, power_mw: float) -> list[Row]:
+    """Cooled rooms: half full is the temperature asked for; the loss and a constant inflow bring them back to it."""
+    chosen = grid.chosen
+    if power_mw == 0:
+        return []
+    loss = chosen["ac_loss_per_h"]
+    middle_mwh = power_mw * chosen["ac_comfort_h"]
+    runs = grid.need(f"ac_hours/{city}", "ac_hours", city, cities()[city], 1.0)
+    back = grid.need(f"constant/rooms {city}", "constant", city, cities()[city], loss * middle_mwh)
+    rows = []
+    for key, part in split(grid, city, power_mw):
+        rows.append(
+            store(
+                grid,
+                key,
+                f"cooled rooms {city}",
+                "ac",
+                charge_mw=part,
+                discharge_mw=part,
+                e_mwh=2.0 * middle_mwh * part / power_mw,
+                loss_per_h=loss,
+                discharge_cost=chosen["ac_cost_cny_per_mwh"],
+                inflow_profile=back,
+                profile_share=part / power_mw,
+                charge_profile=runs,
+                discharge_profile=runs,
+            )
+        )
+    return rows
+
+
+def _hydrogen_problems(chosen: dict[str, float]) -> list[Problem]:
+    """Electrolysis that cannot make what is asked for in a year, at nine tenths of its hours."""
+    most_twh = 0.9e-6 * HOURS_PER_YEAR * chosen["hydrogen_electrolyser_mw"] * chosen["hydrogen_electrolyser_eta"]
+    if chosen["hydrogen_twh"] <= most_twh:
+        return []
+    size = f"{chosen['hydrogen_electrolyser_mw']:g} MW of electrolysers"
+    rule = f"must be at most {most_twh:.4g} TWh, what {size} make: got {chosen['hydrogen_twh']:g}"
+    return [Problem("hydrogen_twh", rule)]
+
+
+def _hydrogen(grid: Grid, city: str) -> list[Row]:
+    """Electrolysers charge a tank, a demand takes hydrogen out, fuel cells turn it back."""
+    chosen = grid.chosen
+    share, place = float(city_shares().at[city, "hydrogen"]), cities()[city]
+    power_mw = share * chosen["hydrogen_electrolyser_mw"]
+    if power_mw == 0:
+        return []
+    said = sentence(pattern=grid.options.hydrogen_pattern)
+    more = {"energy_twh": share * chosen["hydrogen_twh"], "character": said}
+    demand = grid.need(f"hydrogen_demand/{city}", "hydrogen_demand", city, place, power_mw, **more)
+    eta = chosen["hydrogen_electrolyser_eta"]
+    rows = []
+    for key, part in split(grid, city, power_mw):
+        rows.append(
+            store(
+                grid,
+                key,
+                f"hydrogen {city}",
+                "hydrogen",
+                charge_mw=part,
+                discharge_mw=share * chosen["hydrogen_fuel_cell_mw"] * part / power_mw,
+                e_mwh=part * eta * chosen["hydrogen_tank_h"],
+                eta_charge=eta,
+                eta_discharge=chosen["hydrogen_fuel_cell_eta"],
+                demand_profile=demand,
+                demand_share=part / power_mw,
+            )
+        )
+    return rows

@@ -18,6 +18,8 @@ import pandas as pd
 from gridsim.errors import InputError, Problem
 from gridsim.networks import jiangsu_fleet as fleet
 from gridsim.networks.columns import fill_defaults
+from gridsim.networks.jiangsu_common import HOURLY
+from gridsim.networks.jiangsu_demand import loads as demand_loads
 from gridsim.networks.jiangsu_fleet import Grid, Row
 from gridsim.networks.jiangsu_flexible import flexible
 from gridsim.networks.options import Options
@@ -145,10 +147,10 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
 
 
 def _devices(net: pp.pandapowerNet, grid: Grid) -> None:
-    more = flexible(grid, grid.options)
-    loads = [*fleet.loads(grid), *more.load]
-    pp.create_loads(net, [row["bus"] for row in loads], **_columns(loads, "bus"))
     units, points = fleet.thermal(grid)
+    more = flexible(grid)
+    loads = [*demand_loads(grid), *more.load]
+    pp.create_loads(net, [row["bus"] for row in loads], **_columns(loads, "bus"))
     pp.create_gens(net, [row["bus"] for row in units], **_columns(units, "bus"))
     pp.create_pwl_costs(net, net.gen.index, "gen", points)
     renewables = fleet.renewables(grid, PV_COLUMN[grid.options.pv_fleet])
@@ -156,7 +158,7 @@ def _devices(net: pp.pandapowerNet, grid: Grid) -> None:
     index = pp.create_sgens(net, [row["bus"] for row in sources], **_columns(sources, "bus", "cost"))
     priced = [(number, row["cost"]) for number, row in zip(index, sources, strict=True) if row["cost"] > 0]
     pp.create_poly_costs(net, [number for number, _ in priced], "sgen", [cost for _, cost in priced])
-    stores = [*fleet.storage(grid), *more.storage]
+    stores = [*(HOURLY | row for row in fleet.storage(grid)), *more.storage]
     pp.create_storages(net, [row["bus"] for row in stores], **_columns(stores, "bus"))
 
 

@@ -6,13 +6,54 @@ The comments give the unit and what an empty value means; ``docs/network.md`` ex
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Fleet = Literal[2024, 2025, 2030, 2060]
+City = Literal[
+    "Nanjing",
+    "Wuxi",
+    "Xuzhou",
+    "Changzhou",
+    "Suzhou",
+    "Nantong",
+    "Lianyungang",
+    "Huai'an",
+    "Yancheng",
+    "Yangzhou",
+    "Zhenjiang",
+    "Taizhou",
+    "Suqian",
+]
 PvFleet = Literal["year_average", "year_end"]
+
+
+class LocalGrid(BaseModel):
+    """A cluster with a load, sources and a battery of its own behind one connection, as [[jiangsu.local_grid]]."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    name: Annotated[str, Field(min_length=1)]
+    city: City
+    exchange_limit_mw: Positive  # with the grid, either way
+    load_mw: Positive  # its peak; out of the load of its city
+    pv_mw: NotNegative = 0.0
+    wind_mw: NotNegative = 0.0  # onshore
+    battery_mw: NotNegative = 0.0
+    battery_mwh: NotNegative = 0.0
+    tariff: str | None = None  # that its load answers to; None: of the province's
+
+    @model_validator(mode="after")
+    def _battery_is_whole(self) -> "LocalGrid":
+        if (self.battery_mw > 0) != (self.battery_mwh > 0):
+            text = (
+                f"must be greater than 0 if and only if battery_mw is: got {self.battery_mwh:g} and {self.battery_mw:g}"
+            )
+            raise PydanticCustomError("gridsim", "see ctx", {"found": [(("battery_mwh",), text)]})
+        return self
 
 
 class Options(BaseModel):
@@ -34,3 +75,48 @@ class Options(BaseModel):
         1.0  # on the energy of hydro lines; below 1: a dry year
     )
     river_crossing_mw: NotNegative = 0.0  # one more DC link across the Yangtze, and as much more in its section
+
+    # ---- demand. None: the figure of the fleet's year in flexibility.csv
+    load_components: bool = True  # vehicles, buildings, ships and data centres as loads of their own
+    ev_twh: NotNegative | None = None  # energy of the year of each, out of the load of the province
+    building_twh: NotNegative | None = None
+    shore_power_twh: NotNegative | None = None
+    data_centre_twh: NotNegative | None = None
+    ev_smart_share: Share | None = None  # of the vehicles: charging is dispatched
+    ev_v2g_share: Share | None = None  # of the smart ones: they can also give back
+    dr_interruptible_share: Share | None = None  # of a city's peak: load that may be cut when called
+    dr_call_h: Annotated[float, Field(gt=0, le=24)] | None = None  # hours of a call
+    dr_calls: NotNegative | None = None  # a year
+    dr_compensation_cny_per_mwh: NotNegative | None = None
+    dr_shiftable_share: Share | None = None  # of a city's peak: industrial load that may be moved
+    dr_shift_h: Annotated[float, Field(gt=0, le=12)] | None = None  # full power that may be owed or done ahead
+    dr_shift_rebound: Share | None = None  # extra energy of what is moved
+    ac_flexible_share: Share | None = None  # of a city's cooling: rooms as thermal stores
+    tariff: str | None = None  # of industry, by its name in tariffs.csv; None: of the scenario's `year`
+    # share of industrial load that leaves an hour per unit of relative price; None: 0.035
+    tariff_elasticity: Share | None = None
+
+    # ---- heat and hydrogen
+    heat_profiles: bool = True  # heat-led units by the hour's heat; false: one minimum for the year
+    heat_boiler_share: Share | None = None  # of their heat: from electric boilers with a store
+    heat_store_h: Positive | None = None  # mean heat that the store holds
+    hydrogen_electrolyser_mw: NotNegative | None = None  # province, by city_shares.csv
+    hydrogen_twh: NotNegative | None = None  # demand for hydrogen, lower heating value
+    hydrogen_pattern: Literal["hour", "day", "season"] = "hour"  # flat; works by day; more in winter
+    hydrogen_tank_h: Positive | None = None  # of full electrolysis
+    hydrogen_fuel_cell_mw: NotNegative | None = None
+
+    local_grid: list[LocalGrid] = Field(default_factory=list)  # as [[jiangsu.local_grid]]
+
+    @model_validator(mode="after")
+    def _local_grids_differ(self) -> "Options":
+        seen: dict[str, int] = {}
+        found = []
+        for number, grid in enumerate(self.local_grid, start=1):
+            if grid.name in seen:
+                text = f"must be there once: local grid {seen[grid.name]} is called {grid.name}, too"
+                found.append((("local_grid", str(number), "name"), text))
+            seen.setdefault(grid.name, number)
+        if found:
+            raise PydanticCustomError("gridsim", "see ctx", {"found": found})
+        return self

@@ -96,7 +96,9 @@ def through_cache(key: Callable[[], str], make: Callable[[], Any]) -> Any:
 
 
 def _code() -> list[bytes]:
-    return [*disk_cache.sources(_HERE, "*.py"), disk_cache.versions(*PACKAGES), sys.version.encode()]
+    """Of this folder, and of what it writes into the column `character` of the sites."""
+    wording = disk_cache.sources(_HERE.parent / "profiles", "character.py", "tariffs.py", "heat.py", "load.py")
+    return [*disk_cache.sources(_HERE, "*.py"), *wording, disk_cache.versions(*PACKAGES), sys.version.encode()]
 
 
 def _packed(net: Any) -> bytes:

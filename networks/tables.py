@@ -38,6 +38,9 @@ TABLES = (
     "interfaces",
     "interface_members",
     "parameters",
+    "flexibility",
+    "city_shares",
+    "tariffs",
 )
 TEXT_COLUMNS = ("note", "name_zh", "source", "year")
 
