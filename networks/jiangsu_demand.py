@@ -9,16 +9,13 @@ with L the load as a whole and c_k a component, each scaled to its energy. So th
 are, and in 2024 the sum is L itself, hour by hour.
 """
 
-import numpy as np
-
 from gridsim.errors import InputError, Problem
 from gridsim.networks.jiangsu_common import Row, cities, city_shares, split
 from gridsim.networks.jiangsu_fleet import HOURS_PER_YEAR, Grid
-from gridsim.networks.options import Options
+from gridsim.networks.jiangsu_tariffs import tariff_words
 from gridsim.networks.tables import read_table
 from gridsim.profiles.character import sentence
 from gridsim.profiles.load import COMPONENTS
-from gridsim.profiles.tariffs import encode
 
 PEAK_OVER_MEAN = 2.0  # of a component, about: how many substations it takes
 
@@ -91,33 +88,6 @@ def inside_2024() -> dict[str, float]:
     """Energy of each component in the load of 2024, TWh."""
     table = read_table("flexibility").set_index("name")["fleet_2024"]
     return {part: float(table[f"{part}_twh"]) for part in COMPONENTS}
-
-
-def tariff_words(options: Options) -> str:
-    """What a site row says of the tariff, with a blank before it; nothing where the options change nothing."""
-    table = None if options.tariff is None else encode(tariff_table(options.tariff))
-    said = sentence(tariff=table, elasticity=options.tariff_elasticity)
-    return f" {said}" if said else ""
-
-
-def tariff_table(name: str) -> np.ndarray:
-    """Relative prices of a tariff by month and hour, shape (12, 24). Raises InputError for a name that is not there."""
-    table = read_table("tariffs")
-    if name not in set(table["tariff"]):
-        known = ", ".join(dict.fromkeys(table["tariff"]))
-        raise InputError("jiangsu", [Problem("tariff", f"must be one of {known}: got {name}")])
-    out = np.full((12, 24), np.nan)
-    for row in table[table["tariff"] == name].itertuples():
-        months = [m - 1 for first, last in _spans(str(row.months)) for m in range(first, last + 1)]
-        hours = [h for first, last in _spans(str(row.hours)) for h in range(first, last)]
-        out[np.ix_(months, hours)] = row.price
-    return out
-
-
-def _spans(text: str) -> list[tuple[int, int]]:
-    """ "6-8 12" as (6, 8), (12, 12)."""
-    ends = [part.partition("-") for part in text.split()]
-    return [(int(first), int(last or first)) for first, _, last in ends]
 
 
 def _on_substations(grid: Grid, city: Row, profile: str, mw: float, component: str) -> list[Row]:

@@ -93,6 +93,7 @@ class Options(BaseModel):
     dr_shift_rebound: Share | None = None  # extra energy of what is moved
     ac_flexible_share: Share | None = None  # of a city's cooling: rooms as thermal stores
     tariff: str | None = None  # of industry, by its name in tariffs.csv; None: of the scenario's `year`
+    tariff_file: str | None = None  # own one instead: a CSV file with the columns months, hours, price
     # share of industrial load that leaves an hour per unit of relative price; None: 0.035
     tariff_elasticity: Share | None = None
 
@@ -109,9 +110,11 @@ class Options(BaseModel):
     local_grid: list[LocalGrid] = Field(default_factory=list)  # as [[jiangsu.local_grid]]
 
     @model_validator(mode="after")
-    def _local_grids_differ(self) -> "Options":
+    def _choices_fit(self) -> "Options":
         seen: dict[str, int] = {}
-        found = []
+        found: list[tuple[tuple[str, ...], str]] = []
+        if self.tariff is not None and self.tariff_file is not None:
+            found.append((("tariff_file",), f"must not be there beside tariff = {self.tariff}: got {self.tariff_file}"))
         for number, grid in enumerate(self.local_grid, start=1):
             if grid.name in seen:
                 text = f"must be there once: local grid {seen[grid.name]} is called {grid.name}, too"

@@ -66,8 +66,9 @@ def converted(net: Any) -> Converted:
 
 def builtin_key(options: Options) -> str:
     """Of what ``networks/jiangsu`` and this folder make of `options`."""
-    choice = options.model_dump_json().encode()
-    return disk_cache.digest([*_code(), *disk_cache.sources(_HERE / "jiangsu", "*.csv"), choice])
+    choice = options.model_dump_json(exclude={"tariff_file"}).encode()
+    own = [] if options.tariff_file is None else [Path(options.tariff_file).read_bytes()]
+    return disk_cache.digest([*_code(), *disk_cache.sources(_HERE / "jiangsu", "*.csv"), choice, *own])
 
 
 def file_key(path: Path) -> str:

@@ -40,7 +40,10 @@ def load_net(scenario: Scenario) -> Any:
     if source == "jiangsu":
         from gridsim.networks import jiangsu
 
-        return through_cache(lambda: builtin_key(scenario.jiangsu), lambda: jiangsu(scenario.jiangsu))
+        options = scenario.jiangsu
+        if options.tariff_file is not None:
+            options = options.model_copy(update={"tariff_file": str(scenario.resolve(options.tariff_file))})
+        return through_cache(lambda: builtin_key(options), lambda: jiangsu(options))
     path = scenario.resolve(source)
     if not path.is_file():
         return read_net(path)  # says so

@@ -57,6 +57,7 @@ NETWORK_NAMES = ("jiangsu",)
 RESERVE_NAMES = ("up", "down")  # the products that the keys of [reserve] make
 NETWORK_SUFFIXES = (".json", ".xlsx", ".sqlite")
 PROFILE_SUFFIXES = (".csv", ".h5", ".hdf5", ".nc")
+TARIFF_SUFFIXES = (".csv",)
 
 
 def _whole_hour(value: Any) -> Any:
@@ -394,6 +395,8 @@ class Scenario(_Section):
         out = {}
         if self.network.source not in NETWORK_NAMES:
             out["network.source"] = self.resolve(self.network.source)
+        if self.jiangsu.tariff_file is not None:
+            out["jiangsu.tariff_file"] = self.resolve(self.jiangsu.tariff_file)
         for path in self.profiles.paths:
             out[f"profiles.source {path}"] = self.resolve(path)
         for series, path in self.profiles.files.items():

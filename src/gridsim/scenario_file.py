@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gridsim.errors import InputError, Problem
-from gridsim.scenario import NETWORK_NAMES, NETWORK_SUFFIXES, PROFILE_SUFFIXES, Scenario, suggestion
+from gridsim.scenario import NETWORK_NAMES, NETWORK_SUFFIXES, PROFILE_SUFFIXES, TARIFF_SUFFIXES, Scenario, suggestion
 from gridsim.toml_tree import Key, find_lines, join_key, leaves, merge, split_key, value_text
 
 FILE_IN_FOLDER = "scenario.toml"
@@ -140,6 +140,8 @@ def _paths_in(values: dict[str, Any]) -> list[tuple[dict[str, Any] | list[Any], 
     """(container, key) of every value that is a path; values of a wrong type are left to validation."""
     out: list[tuple[dict[str, Any] | list[Any], Any]] = []
     network, profiles = values.get("network"), values.get("profiles")
+    if isinstance(values.get("jiangsu"), dict) and "tariff_file" in values["jiangsu"]:
+        out.append((values["jiangsu"], "tariff_file"))
     if isinstance(network, dict) and network.get("source") not in (None, *NETWORK_NAMES):
         out.append((network, "source"))
     if isinstance(profiles, dict):
@@ -282,9 +284,11 @@ def _file_problems(scenario: Scenario, tree: _Tree, root: str) -> list[Problem]:
         key_text, _, rest = name.partition(" ")
         section, _, sub = key_text.partition(".")
         key: Key = (section, sub, rest) if sub == "files" else (section, sub)
-        suffixes = NETWORK_SUFFIXES if section == "network" else PROFILE_SUFFIXES
+        suffixes = {"network": NETWORK_SUFFIXES, "profiles": PROFILE_SUFFIXES, "jiangsu": TARIFF_SUFFIXES}[section]
         known = NETWORK_NAMES if section == "network" else ("synthetic",)
         where, shown = tree.where(key, root), value_text(rest or scenario.network.source)
+        if section == "jiangsu":
+            shown = value_text(str(scenario.jiangsu.tariff_file))
         if sub == "files":
             shown = value_text(scenario.profiles.files[rest])
         if path.suffix.lower() not in suffixes:

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from gridsim.errors import InputError
+from gridsim.inputs import load_net
 from gridsim.networks import Options, jiangsu
-from gridsim.networks.jiangsu_demand import tariff_table
+from gridsim.networks.jiangsu_tariffs import own_tariff, tariff_table
 from gridsim.networks.tables import read_table
 from gridsim.profiles import make_year
 from gridsim.profiles.load import tariff
@@ -65,7 +66,8 @@ def test_city_shares_add_up():
 def test_every_figure_that_an_option_may_replace_is_there():
     names = set(read_table("flexibility")["name"])
     taken = {name for name, field in Options.model_fields.items() if field.default is None}
-    assert taken - {"coal_price_cny_per_tce", "gas_price_cny_per_m3", "tariff", "tariff_elasticity"} <= names
+    prices = {"coal_price_cny_per_tce", "gas_price_cny_per_m3", "tariff", "tariff_file", "tariff_elasticity"}
+    assert taken - prices <= names
 
 
 @pytest.mark.parametrize("name", read_table("tariffs")["tariff"].unique())
@@ -254,6 +256,48 @@ def test_a_tariff_reaches_the_series_of_every_city():
     assert base["character"].str.endswith("tariff=1,2,3,4,5,6,7,8,9,10,11,12:1.0*24 elasticity=0.1").all()
     with pytest.raises(InputError, match="tariff must be one of jiangsu-2021, jiangsu-2024, jiangsu-2025, flat"):
         jiangsu(Options(tariff="jiangsu-1999"))
+
+
+def test_an_own_tariff_comes_from_a_file(tmp_path):
+    """The file counts from the scenario's folder, and its prices are part of the cached net."""
+    own = tmp_path / "own.csv"
+    own.write_text("months,hours,price\n1-12,0-12,0.5\n1-6 7-12,12-24,1.5\n")
+    (tmp_path / "s.toml").write_text('base = "jiangsu-2024"\njiangsu.tariff_file = "own.csv"\n')
+    scenario = load(tmp_path / "s.toml")
+    assert scenario.input_files() == {"jiangsu.tariff_file": own}
+    sites = load_net(scenario)["profile_site"]
+    said = sites.loc[sites["kind"] == "load_base", "character"]
+    assert said.str.endswith("tariff=1,2,3,4,5,6,7,8,9,10,11,12:0.5*12/1.5*12").all()
+    own.write_text("months,hours,price\n1-12,0-24,0.5\n")
+    sites = load_net(scenario)["profile_site"]
+    assert sites.loc[sites["kind"] == "load_base", "character"].str.endswith(":0.5*24").all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("months,hours\n1-12,0-24\n", ["price is missing"]),
+        ("months,hours,price\n1-13,0-24,x\n1,20-18,1\n", ["row 1: months", "row 1: price", "row 2: hours"]),
+        ("months,hours,price\n1-12,0-23,1\n", ["23-24 h of month 1 has 0"]),
+        ("months,hours,price\n1-12,0-24,1\n3,5-6,2\n", ["5-6 h of month 3 has 2"]),
+    ],
+)
+def test_a_tariff_with_gaps_is_refused(tmp_path, text, said):
+    path = tmp_path / "own.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        own_tariff(path)
+    assert len(caught.value.problems) == len(said)
+    for part in said:
+        assert part in str(caught.value)
+
+
+def test_a_tariff_file_must_be_there_and_alone(tmp_path):
+    (tmp_path / "s.toml").write_text('base = "jiangsu-2024"\n[jiangsu]\ntariff_file = "no.csv"\n')
+    with pytest.raises(InputError, match=r"jiangsu\.tariff_file must be a file that exists"):
+        load(tmp_path / "s.toml")
+    with pytest.raises(InputError, match="must not be there beside tariff = flat"):
+        load("jiangsu-2024", ["jiangsu.tariff=flat", "jiangsu.tariff_file=x.csv"])
 
 
 def test_nothing_answers_in_2024():
