@@ -112,7 +112,8 @@ def block(case: c.Case, kept: int, seed: int) -> dict[str, NDArray[Any]]:
     for d in DATASETS:
         if d.per_hour and d.path not in FROM_CASE:
             shape = (kept, *(len(dims[x]) for x in d.dims[1:]))
-            out[d.path] = r.integers(0, 3, shape) if d.dtype.startswith("int") else r.random(shape) * 1000
+            low, high = (-1, 1) if d.group == "curtailment" else (0, 3)  # rows of the one branch, and none
+            out[d.path] = r.integers(low, high, shape) if d.dtype.startswith("int") else r.random(shape) * 1000
     return out
 
 

@@ -110,11 +110,22 @@ BREAKS = {
     "source output above its least": add("dispatch/source_p_mw", (4, 1), -20.0),
     "source ramps": put("sources/ramp_mw_per_h", 1, 4.0),
     "curtailment is available - output": both(
-        add("curtailment/source_mw", (1, 0), 0.01), add("curtailment/system_mw", (1, 0), 0.01)
+        add("curtailment/source_mw", (1, 0), 0.01), add("curtailment/cause_mw", (1, 0, 5), 0.01)
     ),
-    "causes add up to curtailment": add("curtailment/network_mw", (2, 0), 1e-4),
+    "curtailment by own connections": both(
+        add("curtailment/cause_mw", (3, 0, 0), 0.01), add("curtailment/cause_mw", (3, 0, 5), -0.01)
+    ),
+    "causes add up to curtailment": add("curtailment/cause_mw", (2, 0, 1), 1e-4),
+    "sections to blame are full": both(
+        put("curtailment/cause_mw", (2, 0, slice(None)), [0.0, 10.0, 0.0, 0.0, 0.0, 0.0, 0.0]),
+        put("curtailment/section_element", (2, 0), 1),
+    ),
+    "outages to blame fill something": both(
+        put("curtailment/cause_mw", (2, 0, slice(None)), [0.0, 0.0, 10.0, 0.0, 0.0, 0.0, 0.0]),
+        put("security/hour_loading", 2, 0.99),
+    ),
     "curtailment by cause not negative": both(
-        add("curtailment/network_mw", (1, 0), 0.5), add("curtailment/system_mw", (1, 0), -0.5)
+        add("curtailment/cause_mw", (1, 0, 1), 0.5), add("curtailment/cause_mw", (1, 0, 5), -0.5)
     ),
     "state of charge recursion": put("stores/eta_charge", 0, 0.94),
     "state of charge within limits": put("stores/e_max_mwh", 0, 55.0),

@@ -163,6 +163,8 @@ def test_show_json_has_the_documented_keys(path):
         cpu_s wall_s compile_s
         peak_rss_mb file_mb scenario currency start resolution_min curtailment_mwh_by_tech curtailment_rate_by_tech
         budget_used budget_excess budget_missing budget_price loss_mwh loss_rate
+        curtailment_mwh_by_cause curtailing_elements utilisation system_caused_rate utilisation_by_tech
+        utilisation_by_zone utilisation_by_month
         regulation_up_gwh regulation_down_gwh peak_valley_less_mw coal_load_rate deep_unit_h compensation
         two_shift_starts shortfall_hours"""
     assert set(summary) == set(documented.split())

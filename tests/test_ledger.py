@@ -11,6 +11,7 @@ from tiny_grid import run_audited, tiny_grid, write_grid
 
 from gridsim.errors import InputError
 from gridsim.ledger import Ledger, depth_layers, depth_units
+from gridsim.networks.tables import read_table
 from gridsim.scenario import Compensation, Scenario, load
 from gridsim.schema import DEPTHS, SUPPLIERS
 
@@ -34,7 +35,7 @@ def blank(hours, **values):
         "on": np.tile([2, 1], (hours, 1)), "start": np.zeros((hours, 2), int), "unit_p": np.zeros((hours, 2)),
         "source": np.zeros((hours, 3)), "source_hi": np.zeros((hours, 3)), "load": np.zeros((hours, 1)),
         "shed": np.zeros((hours, 1)), "spill": np.zeros((hours, 1)), "loss": np.zeros((hours, 0)),
-        "discharge": np.zeros((hours, 2)), "charge": np.zeros((hours, 2)),
+        "discharge": np.zeros((hours, 2)), "charge": np.zeros((hours, 2)), "link": np.zeros((hours, 1)),
     }  # fmt: skip
     return SimpleNamespace(**(given | {name: np.asarray(value, float) for name, value in values.items()}))
 
@@ -44,6 +45,7 @@ def case_of(per_hour=1):
         "units": pd.DataFrame({"tech": ["coal", "gas"], "p_max_mw": [100.0, 80.0]}),
         "sources": pd.DataFrame({"tech": ["wind_onshore", "import", "biomass"]}),
         "stores": pd.DataFrame({"tech": ["battery", "ev"]}),
+        "links": pd.DataFrame({"loss_share": [0.05]}),
     }
     return SimpleNamespace(**tables, steps_per_hour=per_hour, dt_h=1.0 / per_hour)
 
@@ -76,7 +78,7 @@ def test_a_day_by_hand():
     assert_allclose(block["peak_shaving/regulation_mw"].sum(axis=1), [120.0, -120.0])
     assert_allclose(block["peak_shaving/coal_load_rate"], [0.75, 0.4])
     assert block["peak_shaving/deep_units"].tolist() == [[0, 0, 0, 0], [2, 0, 0, 0]]
-    assert_allclose(block["peak_shaving/compensation"], [[0, 0, 0, 0], [20 * 25.0, 0, 0, 0]])
+    assert_allclose(block["peak_shaving/compensation"], [[0, 0, 0, 0], [20 * 150.0, 0, 0, 0]])
     days = ledger.days()
     assert days["peak_shaving/peak_valley_before_mw"].tolist() == [240.0]
     # coal gives 150 and 80
@@ -125,13 +127,13 @@ def deep_grid(least=20.0):
 
 
 def test_deep_coal_is_paid_by_its_depth(tmp_path):
-    """At 30 of 100 MW: 10 MW at 7, 5 at the default of 100, 5 at 200, none below 30 %."""
+    """At 30 of 100 MW: 10 MW at 7, 5 at the default of 300, 5 at 450, none below 30 %."""
     scenario = write_grid(
         tmp_path, deep_grid(), horizon={"hours": 4}, reserve={**LEAST, "up_min_mw": 0.0},
         ledger={"compensation_cny_per_mwh": {"coal_50_40": 7.0}},
     )  # fmt: skip
     summary, run = run_audited(scenario, tmp_path / "x.h5")
-    assert_allclose(run.array("peak_shaving/compensation"), [[70.0, 500.0, 1000.0, 0.0]] * 4, atol=1e-3)
+    assert_allclose(run.array("peak_shaving/compensation"), [[70.0, 1500.0, 2250.0, 0.0]] * 4, atol=1e-3)
     assert summary["total_cost"] == pytest.approx(4 * 30.0 * 300.0)  # a transfer is no cost
 
 
@@ -143,3 +145,10 @@ def test_prices_are_checked():
     assert len(error.value.problems) == 2
     assert isinstance(load("jiangsu-2024"), Scenario)
     assert set(Compensation.model_fields) == set(DEPTHS)
+
+
+def test_default_prices_are_those_of_the_table():
+    table = read_table("compensation")
+    assert {f"coal_{k}": v for k, v in zip(table["depth_class"], table["cny_per_mwh"], strict=True)} == dict(
+        Compensation()
+    )

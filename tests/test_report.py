@@ -103,11 +103,10 @@ def test_a_single_bus_without_anything_but_a_unit_and_a_load(tmp_path: Path):
 def test_weeks_and_days_are_the_right_ones(tmp_path: Path):
     path = write_tiny(tmp_path / "run.h5", hours=24 * 80, start="2024-02-01T00")
     with h5py.File(path, "r+") as file:
-        for name in ("curtailment/source_mw", "curtailment/system_mw"):
-            values = np.zeros_like(file[name][...])
-            values[24 * 40 + 5, 0] = 7.0  # 12 March
-            values[24 * 10, 0] = 900.0  # in February: not spring
-            file[name][...] = values
+        values = np.zeros_like(file["curtailment/source_mw"][...])
+        values[24 * 40 + 5, 0] = 7.0  # 12 March
+        values[24 * 10, 0] = 900.0  # in February: not spring
+        file["curtailment/source_mw"][...] = values
         load = file["dispatch/load_mw"][...]
         load[24 * 60 + 12] += 500.0  # 1 April
         file["dispatch/load_mw"][...] = load

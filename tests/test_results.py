@@ -67,7 +67,7 @@ def test_a_wide_sum_balances():
 
 def test_curtailment_is_exactly_the_sum_of_its_causes(path):
     with ResultsReader(path) as run:
-        total = run.array("curtailment/system_mw") + run.array("curtailment/network_mw")
+        total = run.array("curtailment/cause_mw").sum(axis=2)
         assert_array_equal(run.array("curtailment/source_mw"), total)
 
 
@@ -125,7 +125,8 @@ def test_meta(path):
 def test_summary_from_the_arrays(path):
     with ResultsReader(path) as run:
         s = run.summary
-        source, available = run.array("curtailment/source_mw"), run.array("dispatch/source_available_mw")
+        source, own = run.array("curtailment/source_mw"), run.array("curtailment/cause_mw")[:, :, 0]
+        available = run.array("dispatch/source_available_mw") + own
         assert s["hours"] == 60
         assert s["total_cost"] == run.array("cost/total").sum()
         assert s["lower_bound"] == pytest.approx(s["total_cost"] - 33.0)  # 10 + 11 + 12

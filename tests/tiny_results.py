@@ -23,6 +23,7 @@ SUPPLIERS = (
     *("pumped_hydro", "battery", "caes", "hydrogen", "heat", "import", "exchange", "demand"),
     *("curtailment", "unserved", "losses"),
 )
+CAUSES = ("own", "section", "n1", "ramp", "reserve", "system", "economic")
 PENALTY = {"shed": 20_000.0, "spill": 500.0, "reserve_short": 3_000.0, "overload": 5_000.0}
 VN_KV, LENGTH_KM, X_OHM_PER_KM = 500.0, (50.0, 70.0, 60.0), 0.3
 
@@ -249,7 +250,11 @@ def series(hours: int) -> dict[str, np.ndarray]:
     tech_t[:, 0], tech_t[:, 1] = 0.8 * unit_p[:, 0] + 8.0, 0.36 * gas + gas_on
     tech_t[:, 3] = 0.1 * source_p[:, 1]
     curtailed = np.stack([cut, np.zeros(hours)], axis=1)
-    system = curtailed * np.where(t % 2 == 0, 0.75, 0.0)[:, None]
+    causes = np.zeros((hours, 2, len(CAUSES)))
+    system = 0.75 * (t % 2 == 0)  # the rest for line 0, which is full then
+    causes[:, 0, 1], causes[:, 0, 5] = cut * (1.0 - system), cut * system
+    causes[:, 0, 0] = np.where(t % 4 == 3, 2.0, 0.0)  # cut before by its own connection
+    curtailed = curtailed + causes[:, :, 0]
     net_load = load.sum(1) - wind_available
     days = -(-hours // 24)
     # 400 MW of coal are on: 40 MW lie between 50 and 40 % of them, 20 MW in the next two classes
@@ -285,7 +290,7 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "commitment/ramp_relaxed_mw": np.zeros((hours, 2)),
         "dispatch/unit_floor_mw": np.tile(unit["p_min_mw"].to_numpy(float), (hours, 1)),
         "dispatch/unit_ceiling_mw": np.tile(unit["p_max_mw"].to_numpy(float), (hours, 1)),
-        "dispatch/source_own_mw": np.zeros((hours, 2)),
+        "dispatch/source_own_mw": causes[:, :, 0],
         "storage/inflow_mw": inflow[:, None],
         "storage/demand_mw": np.zeros((hours, 1)),
         "storage/charge_max_mw": np.full((hours, 1), 20.0),
@@ -304,8 +309,10 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "price/reserve": np.zeros((hours, 3), np.float32),
         "price/bus": np.tile((350.0 + 50.0 * np.sin(day))[:, None], (1, 3)).astype(np.float32),
         "curtailment/source_mw": curtailed,
-        "curtailment/system_mw": system,
-        "curtailment/network_mw": curtailed - system,
+        "curtailment/cause_mw": causes,
+        "curtailment/section_element": np.where(causes[:, :, 1] > 0.0, 0, -1),
+        "curtailment/n1_element": np.full((hours, 2), -1),
+        "curtailment/n1_outage": np.full((hours, 2), -1),
         "unserved/load_mw": unserved,
         "spill/bus_mw": spill,
         "reserve/need_mw": need,
@@ -317,7 +324,7 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "peak_shaving/regulation_mw": regulation,
         "peak_shaving/coal_load_rate": coal / 400.0,
         "peak_shaving/deep_units": 2 * (depth[:, None] == np.array([3, 2, 1, 0])),
-        "peak_shaving/compensation": -np.hstack((deep, np.zeros((hours, 1)))) * np.array([25.0, 100.0, 200.0, 400.0]),
+        "peak_shaving/compensation": -np.hstack((deep, np.zeros((hours, 1)))) * np.array([150.0, 300.0, 450.0, 600.0]),
         "peak_shaving/up_margin_mw": room_up,
         "peak_shaving/down_margin_mw": room_down,
         "peak_shaving/peak_valley_before_mw": by_day(net_load, days),
@@ -374,7 +381,8 @@ def of_days(x: np.ndarray, days: int) -> np.ndarray:
 
 def summary(data: dict[str, np.ndarray]) -> dict[str, Any]:
     hours = len(data["cost/total"])
-    wind = data["dispatch/source_available_mw"][:, 0].sum()
+    own = data["curtailment/cause_mw"][:, 0, 0].sum()
+    wind = data["dispatch/source_available_mw"][:, 0].sum() + own
     energy = data["dispatch/tech_p_mw"].sum(0) / 1e6
     return {
         "hours": hours,
@@ -387,6 +395,7 @@ def summary(data: dict[str, np.ndarray]) -> dict[str, Any]:
         **{f"energy_twh.{tech}": twh for tech, twh in zip(TECHS, energy.tolist(), strict=True)},
         "curtailment_mwh_by_tech.wind_onshore": data["curtailment/source_mw"].sum(),
         "curtailment_rate_by_tech.wind_onshore": data["curtailment/source_mw"].sum() / wind,
+        **{f"curtailment_mwh_by_cause.{n}": data["curtailment/cause_mw"][:, :, k].sum() for k, n in enumerate(CAUSES)},
         **{f"peak_valley_mw.{k}": data[f"peak_shaving/peak_valley_{k}_mw"].mean() for k in ("before", "after")},
         "unserved_mwh": data["unserved/load_mw"].sum(),
         "curtailment_mwh": data["curtailment/source_mw"].sum(),
@@ -489,6 +498,7 @@ def write_file(
         put_strings_or_numbers(file, "tech", techs)
         put_strings_or_numbers(file, "supplier", SUPPLIERS)
         put_strings_or_numbers(file, "depth", SUPPLIERS[1:5])
+        put_strings_or_numbers(file, "cause", CAUSES)
         put_strings_or_numbers(file, "outage", [f"loss {i}" for i in range(data["flow/branch_p_mw"].shape[1] + 1)])
         file.create_group("summary").attrs.update(numbers)
 

@@ -212,8 +212,7 @@ COLUMNS_OF = {  # table whose rows are the columns of a series
     "flow/branch_p_mw": "branches",
     "flow/interface_p_mw": "interfaces",
     "curtailment/source_mw": "sources",
-    "curtailment/system_mw": "sources",
-    "curtailment/network_mw": "sources",
+    "curtailment/cause_mw": "sources",
     "unserved/load_mw": "loads",
     "spill/bus_mw": "buses",
     "reserve/need_mw": "products",
@@ -247,7 +246,7 @@ def check_whole(record: Record) -> list[AuditRow]:
         shape = record.file[path].shape
         if shape[0] != record.steps:
             wrong.append(f"{path} has {shape[0]} of {record.steps} steps")
-        elif path in COLUMNS_OF and shape[1:] != (len(record.tables[COLUMNS_OF[path]]),):
+        elif path in COLUMNS_OF and shape[1:2] != (len(record.tables[COLUMNS_OF[path]]),):
             wrong.append(f"{path} has shape {shape}, /{COLUMNS_OF[path]} {len(record.tables[COLUMNS_OF[path]])} rows")
     where = wrong[0] if wrong else ""
     rows.append(AuditRow("every series is whole", float(len(wrong)), where, 0.0, len(wrong), not wrong, "series"))

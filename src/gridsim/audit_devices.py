@@ -6,14 +6,18 @@ two weeks of the Jiangsu case: off by up to 2.8e-3 MW, by more than 1e-3 MW in a
 grid of 2**-20 MW: 2e-5 MW). Bounds are checked to 1e-3 MW beyond what the stored type may have rounded.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from gridsim.audit_data import AuditRow, FloatArray, Record, among, at, outside, row_of, skipped
+from gridsim.audit_data import AuditRow, FloatArray, Record, among, as_text, at, outside, row_of, skipped
 
 BALANCE_MW = 1e-3
 BOUND_MW = 1e-3
 ENERGY_MWH = 1e-3
 SPLIT_MW = 1e-6
+LINE_MW = 0.5  # curtailment blamed on a line below which it is not looked at
+FULL_SHARE = 1e-3  # of its limit that may be left, for the lived flow is a little off the planned one
 RAMP_SHARE = 2e-5  # of the capacity on: ramps are kept to a hair
 
 
@@ -256,24 +260,54 @@ def sources(record: Record) -> list[AuditRow]:
 
 
 def curtailment(record: Record) -> list[AuditRow]:
-    """Curtailment is available - output of curtailable sources, and its two causes add up to it exactly."""
+    """Curtailment is available - output of curtailable sources and what their own limits cut; its causes add up to it.
+
+    What is blamed on a line or interface finds it at its limit, and what is blamed on an outage finds an hour in which
+    one loads something fully.
+    """
     table, names = record.tables["sources"], record.names("sources")
     if table.empty:
         return []
-    total = record.series("curtailment/source_mw")
-    system, network = record.series("curtailment/system_mw"), record.series("curtailment/network_mw")
+    total, causes = record.series("curtailment/source_mw"), record.series("curtailment/cause_mw")
+    cause = {name: causes[:, :, k] for k, name in enumerate(as_text(record.file["cause"][...]))}
     p, high = record.series("dispatch/source_p_mw"), record.series("dispatch/source_available_mw")
-    want = np.where(table["curtailable"].to_numpy(bool), high - p, 0.0)
+    own = record.series("dispatch/source_own_mw")
+    want = np.where(table["curtailable"].to_numpy(bool), high - p, 0.0) + own
     rounding = record.rounding("curtailment/source_mw")
     for path in ("dispatch/source_p_mw", "dispatch/source_available_mw"):
         rounding = rounding + record.rounding(path)
-    causes = record.rounding("curtailment/source_mw") + np.asarray(record.rounding("curtailment/system_mw"))
-    causes = causes + record.rounding("curtailment/network_mw")
+    share = record.rounding("curtailment/source_mw") + np.asarray(record.rounding("curtailment/cause_mw")).sum(-1)
     label = at(record, names)
     return [
         row_of("curtailment is available - output", np.abs(total - want) - rounding, BOUND_MW, label),
-        row_of("causes add up to curtailment", np.abs(system + network - total) - causes, SPLIT_MW, label),
-        row_of("curtailment by cause not negative", -np.minimum(system, network), BOUND_MW, label),
+        row_of("causes add up to curtailment", np.abs(causes.sum(axis=2) - total) - share, SPLIT_MW, label),
+        row_of("curtailment by own connections", np.abs(cause["own"] - own), BOUND_MW, label),
+        row_of("curtailment by cause not negative", -causes.min(axis=2), BOUND_MW, label),
+        *blamed_on_lines(record, cause, label),
+    ]
+
+
+def blamed_on_lines(
+    record: Record, cause: dict[str, FloatArray], label: Callable[[tuple[int, ...]], str]
+) -> list[AuditRow]:
+    """Lines and interfaces that are to blame are full: beside each entry, what is left of their limit."""
+    loading = np.zeros((record.steps, 0))
+    for table, path in (("branches", "flow/branch_p_mw"), ("interfaces", "flow/interface_p_mw")):
+        rows = record.tables[table]
+        if not rows.empty:
+            columns = ("limit_mw", "reverse_limit_mw") if table == "interfaces" else ("rating_mw", "rating_mw")
+            most, least = (rows[column].to_numpy(float) for column in columns)
+            flow = record.series(path)
+            loading = np.hstack((loading, np.maximum(flow / np.maximum(most, 1e-6), -flow / np.maximum(least, 1e-6))))
+    hour, source = np.nonzero(cause["section"] > LINE_MW)
+    element = record.series("curtailment/section_element").astype(int)[hour, source]
+    left = np.zeros_like(cause["section"])
+    left[hour, source] = np.where(element >= 0, 1.0 - loading[hour, element] if element.size else 0.0, 1.0)
+    worst = record.series("security/hour_loading")
+    after = (cause["n1"] > LINE_MW) * np.where(worst > 0.0, 1.0 - worst, 0.0)[:, None]
+    return [
+        row_of("sections to blame are full", left, FULL_SHARE, label, "of the limit"),
+        row_of("outages to blame fill something", after, FULL_SHARE, label, "of the limit"),
     ]
 
 

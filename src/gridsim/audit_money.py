@@ -216,7 +216,9 @@ def recompute_summary(record: Record) -> dict[str, float]:
     curtailed = float(s("curtailment/source_mw").sum()) * dt_h
     available = 0.0
     if not sources.empty:
-        available = float(s("dispatch/source_available_mw")[:, sources["curtailable"].to_numpy(bool)].sum()) * dt_h
+        own = s("curtailment/cause_mw")[:, :, dimension(record, "cause").index("own")]
+        before = s("dispatch/source_available_mw") + own
+        available = float(before[:, sources["curtailable"].to_numpy(bool)].sum()) * dt_h
     want = {
         "hours": float(record.hours),
         "total_cost": float(s("cost/total").sum()),
@@ -245,6 +247,8 @@ def recompute_summary(record: Record) -> dict[str, float]:
         ours = ((sources["tech"] == name) & sources["curtailable"].astype(bool)).to_numpy()
         if ours.any():
             want[f"curtailment_mwh_by_tech/{name}"] = float(s("curtailment/source_mw")[:, ours].sum()) * dt_h
+    for k, name in enumerate(dimension(record, "cause")):
+        want[f"curtailment_mwh_by_cause/{name}"] = float(s("curtailment/cause_mw")[:, :, k].sum()) * dt_h
     for k, name in enumerate(record.names("budgets")):
         for key in ("use", "excess", "missing"):
             want[f"budget_{'used' if key == 'use' else key}/{name}"] = float(s(f"budget/{key}")[:, k].sum())

@@ -34,6 +34,7 @@ BURNT_SHARE, BURNT_MW = 1e-2, 0.05  # of losses: counted on beyond what flows lo
 RELAXED = 100.0  # times the tolerance: what a relaxation is solved to that only serves for a bound and for rounding
 FEASIBLE, NEARLY = 1e-6, 1e-4  # residual of rows and relative gap at which a solve that stalls is taken as it is
 ROUGH = 1e-2  # relative gap at which flows are first looked at
+ROW_PRICED = 1e-6  # scaled price of a line row that binds
 PRICED = 1e-5  # scaled price of a reserve product that is scarce
 THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit that starts it; the second rounds up
 SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
@@ -42,6 +43,22 @@ MISSING_MW = 0.1  # reserve up that ramps leave too little for, from which it is
 SHIFT_MW = 0.01  # phase shift, in MW, that is what an interior point leaves
 ANSWER_ROUNDS = 3  # times a dispatch is solved again with what a solution has decided
 BEST_OF_TARGET = 0.05  # share of the target gap that the effort `best` searches for
+
+
+class LineRows(NamedTuple):
+    """Line rows that have a price in a plan, the tangents of losses apart; m rows, sorted by hour."""
+
+    hour: IntArray  # (m,)
+    element: IntArray  # (m,) branch, or the number of branches plus an interface
+    outage: IntArray  # (m,) what is lost: a branch, or the number of branches plus a DC link; -1: nothing
+    price: FloatArray  # (m,) of a MW more of its limit, currency/MWh
+    # (m, buses + links + phase shifters) what a MW fed into each bus, on each link, of each shift adds to the row
+    coef: FloatArray
+
+    def of(self, hour: int) -> "LineRows":
+        """Those of one hour."""
+        at = slice(*np.searchsorted(self.hour, (hour, hour + 1)))
+        return LineRows(self.hour[at], self.element[at], self.outage[at], self.price[at], self.coef[at])
 
 
 class Plan(NamedTuple):
@@ -64,7 +81,7 @@ class Plan(NamedTuple):
     price: FloatArray  # (T,) balance
     price_reserve: FloatArray  # (T, products)
     price_bus: FloatArray  # (T, buses)
-    congested: BoolArray  # (T,): a line row has a price
+    line_rows: LineRows
     cost: float  # of the window as planned
     bound: float  # no schedule of this window costs less
     relaxed: float  # cost with relaxed on-counts
@@ -455,14 +472,29 @@ class Planner(Windows):
                     powers, cost, free = tried, total, problem.stores
         return pumping.decide(stores, *powers, free, sp), tally
 
-    def _bus_prices(self, settled: "Settled") -> FloatArray:
-        """(T, buses) of energy, scaled money."""
+    def _bus_prices(self, settled: "Settled") -> tuple[FloatArray, LineRows]:
+        """(T, buses) of energy, scaled money; and the line rows that make them differ, in currency/MWh."""
         s, keys = settled.solution, settled.keys
         out = np.tile(s.price[:, :1], (1, self.nb))
-        if keys.hour.size:
-            coef = self.rows(keys, np.zeros((len(out), self.columns))).coef[:, : self.nb]
-            np.subtract.at(out, keys.hour, s.price_row[:, None] * coef)
-        return out
+        coef = self.rows(keys, np.zeros((len(out), self.columns))).coef
+        np.subtract.at(out, keys.hour, s.price_row[:, None] * coef[:, : self.nb])
+        line = np.flatnonzero((s.price_row > ROW_PRICED) & ~self.is_tangent(keys))
+        element, outage = self._in_the_case(keys.take(line))
+        price, wide = s.price_row[line] * self.price_scale, self.nb + self.nlink + self.nshift
+        return out, LineRows(keys.hour[line], element, outage, price, coef[line, :wide])
+
+    def _in_the_case(self, keys: RowKeys) -> tuple[IntArray, IntArray]:
+        """Element and outage of line rows as rows of the case's tables: see `LineRows`."""
+        nbr = len(self.case.branches)
+        if not self.network:
+            return keys.element, keys.outage
+        watched = np.flatnonzero(np.isfinite(self.case.branches.rating_mw.to_numpy(float)))
+        element = np.concatenate((watched, nbr + np.arange(len(self.case.interfaces))))[keys.element]
+        if self.security is None:
+            return element, keys.outage
+        lost = self.security.outages
+        place = np.append(np.where(lost.branch >= 0, lost.branch, nbr + lost.link), -1)  # outage -1 is the last
+        return element, place[keys.outage]
 
     def _lacking(self, t0: int, state: State, fixed: "Fixed") -> tuple[FloatArray, FloatArray | None]:
         """Reserve up that a dispatch counts on and ramps do not leave (T, np), and what rows should set aside. [MW]
@@ -587,7 +619,8 @@ class Planner(Windows):
         seg, source = self._outputs(best.decided, problem, s)
         spill_bus = np.zeros((hours, self.nb))
         spill_bus[:, self.fed] = self.spill.split(x[:, parts.spill])
-        active, of_losses = s.price_row > 1e-6, self.is_tangent(keys)
+        active, of_losses = s.price_row > ROW_PRICED, self.is_tangent(keys)
+        price_bus, line_rows = self._bus_prices(settled)
         found = self.join(settled.found, keys.take(of_losses & active))
         last_day = found.take(found.hour >= self.kept)
         shifted = last_day._replace(hour=last_day.hour - self.kept)
@@ -608,8 +641,8 @@ class Planner(Windows):
             short_mw=x[:, parts.short] + best.lacking_mw,
             price=s.price[:, 0] * sc,
             price_reserve=s.price[:, 1:] * sc,
-            price_bus=self._bus_prices(settled) * sc,
-            congested=np.isin(np.arange(hours), keys.hour[active & ~of_losses]),
+            price_bus=price_bus * sc,
+            line_rows=line_rows,
             cost=best.cost,
             bound=bound,
             relaxed=relaxed,

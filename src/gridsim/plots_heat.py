@@ -22,6 +22,7 @@ from gridsim.plots_style import (
     new_figure,
     power_unit,
 )
+from gridsim.schema import CAUSES
 
 # paper white, yellow, red, near black: lightness falls all the way, so it reads in grey and colour-blind
 HEAT = LinearSegmentedColormap.from_list("heat", ["#f4f4f0", "#f6d55c", "#ed7d31", "#a4243b", "#2b0a3d"])
@@ -29,18 +30,22 @@ MISSING = "#cfcfcf"
 
 
 def curtailment(year: Year) -> Figure:
-    """MW thrown away in every hour of the run, for the system as a whole and for the network."""
+    """MW thrown away in every hour of the run: for the system as a whole, for the network, at own connections."""
     causes = {
-        "system-wide (too little load, or too little room to go down)": "curtailment/system_mw",
-        "network (a line or interface)": "curtailment/network_mw",
+        "system-wide (too little load, or too little room to go down)": ("system", "reserve", "ramp", "economic"),
+        "network (a line or interface, also after an outage)": ("section", "n1"),
+        "own connection": ("own",),
     }
-    power = {words: without_dust(year.run.array(path).sum(axis=1)) for words, path in causes.items()}
+    by_cause = dict(zip(CAUSES, year.run.array("curtailment/cause_mw").sum(axis=1).T, strict=True))
+    power = {words: without_dust(np.sum([by_cause[name] for name in names], axis=0)) for words, names in causes.items()}
+    if not power["own connection"].any():
+        del power["own connection"]
     both = np.concatenate(list(power.values()))
     scale, unit = power_unit(both)
     some = both[both > 0.0] / scale
     top = float(np.quantile(some, 0.99)) if some.size else 1.0
-    figure = new_figure(11.0, 5.6)
-    panels = figure.subplots(2, 1, sharex=True)
+    figure = new_figure(11.0, 2.8 * len(power))
+    panels = figure.subplots(len(power), 1, sharex=True)
     mesh: Any = None
     for axes, (words, values) in zip(panels, power.items(), strict=True):
         mesh = heat(axes, year, values / scale, top)
@@ -51,7 +56,9 @@ def curtailment(year: Year) -> Figure:
     bar.set_label(f"curtailed power [{unit}]")
     total = year.energy_mwh(year.curtailed)
     curtailable = year.run.table("sources")["curtailable"].to_numpy(dtype=bool)
-    available = year.energy_mwh(year.run.array("dispatch/source_available_mw")[:, curtailable])
+    available = year.energy_mwh(year.run.array("dispatch/source_available_mw")[:, curtailable]) + year.energy_mwh(
+        by_cause["own"]
+    )
     rate = f", {100 * total / available:.2f} % of what wind, PV and others had available" if available > 0 else ""
     said = f"{amount(total)}{rate}" if total > 0 else "nothing was curtailed"
     headline(figure, f"Curtailment by day, hour and cause, {year.span}", f"{year.name}. {said[0].upper()}{said[1:]}")

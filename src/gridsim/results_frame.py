@@ -20,6 +20,7 @@ from gridsim import __version__
 from gridsim.scenario import Scenario
 from gridsim.schema import (
     CASE_ARRAYS,
+    CAUSES,
     DATASETS,
     DEPTHS,
     FORMAT,
@@ -172,6 +173,7 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
         "zone": zones_of(case),
         "tech": techs_of(case),
         "supplier": SUPPLIERS,
+        "cause": CAUSES,
         "depth": DEPTHS,
         "outage": [*unique_names(case.branches), *unique_names(case.links)],
         "island": range(int(case.buses["island"].max()) + 1 if lossy else 0),

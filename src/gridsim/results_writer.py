@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 EXPECTED_SHARE = 0.5  # of the raw size: what the disk check asks for; measured 0.2-0.35 on Jiangsu-sized years
 SPARE_BYTES = 4_000_000  # tables, texts, the net
-CAUSES_MW = 1e-5  # how far system + network curtailment may be from their total before rounding
+CAUSES_MW = 1e-5  # how far the causes of curtailment may be from their total before rounding
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -156,7 +156,7 @@ class ResultsWriter:
             raise ValueError(f"no per-hour datasets: {', '.join(sorted(unknown))}")
         rows = {path: self._checked(path, block, first, n) for path in self._buffers if path != "curtailment/source_mw"}
         if "curtailment/source_mw" in self._buffers:
-            rows["curtailment/source_mw"] = self._total_curtailment(block, rows, n)
+            rows["curtailment/source_mw"] = self._total_curtailment(block, rows)
         done = 0
         while done < n:
             at = self._next - self._base
@@ -250,11 +250,9 @@ class ResultsWriter:
             values = self._from_case[path][first : first + n]
         return _stored(d, np.asarray(values), (n, *self._shape(d)[1:]))
 
-    def _total_curtailment(
-        self, block: Mapping[str, NDArray[Any]], rows: Mapping[str, NDArray[Any]], n: int
-    ) -> NDArray[Any]:
-        """system + network, exactly: sums of multiples of GRID are exact. A total that says otherwise is a bug."""
-        total = rows["curtailment/system_mw"] + rows["curtailment/network_mw"]
+    def _total_curtailment(self, block: Mapping[str, NDArray[Any]], rows: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """All causes, exactly: sums of multiples of GRID are exact. A total that says otherwise is a bug."""
+        total = rows["curtailment/cause_mw"].sum(axis=2)
         given = block.get("curtailment/source_mw")
         if given is not None:
             off = np.abs(_stored(BY_PATH["curtailment/source_mw"], np.asarray(given), total.shape) - total)

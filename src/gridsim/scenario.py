@@ -255,13 +255,13 @@ class Grid(_Section):
 class Compensation(_Section):
     """What coal is paid for a MWh that it does not give, by the load rate at which it would have. simulate.
 
-    Assumed: middles of the ranges of what wear and oil cost there.
+    Assumed: see networks/jiangsu/compensation.csv.
     """
 
-    coal_50_40: NotNegative = 25.0  # between 50 and 40 % of the units on
-    coal_40_35: NotNegative = 100.0
-    coal_35_30: NotNegative = 200.0
-    coal_below_30: NotNegative = 400.0
+    coal_50_40: NotNegative = 150.0  # between 50 and 40 % of the units on
+    coal_40_35: NotNegative = 300.0
+    coal_35_30: NotNegative = 450.0
+    coal_below_30: NotNegative = 600.0
 
 
 class Ledger(_Section):

@@ -8,7 +8,7 @@ Dimensions
     time       start of each step, local time of the network: CF "hours since <start>", or "minutes since <start>" where
                steps are shorter than an hour; attribute utc_offset_h
     unit source store load bus branch link interface product budget_name shifter     names of the index tables
-    zone tech supplier depth                             names
+    zone tech supplier depth cause                       names
     outage     branches, then DC links, that may be lost
     window segment category                              0, 1, ...
     island     0, 1, ...: AC islands of /buses/island; none where the dispatch has no losses
@@ -76,6 +76,8 @@ TABLES = {  # group of an index table -> its dimension
 WEATHER_TECHS = ("wind_offshore", "wind_onshore", "pv")  # what is available of them is taken off the load
 # Classes of coal's load rate below the half that is unpaid duty, in percent of the units on.
 DEPTHS = ("coal_50_40", "coal_40_35", "coal_35_30", "coal_below_30")
+# Why a source is curtailed (`gridsim.curtailment`).
+CAUSES = ("own", "section", "n1", "ramp", "reserve", "system", "economic")
 # Who regulates (`gridsim.ledger`): together they give what the net load of a day asks for.
 SUPPLIERS = (
     *("coal_basic", *DEPTHS, "gas", "nuclear", "other", "pumped_hydro", "battery", "caes", "hydrogen", "heat"),
@@ -157,6 +159,10 @@ def _n1(name: str, dim: str, long_name: str) -> Dataset:
     return Dataset(f"security/{name}", (dim,), kind, "1", long_name)
 
 
+def _row(name: str, long_name: str) -> Dataset:
+    return Dataset(f"curtailment/{name}", ("time", "source"), "int32", "1", f"{long_name}; -1: none")
+
+
 def _budget(name: str, long_name: str, sign: str = "") -> Dataset:
     unit = "1" if name == "pace" else "see budgets/unit"
     return Dataset(f"budget/{name}", ("time", "budget_name"), "float64", unit, long_name, sign)
@@ -219,9 +225,11 @@ DATASETS: tuple[Dataset, ...] = (
     _price("price/energy", "time", "price of energy at the reference bus", "> 0: one more MWh of load costs this"),
     _price("price/reserve", "time product", "price of each reserve product", ">= 0"),
     _price("price/bus", "time bus", "price of energy at each bus", "> 0: one more MWh of load costs this"),
-    _mw("curtailment/source_mw", "time source", "available and not taken: system + network", ">= 0"),
-    _mw("curtailment/system_mw", "time source", "of it for lack of demand or down-regulation in the system", ">= 0"),
-    _mw("curtailment/network_mw", "time source", "of it for a line or interface", ">= 0"),
+    _mw("curtailment/source_mw", "time source", "available before own limits and not taken: sum of all causes", ">= 0"),
+    _mw("curtailment/cause_mw", "time source cause", "curtailment by cause", ">= 0"),
+    _row("section_element", "line or interface that weighs most in cause section: a branch, or branches + interface"),
+    _row("n1_element", "the same in cause n1: what would be overloaded"),
+    _row("n1_outage", "by the loss of a branch, or of the number of branches plus a DC link"),
     _mw("unserved/load_mw", "time load", "demand not served", ">= 0"),
     _mw("spill/bus_mw", "time bus", "must-run energy thrown away", ">= 0"),
     _mw("reserve/need_mw", "time product", "what is asked of the answers to each reserve product", ">= 0"),

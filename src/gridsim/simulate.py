@@ -16,9 +16,10 @@ from gridsim import losses, pumping, shifters
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
 from gridsim.case import Case
+from gridsim.curtailment import Curtailment
 from gridsim.errors import WindowError
 from gridsim.kernels import commit, step
-from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
+from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.network import BASE_MVA, ptdf, shift_offset_mw
 from gridsim.kernels.warmup import warm_up, warm_up_rest
 from gridsim.ledger import Ledger
@@ -169,7 +170,7 @@ class Accountant:
             for table in tables
         )
         tech = case.sources["tech"].astype(str).to_numpy()
-        self.curtailable = case.sources["curtailable"].to_numpy(dtype=bool)
+        self.curtailment = Curtailment(case, f)
         self.weather = np.isin(tech, WEATHER_TECHS)
         self.on_before = case.units["initial_on"].to_numpy(dtype=np.int64)
         must = case.units["must_run"].to_numpy(dtype=bool)
@@ -179,7 +180,6 @@ class Accountant:
         """Datasets of the kept steps, by path."""
         case, f, kept = self.case, self.f, h.load.shape[0]
         nbr = len(case.branches)
-        system, network = self.curtailment(h, plan.congested[:kept])
         before = np.vstack((self.on_before, h.on[:-1]))
         self.on_before = h.on[-1].copy()
         over = np.maximum(h.flow - f.limit, -h.flow - f.back_limit)
@@ -214,8 +214,7 @@ class Accountant:
             "price/energy": plan.price[:kept],
             "price/reserve": plan.price_reserve[:kept],
             "price/bus": plan.price_bus[:kept],
-            "curtailment/system_mw": system,
-            "curtailment/network_mw": network,
+            **self.curtailment.live(h, plan, case.source_own_mw[t0 : t0 + kept]),
             "unserved/load_mw": h.shed,
             "spill/bus_mw": h.spill,
             "reserve/provided_mw": h.provided,
@@ -235,21 +234,6 @@ class Accountant:
             "cost/budget": budgets.cost,
             "cost/total": h.cost.sum(axis=1) + budgets.cost,
         }
-
-    def curtailment(self, h: step.Hour, congested: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Curtailment by cause, (T, ns) each: system-wide and network.
-
-        In an hour without a binding line row all of it is system-wide. In one with, the network is to blame for what
-        the system could still have made room for without it: units down to their minimum, other sources down to their
-        lower bound. That share is the same for every source curtailed in the hour.
-        """
-        lost = np.where(self.curtailable, h.source_hi - h.source, 0.0)
-        total = lost.sum(axis=1)
-        room = (h.unit_p - h.floor).sum(axis=1)
-        room += np.where(self.curtailable, 0.0, h.source - h.source_lo).sum(axis=1)
-        share = np.where(congested, np.minimum(1.0, room / np.maximum(total, 1e-9)), 0.0)
-        network = lost * share[:, None]
-        return lost - network, network
 
 
 def simulate(
@@ -319,8 +303,7 @@ def simulate(
                 retries=plan.retries,
                 cpu_s=time.process_time() - began,
                 shed_mwh=float(h.shed.sum()) * case.dt_h,
-                curtailed_mwh=float((block["curtailment/system_mw"] + block["curtailment/network_mw"]).sum())
-                * case.dt_h,
+                curtailed_mwh=float(block["curtailment/cause_mw"].sum()) * case.dt_h,
             )
             writer.append(block, window.first_hour, report)
             if progress is not None:

@@ -13,8 +13,8 @@ lower_bound              total_cost - sum over windows of (cost - bound): see be
 gap_mean, gap_max        mean and worst of (cost - bound) / cost over the windows
 energy_twh               {tech: TWh} fed into the grid; exports negative; stores: discharged - charged, negative
 unserved_mwh             load not served
-curtailment_mwh          available and not taken, all causes
-curtailment_rate         of what curtailable sources had available: 0..1
+curtailment_mwh          available and not taken, all causes: see `gridsim.summary_curtailment`
+curtailment_rate         of what curtailable sources had available, own limits apart: 0..1
 curtailment_mwh_by_tech  {tech: MWh}
 curtailment_rate_by_tech {tech: 0..1}
 loss_mwh, loss_rate      lost in the AC network, and of the energy fed into it: 0..1; 0 if the run has no losses
@@ -51,6 +51,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gridsim.summary_curtailment import OWN, curtailment_keys, curtailment_table
 from gridsim.summary_ledger import ledger_keys, ledger_table
 
 if TYPE_CHECKING:
@@ -64,11 +65,11 @@ RUN_KEYS = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
 
 def summarise(run: ResultsReader) -> dict[str, Any]:
     """All keys of this module's table, as plain numbers and dicts of numbers."""
-    windows = run.table("windows")
+    windows, cause_mw = run.table("windows"), run.array("curtailment/cause_mw")
     total_cost = _sum(run, "cost/total")
     techs = run.names("tech")
     energy = run.array("dispatch/tech_p_mw").sum(axis=0) * run.dt_h / 1e6
-    curtailed, available = _curtailment_by_tech(run)
+    curtailed, available = _curtailment_by_tech(run, cause_mw[:, :, OWN])
     curtailment_mwh = _energy(run, "curtailment/source_mw")
     peak_valley = {k: _mean(run.array(f"peak_shaving/peak_valley_{k}_mw")) for k in ("before", "after")}
     return {
@@ -87,6 +88,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         "curtailment_rate": _ratio(curtailment_mwh, sum(available.values())),
         "curtailment_mwh_by_tech": curtailed,
         "curtailment_rate_by_tech": {tech: _ratio(curtailed[tech], available[tech]) for tech in curtailed},
+        **curtailment_keys(run, cause_mw),
         **_losses(run),
         "spill_mwh": _energy(run, "spill/bus_mw"),
         "reserve_short_mwh": _energy(run, "reserve/short_mw"),
@@ -96,7 +98,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         **_budgets(run),
         "peak_load_mw": float(run.array("dispatch/load_mw").sum(axis=1).max(initial=0.0)),
         "peak_valley_mw": peak_valley,
-        **ledger_keys(run),
+        **ledger_keys(run, cause_mw),
         **{key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"},
         "file_mb": run.path.stat().st_size / 1e6,
     }
@@ -139,11 +141,11 @@ def _budgets(run: ResultsReader) -> dict[str, dict[str, float]]:
     }
 
 
-def _curtailment_by_tech(run: ResultsReader) -> tuple[dict[str, float], dict[str, float]]:
-    """MWh curtailed and MWh available, of curtailable sources, by technology."""
+def _curtailment_by_tech(run: ResultsReader, own: Any) -> tuple[dict[str, float], dict[str, float]]:
+    """MWh curtailed and MWh available before own limits, of curtailable sources, by technology."""
     sources = run.table("sources")
     curtailed = run.array("curtailment/source_mw").sum(axis=0) * run.dt_h
-    available = run.array("dispatch/source_available_mw").sum(axis=0) * run.dt_h
+    available = (run.array("dispatch/source_available_mw") + own).sum(axis=0) * run.dt_h
     ours = sources["curtailable"].to_numpy(dtype=bool)
     tech = sources["tech"].to_numpy()
     names = [t for t in run.names("tech") if (tech[ours] == t).any()]
@@ -217,4 +219,4 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         rate = summary["curtailment_rate_by_tech"].get(tech)
         share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
         energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
-    return Columns([facts, energy, ledger_table(summary)], padding=(0, 4))
+    return Columns([facts, energy, ledger_table(summary), curtailment_table(summary)], padding=(0, 4))

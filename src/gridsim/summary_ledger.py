@@ -11,7 +11,8 @@ deep_unit_h                   {class of load rate: hours of units in it}
 compensation                  {class: paid to coal for output not given}, a transfer and no cost
 two_shift_starts              {tech: units stopped and started within a day}
 shortfall_hours               {up, down}: hours with load or reserve up missing; with must-run energy spilled, wind or
-                              PV curtailed for the system, or reserve down missing. More than 1 MW each
+                              PV curtailed for the system (causes system, reserve, ramp), or reserve down missing.
+                              More than 1 MW each
 ============================= ====================================================================================
 """
 
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gridsim.schema import CAUSES
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 SHORT_MW = 1.0
 
 
-def ledger_keys(run: ResultsReader) -> dict[str, Any]:
-    """All keys of this module's table."""
+def ledger_keys(run: ResultsReader, cause_mw: Any) -> dict[str, Any]:
+    """All keys of this module's table; `cause_mw` is curtailment by cause."""
     regulation = run.array("peak_shaving/regulation_mw") * run.dt_h / 1e3
     less = run.array("peak_shaving/peak_valley_less_mw")
     return {
@@ -41,7 +44,7 @@ def ledger_keys(run: ResultsReader) -> dict[str, Any]:
         "deep_unit_h": _named(run, "depth", run.array("peak_shaving/deep_units").sum(axis=0) * run.dt_h),
         "compensation": _named(run, "depth", run.array("peak_shaving/compensation").sum(axis=0)),
         "two_shift_starts": _two_shifts(run),
-        "shortfall_hours": _shortfalls(run),
+        "shortfall_hours": _shortfalls(run, cause_mw),
     }
 
 
@@ -63,11 +66,12 @@ def _two_shifts(run: ResultsReader) -> dict[str, int]:
     return {tech: int(n) for tech, n in zip(run.names("tech"), counts, strict=True) if tech in of_units}
 
 
-def _shortfalls(run: ResultsReader) -> dict[str, float]:
+def _shortfalls(run: ResultsReader, cause_mw: Any) -> dict[str, float]:
     up_product = (run.table("products")["direction"] == "up").to_numpy()
     short = run.array("reserve/short_mw")
     up = (run.array("unserved/load_mw").sum(axis=1) > SHORT_MW) | (short[:, up_product] > SHORT_MW).any(axis=1)
-    lost = run.array("curtailment/system_mw").sum(axis=1) + run.array("spill/bus_mw").sum(axis=1)
+    of_system = [CAUSES.index(name) for name in ("ramp", "reserve", "system")]
+    lost = cause_mw[:, :, of_system].sum(axis=(1, 2)) + run.array("spill/bus_mw").sum(axis=1)
     down = (lost > SHORT_MW) | (short[:, ~up_product] > SHORT_MW).any(axis=1)
     return {"up": float(up.sum() * run.dt_h), "down": float(down.sum() * run.dt_h)}
 
