@@ -19,6 +19,7 @@ from gridsim.errors import InputError, Problem
 from gridsim.networks import jiangsu_fleet as fleet
 from gridsim.networks.columns import fill_defaults
 from gridsim.networks.jiangsu_common import HOURLY
+from gridsim.networks.jiangsu_dc import flexible_dc
 from gridsim.networks.jiangsu_demand import loads as demand_loads
 from gridsim.networks.jiangsu_fleet import Grid, Row
 from gridsim.networks.jiangsu_flexible import flexible
@@ -158,7 +159,7 @@ def _devices(net: pp.pandapowerNet, grid: Grid) -> None:
     index = pp.create_sgens(net, [row["bus"] for row in sources], **_columns(sources, "bus", "cost"))
     priced = [(number, row["cost"]) for number, row in zip(index, sources, strict=True) if row["cost"] > 0]
     pp.create_poly_costs(net, [number for number, _ in priced], "sgen", [cost for _, cost in priced])
-    stores = [*(HOURLY | row for row in fleet.storage(grid)), *more.storage]
+    stores = [*(HOURLY | row for row in fleet.storage(grid)), *more.storage, *flexible_dc(grid)]
     pp.create_storages(net, [row["bus"] for row in stores], **_columns(stores, "bus"))
 
 

@@ -107,6 +107,9 @@ class Options(BaseModel):
     hydrogen_tank_h: Positive | None = None  # of full electrolysis
     hydrogen_fuel_cell_mw: NotNegative | None = None
 
+    # ---- DC imports
+    dc_flexible_share: Share = 0.0  # of the room beside their schedule: used within the day, contract energy kept
+
     local_grid: list[LocalGrid] = Field(default_factory=list)  # as [[jiangsu.local_grid]]
 
     @model_validator(mode="after")

@@ -31,6 +31,8 @@ from gridsim.profiles.weather import months_of_days, months_of_hours
 
 FloatArray = NDArray[np.float64]
 
+ROOM_KINDS = ("import_less", "import_more")
+LEAST_PU = 0.1  # least power of a DC pole, of its rating. Usual for line-commutated converters [K]
 RAMP_PU_PER_H = 0.25  # no schedule is faster, at any hour
 _WET_2024 = np.array([1, 1, 1, 1, 1.3, 1.3, 1.3, 1.3, 1.3, 1.3, 1, 1])
 # Load factor by month, January first: measured links by name, then by character.
@@ -133,6 +135,22 @@ def import_schedule(
         days_wanted = _scaled_to(goal_h, usual, np.where(fixed, kind.record, 0.985 * top), fixed, shape.weight_h)
     level = _levels(days_wanted, urge, top, fixed, shape.weight_h, month=month, low=kind.low)
     return (-1.0 if sends else 1.0) * shape.hourly(level)
+
+
+def room(
+    kind: str, profile: str, character: str, need: ProvinceNeed, *, rated_mw: float, energy_twh: float
+) -> FloatArray:
+    """How far an import may depart from its schedule, p.u. of rated, >= 0. Shape (hours,)
+
+    `import_less`: down to LEAST_PU, where the converters still run; `import_more`: up to the poles in service. The
+    schedule is that of the series ``import/<name>``; the other arguments are those of `import_schedule`.
+    """
+    name = profile.replace(f"{kind}/", "import/", 1)
+    schedule = import_schedule(name, character, need, rated_mw=rated_mw, energy_twh=energy_twh)
+    if kind == "import_less":
+        return np.maximum(schedule - LEAST_PU, 0.0)
+    poles = np.repeat(_outage(name, need.weather.year, need.weather.seed), 24)
+    return np.maximum(poles - schedule, 0.0)
 
 
 def _outage(profile: str, year: int, seed: int) -> FloatArray:

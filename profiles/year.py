@@ -25,7 +25,7 @@ from gridsim.profiles.load import ProvinceLoad, locate
 from gridsim.profiles.need import ProvinceNeed
 from gridsim.profiles.outages import availability
 from gridsim.profiles.power import WIND_KINDS, pv_power, wind_power
-from gridsim.profiles.schedule import import_schedule
+from gridsim.profiles.schedule import ROOM_KINDS, import_schedule, room
 from gridsim.profiles.weather import Weather
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ SITE_COLUMNS = (
     "character",
 )
 _MADE: dict[str, Kind] = {**DEMAND_KINDS, **HEAT_KINDS}
-KINDS = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability", *_MADE)
+KINDS = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability", *ROOM_KINDS, *_MADE)
 _NEEDS = {
     "load": ("lat_deg", "lon_deg", "energy_twh"),
     "wind_offshore": ("lat_deg", "lon_deg", "full_load_h"),
@@ -58,6 +58,7 @@ _NEEDS = {
     "import": ("rated_mw",),
     "exchange": ("rated_mw",),
     "availability": ("units",),
+    **dict.fromkeys(ROOM_KINDS, ("rated_mw",)),
 } | {name: kind.needs for name, kind in _MADE.items()}
 
 
@@ -135,6 +136,8 @@ def _site_series(row: Any, weather: Weather, load: ProvinceLoad, need: ProvinceN
     if kind in _MADE:
         made = _MADE[kind]
         return made.unit, made.make(Place(weather, load, name, lat, lon), row)
+    if kind in ROOM_KINDS:
+        return "1", room(kind, name, character, need, rated_mw=rated, energy_twh=float(row.energy_twh))
     if kind == "availability":
         return "1", availability(name, character, weather.year, weather.seed, int(float(row.units)))
     return "1", import_schedule(name, character, need, rated_mw=rated, energy_twh=float(row.energy_twh))
