@@ -10,13 +10,19 @@ term, at most 1 % here)::
 The other events are smooth shifts of the province's weather: of the standard-normal wind field, of the daily cloud
 field, and of temperature. Rates: 3.1 typhoons a year, May to November, at most 7 (Jiangsu climate centre, through
 chinanews.com 2010-09-01); every drawn year has at least one (1 + Poisson(2.1)). All other parameters [K].
+
+Events may also be asked for at a date (`Planned`): they come on top of those drawn and shift the weather alike, at the
+middle of the range that is drawn from times `strength`. What is calibrated to a year (energies, peaks) is calibrated
+to the weather without them, so that they show.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import hours_of
 from gridsim.profiles.fields import plane_km, stream
 
@@ -66,6 +72,20 @@ class Typhoon:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """An event that is asked for."""
+
+    kind: str
+    start: np.datetime64  # hour, local time; of a typhoon: when the eye passes 33 N
+    days: float | None = None  # None: as long as such events usually are; of a typhoon and a cold wave nothing else
+    strength: float = 1.0
+
+
+# Usual length [d] of what may be planned; those of fixed length have none that could be given.
+PLANNED_DAYS = {"typhoon": None, "cold_wave": None, "heat_dome": 12.0, "calm": 3.5, "plum_rain": 24.0}
+
+
+@dataclass(frozen=True)
 class Episodes:
     """The events of a year, as shifts of the province's weather and as storm tracks."""
 
@@ -85,87 +105,144 @@ def _bump(hours: int, start_h: float, length_h: float, edge_h: float) -> FloatAr
     return 0.5 - 0.5 * np.cos(np.pi * np.clip(inside, 0.0, 1.0))
 
 
-def draw_episodes(year: int, seed: int) -> Episodes:
-    """Draw the events of a year. Same seed and year, same events."""
-    hours = hours_of(year)
-    days = hours // 24
-    first = np.datetime64(f"{year}-01-01T00", "h")
-    leap = days - 365
-    keep, wind, temp = np.ones(hours), np.zeros(hours), np.zeros(hours)
-    cloud, storm = np.zeros(days), np.zeros(days)
-    events: list[Event] = []
+class _Shifts:
+    """Events of a year as they add up, kind by kind."""
 
-    def daily(series: FloatArray) -> FloatArray:
-        return series.reshape(days, 24).mean(axis=1)
+    def __init__(self, year: int):
+        self.year, self.hours = year, hours_of(year)
+        self.days = self.hours // 24
+        self.keep, self.wind, self.temp = np.ones(self.hours), np.zeros(self.hours), np.zeros(self.hours)
+        self.cloud, self.storm = np.zeros(self.days), np.zeros(self.days)
+        self.events: list[Event] = []
+        self.typhoons: list[Typhoon] = []
 
-    def log(kind: str, name: str, start_h: float, length_h: float, zone: str, *, detail: str) -> None:
-        at = first + np.timedelta64(max(0, round(start_h)), "h")
-        events.append(Event(kind, name, at, min(round(length_h), hours - max(0, round(start_h))), zone, detail))
+    def daily(self, series: FloatArray) -> FloatArray:
+        return series.reshape(self.days, 24).mean(axis=1)
 
-    # Plum rain: about 15 June to 12 July; rain, cloud, weak wind, cool.
-    rng = stream(seed, year, "event", "plum_rain")
-    start = (165 + leap + int(rng.integers(-4, 6))) * 24.0
-    length = int(rng.integers(20, 30)) * 24.0
-    bump = _bump(hours, start, length, 48)
-    cloud -= 0.55 * daily(bump)
-    wind -= 0.12 * bump
-    temp -= 1.3 * bump
-    log(
-        "plum_rain", f"Mei-yu {year}", start, length, "Jiangsu", detail="clearness about x 0.8, weak wind, 1.3 K cooler"
-    )
+    def log(self, kind: str, name: str, start_h: float, length_h: float, zone: str, *, detail: str) -> None:
+        first = max(0, round(start_h))
+        at = np.datetime64(f"{self.year}-01-01T00", "h") + np.timedelta64(first, "h")
+        self.events.append(Event(kind, name, at, min(round(length_h), self.hours - first), zone, detail))
 
-    # Heat dome: late July or August; the stress case of the year.
-    rng = stream(seed, year, "event", "heat_dome")
+    def plum_rain(self, start_h: float, length_h: float, strength: float = 1.0) -> None:
+        """Rain, cloud, weak wind, cool."""
+        bump = strength * _bump(self.hours, start_h, length_h, 48)
+        self.cloud -= 0.55 * self.daily(bump)
+        self.wind -= 0.12 * bump
+        self.temp -= 1.3 * bump
+        detail = f"clearness about x 0.8, weak wind, {1.3 * strength:.1f} K cooler"
+        self.log("plum_rain", f"Mei-yu {self.year}", start_h, length_h, "Jiangsu", detail=detail)
+
+    def heat_dome(self, start_h: float, length_h: float, rise_c: float, strength: float = 1.0) -> None:
+        """The stress case of the year."""
+        bump = strength * _bump(self.hours, start_h, length_h, 60)
+        self.cloud += 0.55 * self.daily(bump)
+        self.wind -= 0.55 * bump
+        self.temp += rise_c * bump
+        detail = f"{rise_c * strength:.1f} K above the season, wind about x 0.75"
+        self.log("heat_dome", f"heat wave {self.year}", start_h, length_h, "Jiangsu", detail=detail)
+
+    def cold_wave(self, start_h: float, drop_c: float, strength: float = 1.0) -> None:
+        """A windy front, then cold for days."""
+        t = np.arange(self.hours) + 0.5 - start_h
+        fall = np.clip(t / 48.0, 0.0, 1.0) * np.exp(-np.maximum(t - 48.0, 0.0) / 60.0)
+        fall[t < 0] = 0.0
+        self.temp -= strength * drop_c * fall
+        self.wind += 0.9 * strength * _bump(self.hours, start_h - 4, 60, 12)
+        self.cloud -= 0.4 * strength * self.daily(_bump(self.hours, start_h - 12, 48, 12))
+        detail = f"{drop_c * strength:.1f} K colder in 48 h, north wind"
+        self.log("cold_wave", f"cold wave {len(self.events)}", start_h, 120, "Jiangsu", detail=detail)
+
+    def calm(self, start_h: float, length_h: float, strength: float = 1.0) -> None:
+        """Little wind under a grey winter sky, whatever the year had planned."""
+        bump = _bump(self.hours, start_h, length_h, 18)
+        self.wind -= 1.25 * strength * bump
+        self.keep -= 0.6 * bump
+        self.cloud -= 0.5 * strength * self.daily(bump)
+        name = f"dark doldrums {self.year}"
+        self.log("calm", name, start_h, length_h, "Jiangsu", detail="little wind and little sun")
+
+    def typhoon(self, track: Typhoon) -> None:
+        """A storm track, its cloud and its cool air."""
+        self.typhoons.append(track)
+        bump = _bump(self.hours, track.nearest_h - 30, 54, 15)
+        self.storm -= 1.6 * self.daily(bump)
+        self.temp -= 3.5 * bump
+        side = "inland" if track.east_km < 0 else "at sea"
+        detail = f"up to {track.v_max_ms:.0f} m/s, eye {abs(track.east_km):.0f} km {side} of the coast at 33 N"
+        self.log("typhoon", f"typhoon {len(self.typhoons)}", track.nearest_h - 24, 48, "coast", detail=detail)
+
+    def plan(self, wish: Planned) -> None:
+        """An event asked for: in the middle of what is drawn, times its strength."""
+        start_h = float((wish.start - np.datetime64(f"{self.year}-01-01T00", "h")).astype(float))
+        length_h = 24.0 * (wish.days or PLANNED_DAYS[wish.kind] or 0.0)
+        if wish.kind == "typhoon":
+            v_max_ms = 28.0 * wish.strength
+            self.typhoon(Typhoon(start_h, v_max_ms, r_max_km=50.0, speed_kmh=25.0, east_km=20.0, heading_deg=0.0))
+        elif wish.kind == "heat_dome":
+            self.heat_dome(start_h, length_h, 2.8, wish.strength)
+        elif wish.kind == "cold_wave":
+            self.cold_wave(start_h, 9.0, wish.strength)
+        elif wish.kind == "calm":
+            self.calm(start_h, length_h, wish.strength)
+        else:
+            self.plum_rain(start_h, length_h, wish.strength)
+
+    def done(self) -> Episodes:
+        self.events.sort(key=lambda e: (e.start, e.kind, e.name))
+        # two calms at once leave no less of the field than one
+        keep = np.maximum(self.keep, 0.4)
+        return Episodes(tuple(self.events), tuple(self.typhoons), keep, self.wind, self.temp, self.cloud, self.storm)
+
+
+def planned_problems(year: int, planned: Iterable[Planned]) -> list[Problem]:
+    """What is wrong with events asked for."""
+    problems = []
+    for number, wish in enumerate(planned, start=1):
+        where = f"profiles.event {number}"
+        if wish.kind not in PLANNED_DAYS:
+            rule = f"kind must be one of {', '.join(PLANNED_DAYS)}, is {wish.kind!r}"
+            problems.append(Problem(where, rule))
+            continue
+        if str(wish.start.astype("datetime64[Y]")) != str(year):
+            problems.append(Problem(where, f"must start in {year}, starts {wish.start}"))
+        if wish.days is not None and PLANNED_DAYS[wish.kind] is None:
+            problems.append(Problem(where, f"has no days of its own as a {wish.kind}: got {wish.days:g}"))
+        if wish.days is not None and not 0.5 <= wish.days <= 60.0:
+            problems.append(Problem(where, f"days must be 0.5 to 60, is {wish.days:g}"))
+        if not 0.0 < wish.strength <= 2.0:
+            problems.append(Problem(where, f"strength must be above 0 and at most 2, is {wish.strength:g}"))
+    return problems
+
+
+def draw_episodes(year: int, seed: int, planned: Iterable[Planned] = ()) -> Episodes:
+    """Draw the events of a year, and add those asked for. Same seed, year and wishes, same events."""
+    problems = planned_problems(year, planned)
+    if problems:
+        raise InputError("profiles", problems)
+    leap = hours_of(year) // 24 - 365
+    out = _Shifts(year)
+
+    rng = stream(seed, year, "event", "plum_rain")  # about 15 June to 12 July
+    out.plum_rain((165 + leap + int(rng.integers(-4, 6))) * 24.0, int(rng.integers(20, 30)) * 24.0)
+
+    rng = stream(seed, year, "event", "heat_dome")  # late July or August
     start = (204 + leap + int(rng.integers(0, 14))) * 24.0
     length = int(rng.integers(10, 16)) * 24.0
-    bump = _bump(hours, start, length, 60)
-    rise = rng.uniform(2.4, 3.2)
-    cloud += 0.55 * daily(bump)
-    wind -= 0.55 * bump
-    temp += rise * bump
-    log(
-        "heat_dome",
-        f"heat wave {year}",
-        start,
-        length,
-        "Jiangsu",
-        detail=f"{rise:.1f} K above the season, wind about x 0.75",
-    )
+    out.heat_dome(start, length, rng.uniform(2.4, 3.2))
 
-    # Cold waves: three to five in the cold half-year: a windy front, then cold for days.
-    rng = stream(seed, year, "event", "cold_wave")
+    rng = stream(seed, year, "event", "cold_wave")  # three to five in the cold half-year
     spots = [12, 38, 66, 324 + leap, 350 + leap]
     for k in np.sort(rng.permutation(5)[: int(rng.integers(3, 6))]):
         start = (spots[k] + rng.uniform(-7, 7)) * 24
-        drop = rng.uniform(7.0, 11.0)
-        t = np.arange(hours) + 0.5 - start
-        fall = np.clip(t / 48.0, 0.0, 1.0) * np.exp(-np.maximum(t - 48.0, 0.0) / 60.0)
-        fall[t < 0] = 0.0
-        temp -= drop * fall
-        wind += 0.9 * _bump(hours, start - 4, 60, 12)
-        cloud -= 0.4 * daily(_bump(hours, start - 12, 48, 12))
-        log(
-            "cold_wave",
-            f"cold wave {len(events)}",
-            start,
-            120,
-            "Jiangsu",
-            detail=f"{drop:.1f} K colder in 48 h, north wind",
-        )
+        out.cold_wave(start, rng.uniform(7.0, 11.0))
 
-    # Calm: three to four days of little wind under a grey winter sky.
-    rng = stream(seed, year, "event", "calm")
+    rng = stream(seed, year, "event", "calm")  # three to four days in winter
     start = (rng.choice([25, 52, 337 + leap]) + rng.uniform(-2, 2)) * 24  # between the windows of the cold waves
-    length = rng.uniform(72, 100)
-    bump = _bump(hours, start, length, 18)
-    wind -= 1.25 * bump
-    keep -= 0.6 * bump  # whatever the year had planned: it is calm
-    cloud -= 0.5 * daily(bump)
-    log("calm", f"dark doldrums {year}", start, length, "Jiangsu", detail="little wind and little sun")
+    out.calm(start, rng.uniform(72, 100))
 
     rng = stream(seed, year, "event", "typhoons")
-    typhoons = []
-    for k in range(min(7, 1 + int(rng.poisson(2.1)))):
+    for _ in range(min(7, 1 + int(rng.poisson(2.1)))):
         in_season = rng.random() < 0.8
         day = rng.uniform(182, 273) if in_season else rng.choice([rng.uniform(135, 181), rng.uniform(274, 320)])
         track = Typhoon(
@@ -176,13 +253,7 @@ def draw_episodes(year: int, seed: int) -> Episodes:
             east_km=float(rng.uniform(-120, 220)),
             heading_deg=float(rng.uniform(-15, 20)),
         )
-        typhoons.append(track)
-        bump = _bump(hours, track.nearest_h - 30, 54, 15)
-        storm -= 1.6 * daily(bump)
-        temp -= 3.5 * bump
-        side = "inland" if track.east_km < 0 else "at sea"
-        detail = f"up to {track.v_max_ms:.0f} m/s, eye {abs(track.east_km):.0f} km {side} of the coast at 33 N"
-        log("typhoon", f"typhoon {k + 1}", track.nearest_h - 24, 48, "coast", detail=detail)
-
-    events.sort(key=lambda e: (e.start, e.kind, e.name))
-    return Episodes(tuple(events), tuple(typhoons), keep, wind, temp, cloud, storm)
+        out.typhoon(track)
+    for wish in planned:
+        out.plan(wish)
+    return out.done()

@@ -326,13 +326,23 @@ class ProvinceLoad:
         quick = filtered_noise(stream(seed, year, "load", "quick", profile), fast, n)
         return 1.0 + 0.006 * common + 0.016 * own + 0.006 * quick
 
-    def _shape(self, parts: _Parts, gains: Gains) -> FloatArray:
-        """Equation (1) over its mean. Shape (hours,)"""
+    def _total(self, parts: _Parts, gains: Gains) -> FloatArray:
+        """Equation (1) before it is scaled. Shape (hours,)"""
         activity = smooth_months(gains.activity, self.weather.year)
         total = activity * (parts.base - gains.festival_depth * parts.festival)
         total += gains.cooling * parts.cooling + gains.heating * parts.heating
         total *= parts.noise
+        return total
+
+    def _shape(self, parts: _Parts, gains: Gains) -> FloatArray:
+        """Equation (1) over its mean. Shape (hours,)"""
+        total = self._total(parts, gains)
         return total / total.mean()
+
+    @cached_property
+    def _quiet(self) -> "ProvinceLoad":
+        """The same without the events asked for: their load comes on top of the year's energy and peaks."""
+        return self if self.weather.quiet is self.weather else ProvinceLoad(self.weather.quiet)
 
     @cached_property
     def _city_parts(self) -> dict[str, _Parts]:
@@ -354,6 +364,8 @@ class ProvinceLoad:
     @cached_property
     def gains(self) -> Gains:
         """Provincial gains from the 13 built-in cities with their built-in shares: damped fixed-point steps."""
+        if self._quiet is not self:
+            return self._quiet.gains
         parts = self._city_parts
         share_sum = sum(energy for energy, _ in CITY_SHARES.values())
         weight = {c: energy / share_sum for c, (energy, _) in CITY_SHARES.items()}
@@ -439,22 +451,29 @@ class ProvinceLoad:
         return out
 
     def city_mw(self, profile: str, lat_deg: float, lon_deg: float, *, energy_twh: float, peak_mw: float) -> FloatArray:
-        """Load of one city through the year, its energy exact. [MW], shape (hours,)
+        """Load of one city through the year, its energy exact but for events asked for. [MW], shape (hours,)
 
         `peak_mw` is what the city is expected to reach; the weather of the year decides by some percent. Not finite:
         the peak follows from the energy.
         """
-        shape = self._shape(self._parts_of(profile, lat_deg, lon_deg), self.gains)
+        quiet = self._quiet._total(self._quiet._parts_of(profile, lat_deg, lon_deg), self.gains)
+        total = quiet if self._quiet is self else self._total(self._parts_of(profile, lat_deg, lon_deg), self.gains)
+        shape, like = total / quiet.mean(), quiet / quiet.mean()
         mean_mw = energy_twh * 1e6 / self.weather.hours
         if np.isfinite(peak_mw) and mean_mw > 0.0:
-            shape = _stretched(shape, peak_mw / (SUMMER_PEAK * PEAK_OVER_SHARE * mean_mw))
+            shape = _stretched(shape, peak_mw / (SUMMER_PEAK * PEAK_OVER_SHARE * mean_mw), like)
         return mean_mw * shape
 
 
-def _stretched(shape: FloatArray, factor: float) -> FloatArray:
-    """The same mean with the maximum times `factor`: what is above the mean grows, what is below gives it back."""
-    above, below = np.maximum(shape - 1.0, 0.0), np.maximum(1.0 - shape, 0.0)
-    up = max(float(shape.max()) * factor - 1.0, 0.02) / float(above.max())
+def _stretched(shape: FloatArray, factor: float, like: FloatArray | None = None) -> FloatArray:
+    """The same mean with the maximum times `factor`: what is above the mean grows, what is below gives it back.
+
+    Where `like` is given, it is that one which keeps its mean and has that maximum, and `shape` goes along.
+    """
+    like = shape if like is None else like
+    above, below = np.maximum(like - 1.0, 0.0), np.maximum(1.0 - like, 0.0)
+    up = max(float(like.max()) * factor - 1.0, 0.02) / float(above.max())
     down = min(up, 0.95 / float(below.max()))  # never below 5 % of the mean
-    out = 1.0 + up * above - down * below
-    return out / out.mean()
+    kept = 1.0 + up * above - down * below
+    out = 1.0 + up * np.maximum(shape - 1.0, 0.0) - down * np.maximum(1.0 - shape, 0.0)
+    return out / kept.mean()

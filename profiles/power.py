@@ -153,20 +153,23 @@ def wind_power(
         )
     month = months_of_hours(weather.year)
     clock = np.arange(weather.hours) % 24 + 0.5
-    u = weather.wind_shape(lat_deg, lon_deg, name, kind.at_sea)
-    u = u * (1.0 + kind.diurnal * np.cos(2 * np.pi * (clock - kind.diurnal_peak_h - 0.5) / 24.0))
-    storm = weather.storm_wind_ms(lat_deg, lon_deg, kind.at_sea)
-    share = np.clip(storm / 15.0, 0.0, 1.0)
+    diurnal = 1.0 + kind.diurnal * np.cos(2 * np.pi * (clock - kind.diurnal_peak_h - 0.5) / 24.0)
     curve = _CURVES[kind_name]
     # Turbines and cables of a zone fail and are mended over weeks: no two windy days reach quite the same output.
     health = filtered_noise(stream(weather.seed, weather.year, "wind-health", name), _HEALTH, weather.hours)
     health = np.clip(0.975 + 0.02 * health, 0.90, 1.0)
 
-    def power(factors: FloatArray) -> FloatArray:
+    def power(factors: FloatArray, of: Weather = weather.quiet) -> FloatArray:
+        u, storm, share = wind[of]
         v = kind.start_speed_ms * smooth_months(factors, weather.year) * u
         v = np.hypot(v * (1.0 - 0.5 * share), storm)  # the vortex takes over from the background wind
         return health * np.interp(v, _V, curve) * (1.0 - stopped_share(v))
 
+    wind = {}
+    for of in dict.fromkeys((weather.quiet, weather)):
+        storm = of.storm_wind_ms(lat_deg, lon_deg, kind.at_sea)
+        u = of.wind_shape(lat_deg, lon_deg, name, kind.at_sea) * diurnal
+        wind[of] = u, storm, np.clip(storm / 15.0, 0.0, 1.0)
     climatology = monthly_targets(kind.monthly, month, flh_h)
     factors = np.ones(12)
     for _ in range(5):  # the year alone, to see what this realisation does with its months
@@ -179,7 +182,7 @@ def wind_power(
         if abs(p.sum() / flh_h - 1.0) < 1e-6:
             break
         factors = factors * (flh_h / p.sum()) ** 0.5
-    return np.clip(p, 0.0, 1.0)
+    return np.clip(p if weather.quiet is weather else power(factors, weather), 0.0, 1.0)
 
 
 # (share, tilt, azimuth): rooftops mostly follow the roof, ground plants face south. [K]
@@ -218,23 +221,25 @@ def irradiance(weather: Weather, lat_deg: float, lon_deg: float, name: str, clea
     target = climate.ghi_target_kwh(lat_deg) * 1000.0 / (climate.MONTH_DAYS * 24.0)  # mean W/m2
     span = CLEARNESS_HIGH - CLEARNESS_LOW
     typical = np.clip(target / _monthly_mean(clear_ghi, month), 0.2, 0.95)
-    daily = weather.daily_clearness(lat_deg, lon_deg, name, typical)
-    share = np.clip((daily - CLEARNESS_LOW) / span, 0.0, 1.0)
     noise = weather.cloud_noise(lat_deg, lon_deg, name)
     day_month = month[::24]
 
-    def ghi(gamma: FloatArray) -> FloatArray:
+    def clear_share(of: Weather) -> FloatArray:
+        daily = of.daily_clearness(lat_deg, lon_deg, name, typical)
+        return np.clip((daily - CLEARNESS_LOW) / span, 0.0, 1.0)
+
+    def ghi(gamma: FloatArray, share: FloatArray) -> FloatArray:
         day = CLEARNESS_LOW + span * share ** gamma[day_month]
         day_h = np.repeat(day, 24)
         spread = 0.45 * np.sqrt(np.maximum((day_h - CLEARNESS_LOW) * (CLEARNESS_HIGH - day_h), 0.0))
         return clear_ghi * np.clip(day_h + spread * noise, CLEARNESS_LOW * 0.5, CLEARNESS_HIGH)
 
-    gamma = np.ones(12)
-    raw = _monthly_mean(ghi(gamma), month)
+    gamma, quiet = np.ones(12), clear_share(weather.quiet)
+    raw = _monthly_mean(ghi(gamma, quiet), month)
     wanted = target * np.clip((raw / target) ** KEPT_ANOMALY, 1 - ANOMALY_LIMIT, 1 + ANOMALY_LIMIT)
     for _ in range(8):
-        gamma = np.clip(gamma * (_monthly_mean(ghi(gamma), month) / wanted) ** 2.0, 0.05, 20.0)
-    return ghi(gamma)
+        gamma = np.clip(gamma * (_monthly_mean(ghi(gamma, quiet), month) / wanted) ** 2.0, 0.05, 20.0)
+    return ghi(gamma, quiet if weather.quiet is weather else clear_share(weather))
 
 
 def pv_power(weather: Weather, lat_deg: float, lon_deg: float, name: str, *, flh_h: float) -> FloatArray:
@@ -242,6 +247,26 @@ def pv_power(weather: Weather, lat_deg: float, lon_deg: float, name: str, *, flh
 
     Raises InputError when the full-load hours asked for would need losses outside `PERFORMANCE_LIMITS`.
     """
+    gain = _pv_gain(weather.quiet, lat_deg, lon_deg, name)
+    factor = PERFORMANCE
+    for _ in range(30):
+        dc = factor * gain[gain > 0.0]
+        total = float(np.minimum(dc, CLIP).sum())
+        if abs(total / flh_h - 1.0) < 1e-9 or factor > 2.0:
+            break
+        factor *= flh_h / total
+    low, high = PERFORMANCE_LIMITS
+    if not low <= factor <= high:
+        reach = (total * low / factor, total * high / factor)
+        rule = f"must be about {reach[0]:.0f} to {reach[1]:.0f} h at {lat_deg:.1f} N, is {flh_h:g}"
+        raise InputError("profile_site", [Problem(f"{name}: full_load_h", rule)])
+    if weather.quiet is not weather:
+        gain = _pv_gain(weather, lat_deg, lon_deg, name)
+    return np.minimum(factor * gain, CLIP)
+
+
+def _pv_gain(weather: Weather, lat_deg: float, lon_deg: float, name: str) -> FloatArray:
+    """DC power per rated MW before losses. Shape (hours,)"""
     import pvlib
 
     zenith, azimuth, extra, clear_ghi = sun(weather.year, lat_deg, lon_deg)
@@ -260,19 +285,6 @@ def pv_power(weather: Weather, lat_deg: float, lon_deg: float, name: str, *, flh
         plane = dni * cosine + np.nan_to_num(diffuse) + ground
         cell = np.asarray(pvlib.temperature.faiman(plane, temperature[lit], 2.5))
         gain += share * plane / 1000.0 * (1.0 + TEMPERATURE_COEFFICIENT * (cell - 25.0))
-    gain = np.maximum(gain, 0.0)
-    factor = PERFORMANCE
-    for _ in range(30):
-        dc = factor * gain
-        total = float(np.minimum(dc, CLIP).sum())
-        if abs(total / flh_h - 1.0) < 1e-9 or factor > 2.0:
-            break
-        factor *= flh_h / total
-    low, high = PERFORMANCE_LIMITS
-    if not low <= factor <= high:
-        reach = (total * low / factor, total * high / factor)
-        rule = f"must be about {reach[0]:.0f} to {reach[1]:.0f} h at {lat_deg:.1f} N, is {flh_h:g}"
-        raise InputError("profile_site", [Problem(f"{name}: full_load_h", rule)])
-    p = np.zeros(weather.hours)
-    p[lit] = np.minimum(factor * gain, CLIP)
-    return p
+    out = np.zeros(weather.hours)
+    out[lit] = np.maximum(gain, 0.0)
+    return out

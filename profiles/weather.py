@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from gridsim.profiles import climate
 from gridsim.profiles.calendar import hours_of
-from gridsim.profiles.events import LAND_FRICTION, Episodes, draw_episodes
+from gridsim.profiles.events import LAND_FRICTION, Episodes, Planned, draw_episodes
 from gridsim.profiles.fields import Field, FieldSpec, filtered_noise, stream
 
 FloatArray = NDArray[np.float64]
@@ -56,6 +56,12 @@ class Weather:
 
     year: int
     seed: int
+    planned: tuple[Planned, ...] = ()  # events on top of those drawn
+
+    @cached_property
+    def quiet(self) -> "Weather":
+        """The same year without the events asked for: what energies and peaks are calibrated to."""
+        return Weather(self.year, self.seed) if self.planned else self
 
     @cached_property
     def hours(self) -> int:
@@ -63,7 +69,7 @@ class Weather:
 
     @cached_property
     def episodes(self) -> Episodes:
-        return draw_episodes(self.year, self.seed)
+        return draw_episodes(self.year, self.seed, self.planned)
 
     def _field(self, spec: FieldSpec, steps: int) -> Field:
         return Field(spec, self.seed, self.year, steps)

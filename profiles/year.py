@@ -19,7 +19,7 @@ from gridsim import disk_cache
 from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import calendar
 from gridsim.profiles.demand import DEMAND_KINDS, Kind, Place
-from gridsim.profiles.events import Event
+from gridsim.profiles.events import Event, Planned
 from gridsim.profiles.heat import HEAT_KINDS
 from gridsim.profiles.load import ProvinceLoad, locate
 from gridsim.profiles.need import ProvinceNeed
@@ -143,7 +143,7 @@ def _site_series(row: Any, weather: Weather, load: ProvinceLoad, need: ProvinceN
     return "1", import_schedule(name, character, need, rated_mw=rated, energy_twh=float(row.energy_twh))
 
 
-def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Profiles:
+def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, planned: tuple[Planned, ...] = ()) -> Profiles:
     """Make every series of `sites` for one year, and the temperature of each city that has a load.
 
     Parameters
@@ -154,6 +154,8 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Prof
         2018 to 2035 (the years whose lunar calendar is built in).
     seed : int
         Of the weather year, outages and revisions. Same sites, year and seed: same bytes.
+    planned : tuple of Planned
+        Events on top of those that the seed draws.
 
     Returns
     -------
@@ -168,7 +170,7 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Prof
     """
     calendar(year)
     check_sites(sites)
-    weather = Weather(year, seed)
+    weather = Weather(year, seed, planned)
     load = ProvinceLoad(weather)
     need = ProvinceNeed(weather, load)
     names: list[str] = []
@@ -199,22 +201,28 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024) -> Prof
     return Profiles(start, UTC_OFFSET_H, tuple(names), tuple(units), values, weather.episodes.events)
 
 
-def _cache_path(sites: "pd.DataFrame", year: int, seed: int) -> Path:
+def _cache_path(sites: "pd.DataFrame", year: int, seed: int, planned: tuple[Planned, ...]) -> Path:
     used = sites[list(SITE_COLUMNS)].itertuples(index=False)
     # repr of a float is exact; the index does not matter, the order of rows does (it orders the columns).
     rows = (repr([v.item() if hasattr(v, "item") else v for v in row]) for row in used)
     code = disk_cache.sources(Path(__file__).parent, "*.py", "data/*.csv")
-    about = f"numpy {np.__version__} year {year} seed {seed}"
+    about = f"numpy {np.__version__} year {year} seed {seed} {planned!r}"
     key = disk_cache.digest([*code, about.encode(), *(row.encode() for row in rows)])
     return disk_cache.folder("profiles") / f"{key}.npz"
 
 
-def load_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, cache: bool = True) -> Profiles:
+def load_year(
+    sites: "pd.DataFrame",
+    year: int = 2024,
+    seed: int = 2024,
+    cache: bool = True,
+    planned: tuple[Planned, ...] = (),
+) -> Profiles:
     """`make_year` through the disk cache, ``$GRIDSIM_CACHE_DIR`` or ``~/.cache/gridsim``."""
     check_sites(sites)
     if not cache:
-        return make_year(sites, year, seed)
-    path = _cache_path(sites, year, seed)
+        return make_year(sites, year, seed, planned)
+    path = _cache_path(sites, year, seed, planned)
     if path.exists():
         try:
             found = _read(path)
@@ -223,7 +231,7 @@ def load_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, cache: 
         else:
             disk_cache.mark_used(path)
             return found
-    profiles = make_year(sites, year, seed)
+    profiles = make_year(sites, year, seed, planned)
     disk_cache.write(path, _packed(profiles))
     return profiles
 

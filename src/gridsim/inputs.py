@@ -138,10 +138,14 @@ def _synthetic(scenario: Scenario, net: Any, needed: list[str], problems: list[P
         )
         problems.append(Problem("scenario: profiles.source", rule))
         return None
-    from gridsim.profiles import load_year
+    from gridsim.profiles import Planned, load_year
 
+    planned = tuple(
+        Planned(event.kind, np.datetime64(event.start, "h"), event.days, event.strength)
+        for event in scenario.profiles.event
+    )
     try:
-        return load_year(sites, scenario.year, scenario.seed)
+        return load_year(sites, scenario.year, scenario.seed, planned=planned)
     except InputError as error:
         problems += error.problems
         return None

@@ -14,7 +14,7 @@ section    consumed by                    keys
 (top)      results (/meta), assemble      name, title; year, seed -> profiles
 network    assemble                       source
 jiangsu    networks.jiangsu               see `gridsim.networks.options`
-profiles   assemble                       source, files
+profiles   assemble                       source, files; event: kind, start, days, strength
 horizon    assemble: start, hours,        start, hours, window_h, step_h, resolution_min
            resolution_min
            simulate: window_h, step_h
@@ -87,6 +87,26 @@ class Network(_Section):
     source: str = "jiangsu"
 
 
+class ProfileEvent(_Section):
+    """Weather that happens at a date of the synthetic year, on top of what the seed draws. assemble.
+
+    It comes in the middle of the strengths that are drawn, times `strength`; energies and peaks of the year are
+    calibrated without it, so that its load, wind and sun are more or less than those.
+    """
+
+    kind: Literal["typhoon", "heat_dome", "cold_wave", "calm", "plum_rain"]
+    # local time; of a typhoon when the eye passes 33 N
+    start: Annotated[dt.datetime, BeforeValidator(_whole_hour)]
+    days: Annotated[float | None, Field(ge=0.5, le=60)] = None  # of a heat_dome, calm or plum_rain; default: as usual
+    strength: Annotated[float, Field(gt=0, le=2)] = 1.0
+
+    @model_validator(mode="after")
+    def _days_fit(self) -> "ProfileEvent":
+        if self.days is not None and self.kind in ("typhoon", "cold_wave"):
+            raise _found([(("days",), f"must not be there for a {self.kind}, which takes its time: got {self.days:g}")])
+        return self
+
+
 class Profiles(_Section):
     """Where hourly series come from. assemble."""
 
@@ -95,6 +115,13 @@ class Profiles(_Section):
     source: str | list[str] = "synthetic"
     # one series each, by name, over whatever `source` gives: {"pv/Suzhou" = "suzhou.csv"}
     files: dict[str, str] = Field(default_factory=dict)
+    event: list[ProfileEvent] = Field(default_factory=list)  # as [[profiles.event]]
+
+    @model_validator(mode="after")
+    def _events_are_synthetic(self) -> "Profiles":
+        if self.event and self.paths:
+            raise _found([(("event",), f'is for source = "synthetic" only: got {self.source}')])
+        return self
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -327,6 +354,17 @@ class Scenario(_Section):
         return self
 
     @model_validator(mode="after")
+    def _events_are_in_the_year(self) -> "Scenario":
+        found: list[tuple[Key, str]] = [
+            (("profiles", "event", str(number), "start"), f"must be in {self.year}: got {event.start}")
+            for number, event in enumerate(self.profiles.event, start=1)
+            if event.start.year != self.year
+        ]
+        if found:
+            raise _found(found)
+        return self
+
+    @model_validator(mode="after")
     def _options_have_their_grid(self) -> "Scenario":
         if self.network.source not in NETWORK_NAMES:
             text = f'is for network.source = "jiangsu" only: got {self.network.source}'
@@ -417,6 +455,7 @@ class Scenario(_Section):
         tree = self.model_dump()
         tree["horizon"]["start"] = self.start.astype("datetime64[s]").item()
         tree["horizon"]["hours"] = self.hours
+        tree["profiles"]["event"] = [event.model_dump(exclude_none=True) for event in self.profiles.event]
         tree["jiangsu"] = self.jiangsu.model_dump(exclude_none=True)
         tree["budget"] = [{k: v for k, v in budget.items() if v is not None} for budget in tree["budget"]]
         return dump(tree)
