@@ -12,6 +12,7 @@ are, and in 2024 the sum is L itself, hour by hour.
 from gridsim.errors import InputError, Problem
 from gridsim.networks.jiangsu_common import Row, cities, city_shares, split
 from gridsim.networks.jiangsu_fleet import HOURS_PER_YEAR, Grid
+from gridsim.networks.jiangsu_local import taken_mw, twh_per_peak_mw
 from gridsim.networks.jiangsu_tariffs import tariff_words
 from gridsim.networks.tables import read_table
 from gridsim.profiles.character import sentence
@@ -31,13 +32,20 @@ def loads(grid: Grid) -> list[Row]:
 
 
 def own_peak_mw(grid: Grid, city: Row) -> float:
-    """What a city is expected to reach by itself."""
-    return float(grid.par["load_peak_mw"] * city["peak_share"] * grid.par["city_peak_factor"])
+    """What a city is expected to reach by itself, less its local grids."""
+    whole_mw = grid.par["load_peak_mw"] * city["peak_share"] * grid.par["city_peak_factor"]
+    return float(whole_mw - taken_mw(grid.options, city["city"]))
+
+
+def peak_mw(grid: Grid, city: Row) -> float:
+    """What a city has of the peak of the province, less its local grids."""
+    return float(grid.par["load_peak_mw"] * city["peak_share"] - taken_mw(grid.options, city["city"]))
 
 
 def energy_twh(grid: Grid, city: Row) -> float:
-    """E of a city."""
-    return float(grid.par["load_energy_twh"] * city["energy_share"])
+    """E of a city, less its local grids."""
+    taken_twh = taken_mw(grid.options, city["city"]) * twh_per_peak_mw(grid.par, city)
+    return float(grid.par["load_energy_twh"] * city["energy_share"] - taken_twh)
 
 
 def _need_whole(grid: Grid, city: Row) -> str:
@@ -47,7 +55,7 @@ def _need_whole(grid: Grid, city: Row) -> str:
 
 
 def _whole(grid: Grid, city: Row) -> list[Row]:
-    return _on_substations(grid, city, _need_whole(grid, city), grid.par["load_peak_mw"] * city["peak_share"], "")
+    return _on_substations(grid, city, _need_whole(grid, city), peak_mw(grid, city), "")
 
 
 def _energies(grid: Grid, city: Row) -> tuple[dict[str, float], dict[str, float], float]:
@@ -69,14 +77,14 @@ def _too_much(grid: Grid, city: Row) -> list[Problem]:
 
 def _city(grid: Grid, city: Row) -> list[Row]:
     """Base and components of equation (1), and the whole load of the city as a series to compare with."""
-    name, peak_mw = city["city"], grid.par["load_peak_mw"] * city["peak_share"]
+    name = city["city"]
     own_twh, were_twh, rest_twh = _energies(grid, city)
     _need_whole(grid, city)
     said = sentence(**{part: twh for part, twh in were_twh.items() if twh}) + tariff_words(grid.options)
     rest_mw = own_peak_mw(grid, city) * rest_twh / energy_twh(grid, city)
     profile = grid.need(f"load_base/{name}", "load_base", name, city, rest_mw, energy_twh=rest_twh, character=said)
     at_rest = {part: twh * 1e6 / HOURS_PER_YEAR for part, twh in own_twh.items()}
-    rows = _on_substations(grid, city, profile, peak_mw - sum(at_rest.values()), "base")
+    rows = _on_substations(grid, city, profile, peak_mw(grid, city) - sum(at_rest.values()), "base")
     for part, mean_mw in at_rest.items():
         left = 1.0 - (grid.chosen["ev_smart_share"] if part == "ev" else 0.0)  # what is not dispatched as a store
         if mean_mw * left > 0:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from gridsim.networks.jiangsu_common import Row, choices, split
 from gridsim.networks.jiangsu_heat import heat_of
+from gridsim.networks.jiangsu_local import buses as local_buses
 from gridsim.networks.options import Options
 from gridsim.networks.tables import read_parameters, read_table
 from gridsim.networks.unit_costs import FuelCurve, depth_pieces, equal_pieces, unit_cost
@@ -45,6 +46,9 @@ class Grid:
         self.par, self.chosen = read_parameters(), choices(self.options)
         prices = self.options.model_dump(include={"coal_price_cny_per_tce", "gas_price_cny_per_m3"})
         self.par |= {name: price for name, price in prices.items() if price is not None}
+        local = local_buses(self.options)
+        if len(local):
+            self.buses = pd.concat([self.buses, local])
         self.bus = {str(key): number for number, key in enumerate(self.buses.index)}
         self.name = {str(key): str(name) for key, name in self.buses["name"].items()}
 
@@ -159,7 +163,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
     return rows, points
 
 
-def _sgen(grid: Grid, bus: str, name: str, tech: str, p_mw: tuple[float, float, float], **more: Any) -> Row:
+def sgen_row(grid: Grid, bus: str, name: str, tech: str, p_mw: tuple[float, float, float], **more: Any) -> Row:
     """One static generator; `p_mw` is its output, least and largest output."""
     now, low, high = p_mw
     limits = {"min_p_mw": low, "max_p_mw": high, "sn_mva": high}
@@ -180,7 +184,7 @@ def wind_farms(grid: Grid) -> list[Row]:
     for farm in farms.to_dict("records"):
         p_mw, name = farm["mw"] * PEAK_PU["wind_offshore"], f"offshore wind {farm['name']}"
         free = {"controllable": True, "curtailable": True, "profile": f"wind_offshore/{farm['wind_zone']}"}
-        rows.append(_sgen(grid, farm["bus"], name, "wind_offshore", (p_mw, 0.0, farm["mw"]), **free))
+        rows.append(sgen_row(grid, farm["bus"], name, "wind_offshore", (p_mw, 0.0, farm["mw"]), **free))
     return rows
 
 
@@ -201,10 +205,10 @@ def renewables(grid: Grid, pv_column: str) -> list[Row]:
             if tech == "biomass":
                 mean_mw = part * hours / HOURS_PER_YEAR
                 fixed = {"sn_mva": part, "controllable": False, "cost": grid.par["biomass_cost_cny_per_mwh"]}
-                rows.append(_sgen(grid, key, name, tech, (mean_mw, mean_mw, mean_mw), **fixed))
+                rows.append(sgen_row(grid, key, name, tech, (mean_mw, mean_mw, mean_mw), **fixed))
             else:
                 free = {"controllable": True, "curtailable": True, "profile": f"{tech}/{city}"}
-                rows.append(_sgen(grid, key, name, tech, (part * PEAK_PU[tech], 0.0, part), **free))
+                rows.append(sgen_row(grid, key, name, tech, (part * PEAK_PU[tech], 0.0, part), **free))
     return rows
 
 
@@ -233,7 +237,7 @@ def external(grid: Grid) -> list[Row]:
             "ramp_up_mw_per_h": capacity * line["ramp_pu_per_h"],
             "ramp_down_mw_per_h": capacity * line["ramp_pu_per_h"],
         }
-        rows.append(_sgen(grid, end["bus"], name, kind, (share * line["peak_mw"], low, capacity), **more))
+        rows.append(sgen_row(grid, end["bus"], name, kind, (share * line["peak_mw"], low, capacity), **more))
     return rows
 
 

@@ -7,9 +7,10 @@ less than it took stands for load that moved; what it takes beyond that is the l
 from typing import NamedTuple
 
 from gridsim.errors import InputError, Problem
+from gridsim.networks import jiangsu_local as local
 from gridsim.networks.jiangsu_common import Row, cities, city_shares, split, store
 from gridsim.networks.jiangsu_demand import own_peak_mw
-from gridsim.networks.jiangsu_fleet import HOURS_PER_YEAR, Grid
+from gridsim.networks.jiangsu_fleet import HOURS_PER_YEAR, PEAK_PU, Grid, sgen_row
 from gridsim.networks.jiangsu_heat import boilers
 from gridsim.profiles.character import sentence
 
@@ -31,7 +32,7 @@ def flexible(grid: Grid) -> Rows:
     Raises InputError for what cannot work.
     """
     chosen = grid.chosen
-    problems = _hydrogen_problems(chosen)
+    problems = [*_hydrogen_problems(chosen), *local.problems(grid.options, grid.par)]
     if problems:
         raise InputError("jiangsu", problems)
     stores: list[Row] = []
@@ -42,7 +43,13 @@ def flexible(grid: Grid) -> Rows:
         cooling_mw = chosen["ac_cooling_of_peak"] * own_peak_mw(grid, city)
         stores += _rooms(grid, name, chosen["ac_flexible_share"] * cooling_mw)
         stores += _hydrogen(grid, name)
-    return Rows([], [], [*stores, *boilers(grid)])
+    sources = [
+        sgen_row(
+            grid, key, name, tech, (mw * PEAK_PU[tech], 0.0, mw), controllable=True, curtailable=True, profile=series
+        )
+        for key, name, tech, mw, series in local.sources(grid)
+    ]
+    return Rows(local.loads(grid), sources, [*stores, *boilers(grid), *local.batteries(grid)])
 
 
 def _vehicles(grid: Grid, city: str) -> list[Row]:

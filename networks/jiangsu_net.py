@@ -17,6 +17,7 @@ import pandas as pd
 
 from gridsim.errors import InputError, Problem
 from gridsim.networks import jiangsu_fleet as fleet
+from gridsim.networks import jiangsu_local as local
 from gridsim.networks.columns import fill_defaults
 from gridsim.networks.jiangsu_common import HOURLY
 from gridsim.networks.jiangsu_dc import flexible_dc
@@ -104,7 +105,7 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
     types = read_table("branch_types").set_index("type")
     taken: dict[str, int] = {}
     lines = []
-    for row in read_table("branches").to_dict("records"):
+    for row in [*read_table("branches").to_dict("records"), *local.connections(grid)]:
         kind, vn_kv, circuits = types.loc[row["type"]], float(row["vn_kv"]), int(row["circuits"])
         name = f"{grid.name[row['from_bus']]} - {grid.name[row['to_bus']]}"
         taken[name] = taken.get(name, 0) + 1
@@ -190,9 +191,15 @@ def _interfaces(net: pp.pandapowerNet, grid: Grid) -> None:
     """Sections: named sums of branch flows with a limit each way. A member counts from its first to its second bus."""
     limits = read_table("interfaces")[["name", "limit_mw", "reverse_limit_mw"]]
     net["interface"] = limits.astype({"limit_mw": float, "reverse_limit_mw": float})
+    if grid.options.local_grid:
+        net["interface"] = pd.concat([net["interface"], local.interfaces(grid.options)], ignore_index=True)
     net["interface"].loc[net["interface"]["name"] == fleet.CROSSING, "limit_mw"] += grid.options.river_crossing_mw
     rows = []
-    for member in [*read_table("interface_members").to_dict("records"), *fleet.crossing_members(grid)]:
+    for member in [
+        *read_table("interface_members").to_dict("records"),
+        *fleet.crossing_members(grid),
+        *local.members(grid),
+    ]:
         table = net[member["element"]]
         start, end = ENDS[member["element"]]
         at = (table[start] == grid.bus[member["from_bus"]]) & (table[end] == grid.bus[member["to_bus"]])

@@ -38,7 +38,7 @@ class LocalGrid(BaseModel):
 
     name: Annotated[str, Field(min_length=1)]
     city: City
-    exchange_limit_mw: Positive  # with the grid, either way
+    exchange_limit_mw: Positive  # with the grid, either way; also the rating of each of its two circuits
     load_mw: Positive  # its peak; out of the load of its city
     pv_mw: NotNegative = 0.0
     wind_mw: NotNegative = 0.0  # onshore

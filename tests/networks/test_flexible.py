@@ -8,6 +8,7 @@ from gridsim.errors import InputError
 from gridsim.inputs import load_net
 from gridsim.networks import Options, jiangsu
 from gridsim.networks.jiangsu_tariffs import own_tariff, tariff_table
+from gridsim.networks.options import LocalGrid
 from gridsim.networks.tables import read_table
 from gridsim.profiles import make_year
 from gridsim.profiles.load import tariff
@@ -319,3 +320,76 @@ def test_series_depend_on_their_own_row_only(all_of_it, year):
     alone = make_year(pd.DataFrame(some))
     for name in some["profile"]:
         np.testing.assert_array_equal(alone.column(name), year.column(name), err_msg=name)
+
+
+# ---- local grids
+
+PARK = {
+    "name": "Harbour park",
+    "city": "Nantong",
+    "exchange_limit_mw": 100.0,
+    "load_mw": 150.0,
+    "pv_mw": 120.0,
+    "wind_mw": 60.0,
+    "battery_mw": 40.0,
+    "battery_mwh": 80.0,
+    "tariff": "jiangsu-2025",
+}
+
+
+@pytest.fixture(scope="module")
+def with_park():
+    return jiangsu(Options(local_grid=[LocalGrid(**PARK)]))
+
+
+def test_a_local_grid_hangs_on_one_limited_connection(with_park):
+    net = with_park
+    bus = int(net.bus.index[net.bus["name"] == "Harbour park"][0])
+    assert net.bus.at[bus, "zone"] == "Harbour park"
+    lines = net.line[(net.line["from_bus"] == bus) | (net.line["to_bus"] == bus)]
+    assert lines["parallel"].tolist() == [2]
+    section = net["interface"].set_index("name").loc["Harbour park"]
+    assert section.tolist() == [100.0, 100.0]
+    members = net["interface_member"]
+    assert members[members["interface"] == "Harbour park"]["element_index"].tolist() == lines.index.tolist()
+    by_name = {t: net[t][net[t]["bus"] == bus].set_index("name") for t in ("load", "sgen", "storage")}
+    assert by_name["load"]["p_mw"].to_dict() == {"load Harbour park": 150.0}
+    assert by_name["sgen"]["max_p_mw"].to_dict() == {"PV Harbour park": 120.0, "onshore wind Harbour park": 60.0}
+    battery = by_name["storage"].loc["battery Harbour park"]
+    assert (battery["max_p_mw"], battery["min_e_mwh"], battery["max_e_mwh"]) == (40.0, 4.0, 76.0)
+    assert battery["soc_percent"] / 100 * battery["max_e_mwh"] == pytest.approx(40.0)
+
+
+def test_the_load_of_a_local_grid_comes_out_of_its_city(with_park):
+    sites, before = (net["profile_site"].set_index("profile") for net in (with_park, jiangsu()))
+    own = sites.at["load_base/Harbour park", "energy_twh"]
+    left = before.at["load_base/Nantong", "energy_twh"] - sites.at["load_base/Nantong", "energy_twh"]
+    assert left == pytest.approx(own)
+    assert own == pytest.approx(150.0 * 848.7 * 0.08303 / (146_200 * 0.08828 * 1.03))
+    assert with_park.load["p_mw"].sum() == pytest.approx(146_200)
+    assert sites.at["load_base/Harbour park", "character"].startswith("tariff=1,2,6,7,8,12:0.35*6/1.0*5/0.35*2/1.0*1")
+    year = make_year(with_park["profile_site"].query("zone == 'Harbour park'"))
+    peak = year.column("load_base/Harbour park").max()
+    assert peak == pytest.approx(150.0, rel=0.1)
+
+
+def test_local_grids_that_make_no_sense_are_refused(tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text(
+        'base = "jiangsu-2024"\n[[jiangsu.local_grid]]\nname = "A"\ncity = "Shanghai"\nexchange_limit_mw = -1\n'
+        "load_mw = 10\nbattery_mw = 5\n"
+        '[[jiangsu.local_grid]]\nname = "B"\ncity = "Wuxi"\nexchange_limit_mw = 10\nload_mw = 10\nbattery_mw = 5\n'
+    )
+    with pytest.raises(InputError) as caught:
+        load(path)
+    said = str(caught.value)
+    assert "local_grid.1.city must be" in said
+    assert "local_grid.1.exchange_limit_mw must be greater than 0" in said
+    assert "battery_mwh must be greater than 0 if and only if battery_mw is: got 0 and 5" in said
+    same = LocalGrid(name="A", city="Wuxi", exchange_limit_mw=1.0, load_mw=1.0)
+    with pytest.raises(ValueError, match="gridsim"):
+        Options(local_grid=[same, same])
+    bad = [same.model_copy(update={"name": "Wuxi", "tariff": "dear"}), same.model_copy(update={"load_mw": 1e5})]
+    with pytest.raises(InputError) as caught:
+        jiangsu(Options(local_grid=bad))
+    assert len(caught.value.problems) == 3
