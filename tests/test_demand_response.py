@@ -12,6 +12,7 @@ from gridsim.networks.jiangsu_flexible import flexible
 from gridsim.networks.options import Options
 from gridsim.profiles import make_year
 from gridsim.profiles.year import SITE_COLUMNS
+from gridsim.summary_demand import demand_tables
 
 H = 48  # hours of a run: one window sees all of it
 HOUR = np.arange(HOURS) % 24
@@ -126,7 +127,7 @@ def test_rooms_give_at_a_peak_what_comfort_leaves(tmp_path):
 def test_a_tank_is_filled_while_power_is_cheap(tmp_path):
     """Yancheng has a quarter: 250 MW at 65 %, and its demand of 0.25 x 1.3 TWh is served from 6 h of the night."""
     flat = {"hydrogen_electrolyser_mw": 1000.0, "hydrogen_twh": 0.25 * 1e-6 * 8784 * 650.0}
-    _, run, row, series = lived(tmp_path, "Yancheng", 71, load_mw=2000.0, **flat)
+    summary, run, row, series = lived(tmp_path, "Yancheng", 71, load_mw=2000.0, **flat)
     charge = run.array("storage/charge_mw")[:, 0]
     taken = series["hydrogen_demand/Yancheng"]
     assert_allclose(taken, 0.25 * 0.25 * 650.0, atol=1e-3)
@@ -134,3 +135,8 @@ def test_a_tank_is_filled_while_power_is_cheap(tmp_path):
     assert_allclose(charge[HOUR[:H] < 6], 250.0, atol=0.01)
     assert_allclose(charge[HOUR[:H] >= 6], 0.0, atol=0.01)
     assert row["max_e_mwh"] == pytest.approx(250.0 * 0.65 * 24)
+    told = summary["flexible_gwh"]["hydrogen"]["A"]
+    assert told["charged"] == pytest.approx(charge.sum() / 1e3)
+    assert told["used"] == pytest.approx(taken.sum() / 1e3)
+    assert summary["load_twh_by_zone"] == {"A": {"load": pytest.approx(2000.0 * H / 1e6)}}
+    assert "hydrogen" in str([c.header for table in demand_tables(summary) for c in table.columns])

@@ -30,6 +30,7 @@ budget_price             {budget: mean of its price, weighted by use, currency p
 peak_load_mw             highest load of a step
 peak_valley_mw           {before, after}: mean over days of highest - lowest net load, before and after regulation
                          by all but coal
+load_twh_by_..., ...     load by component, demand that answers: see `gridsim.summary_demand`
 regulation_..., ...      the ledger of peak shaving: see `gridsim.summary_ledger`
 cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
 compile_s                compiling or loading the kernels
@@ -52,6 +53,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gridsim.summary_curtailment import OWN, curtailment_keys, curtailment_table
+from gridsim.summary_demand import demand_keys, demand_tables
 from gridsim.summary_ledger import ledger_keys, ledger_table
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         **_budgets(run),
         "peak_load_mw": float(run.array("dispatch/load_mw").sum(axis=1).max(initial=0.0)),
         "peak_valley_mw": peak_valley,
+        **demand_keys(run),
         **ledger_keys(run, cause_mw),
         **{key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"},
         "file_mb": run.path.stat().st_size / 1e6,
@@ -219,4 +222,5 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         rate = summary["curtailment_rate_by_tech"].get(tech)
         share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
         energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
-    return Columns([facts, energy, ledger_table(summary), curtailment_table(summary)], padding=(0, 4))
+    tables = [facts, energy, *demand_tables(summary), ledger_table(summary), curtailment_table(summary)]
+    return Columns(tables, padding=(0, 4))
