@@ -59,7 +59,8 @@ def _vehicles(grid: Grid, city: str) -> list[Row]:
     if smart * twh == 0:
         return []
     vehicles = twh * 1e6 / chosen["ev_mwh_per_vehicle"]
-    power_mw = smart * vehicles * chosen["ev_charger_kw"] / 1e3
+    power_mw = smart * vehicles * chosen["ev_at_once_share"] * chosen["ev_charger_kw"] / 1e3
+    energy_mwh = smart * vehicles * chosen["ev_battery_kwh"] / 1e3
     eta = chosen["ev_charger_eta"]
     place = cities()[city]
     drive = grid.need(f"ev_drive/{city}", "ev_drive", city, place, power_mw, energy_twh=smart * twh * eta)
@@ -75,7 +76,7 @@ def _vehicles(grid: Grid, city: str) -> list[Row]:
                 "ev",
                 charge_mw=part,
                 discharge_mw=chosen["ev_v2g_share"] * part,
-                e_mwh=part * chosen["ev_battery_kwh"] / chosen["ev_charger_kw"],
+                e_mwh=energy_mwh * part / power_mw,
                 held=EV_HELD,
                 eta_charge=eta,
                 eta_discharge=eta,

@@ -151,10 +151,10 @@ def test_smart_vehicles_charge_what_they_no_longer_do_by_themselves(all_of_it, y
 
 
 def test_vehicles_by_number(all_of_it):
-    """6.5 TWh of 2.4 MWh each: 2.708 M vehicles, two fifths of them smart, 7 kW and 20 kWh each."""
+    """6.5 TWh of 2.4 MWh each: 2.708 M vehicles, two fifths of them smart; 40 % of 7 kW and 20 kWh each."""
     stores = rows(all_of_it, "ev")
     smart = 0.4 * 6.5e6 / 2.4
-    assert stores["max_p_mw"].sum() == pytest.approx(7e-3 * smart)
+    assert stores["max_p_mw"].sum() == pytest.approx(0.4 * 7e-3 * smart)
     assert stores["max_e_mwh"].sum() == pytest.approx(20e-3 * smart)
     assert stores["min_p_mw"].to_numpy() == pytest.approx(-0.25 * stores["max_p_mw"].to_numpy())
     assert stores["name"].is_unique
