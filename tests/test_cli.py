@@ -166,7 +166,9 @@ def test_show_json_has_the_documented_keys(path):
         curtailment_mwh_by_cause curtailing_elements utilisation system_caused_rate utilisation_by_tech
         utilisation_by_zone utilisation_by_month
         regulation_up_gwh regulation_down_gwh peak_valley_less_mw coal_load_rate deep_unit_h compensation
-        two_shift_starts shortfall_hours load_twh_by_component load_twh_by_zone flexible_gwh"""
+        two_shift_starts shortfall_hours load_twh_by_component load_twh_by_zone flexible_gwh
+        money revenue_by_tech reserve_revenue_by_tech cost_by_tech capture_price price_by_zone
+        congestion_rent_by_element"""
     assert set(summary) == set(documented.split())
     numbers = {k: v for k, v in summary.items() if not isinstance(v, (dict, str))}
     assert all(isinstance(v, (int, float)) for v in numbers.values())

@@ -308,6 +308,7 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "price/energy": (350.0 + 50.0 * np.sin(day)).astype(np.float32),
         "price/reserve": np.zeros((hours, 3), np.float32),
         "price/bus": np.tile((350.0 + 50.0 * np.sin(day))[:, None], (1, 3)).astype(np.float32),
+        **settled(load - unserved, unit_p, source_p, discharge - charge, spill, cost),
         "curtailment/source_mw": curtailed,
         "curtailment/cause_mw": causes,
         "curtailment/section_element": np.where(causes[:, :, 1] > 0.0, 0, -1),
@@ -357,6 +358,29 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "units/offline_mw": np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 100.0]]),
         "sources/responds": np.array([[1, 0, 0], [0, 0, 0]]),
         "units/seg_cost": np.array([[300.0, 350.0], [600.0, 0.0]]),
+    }
+
+
+def settled(
+    served: np.ndarray, unit_p: np.ndarray, source_p: np.ndarray, store: np.ndarray, spill: np.ndarray, cost: Any
+) -> dict[str, np.ndarray]:
+    """Money at one price for all buses: the network earns nothing. Costs are made up but for their sum."""
+    hours = len(store)
+    price = (350.0 + 50.0 * np.sin(2.0 * np.pi * np.arange(hours) / 24.0)).astype(np.float32).astype(float)[:, None]
+    spent = cost["energy"] + cost["no_load"] + cost["start"]
+    none, wear = np.zeros(hours), cost["wear"]
+    return {
+        "price/zone": np.hstack((price, price)),
+        "money/load_payment": price * served,
+        "money/spill_payment": price[:, 0] * spill.sum(1),
+        "money/tech_revenue": price * np.column_stack((unit_p, source_p, store)),
+        "money/tech_cost": np.stack((spent, none, none, none, wear), axis=1),
+        "money/store_revenue": price * store[:, None],
+        "money/store_cost": wear[:, None],
+        "money/reserve_revenue": np.zeros((hours, len(TECHS))),
+        **{f"money/{name}": none for name in ("congestion_rent", "link_rent", "shift_rent", "loss_surplus")},
+        "money/branch_rent": np.zeros(3),
+        "money/interface_rent": np.zeros(1),
     }
 
 
@@ -496,6 +520,7 @@ def write_file(
         for name, group in DIMENSIONS.items():
             put_strings_or_numbers(file, name, frames[group]["name"])
         put_strings_or_numbers(file, "tech", techs)
+        put_strings_or_numbers(file, "zone", sorted(set(frames["buses"]["zone"])))
         put_strings_or_numbers(file, "supplier", SUPPLIERS)
         put_strings_or_numbers(file, "depth", SUPPLIERS[1:5])
         put_strings_or_numbers(file, "cause", CAUSES)

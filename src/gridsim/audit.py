@@ -22,6 +22,7 @@ from gridsim.audit_devices import check_devices
 from gridsim.audit_ledger import check_ledger
 from gridsim.audit_money import check_money
 from gridsim.audit_network import check_network
+from gridsim.audit_settlement import check_settlement
 from gridsim.errors import IntegrityError
 
 __all__ = ["AuditReport", "AuditRow", "audit"]
@@ -97,7 +98,7 @@ def audit(path: Path) -> AuditReport:
         rows = check_whole(record)
         if all(row.ok for row in rows):  # else the other checks would compare arrays that do not fit together
             rows += [*check_devices(record), *check_network(record), *check_budgets(record), *check_money(record)]
-            rows += check_ledger(record)
+            rows += [*check_ledger(record), *check_settlement(record)]
         return AuditReport(str(path), record.hours, rows)
     except (KeyError, OSError) as error:
         raise IntegrityError(f"{path}: is damaged or incomplete ({error})") from error

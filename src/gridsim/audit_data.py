@@ -183,7 +183,7 @@ def as_text(values: NDArray[Any]) -> NDArray[Any]:
 
 SERIES_GROUPS = {
     *("dispatch", "commitment", "storage", "flow", "price", "curtailment"),
-    *("unserved", "spill", "reserve", "peak_shaving", "carbon", "cost", "budget"),
+    *("unserved", "spill", "reserve", "peak_shaving", "carbon", "cost", "budget", "money"),
 }
 COLUMNS_OF = {  # table whose rows are the columns of a series
     "dispatch/unit_p_mw": "units",
@@ -236,7 +236,8 @@ def check_whole(record: Record) -> list[AuditRow]:
         group, name = path.rsplit("/", maxsplit=1)
         # differences of peak and valley and two-shift starts are by day, running prices by window; dimension scales may
         # be linked too
-        by_hour = not name.startswith(("peak_valley", "two_shift", "running_"))
+        # and rents of lines are of the whole run
+        by_hour = not name.startswith(("peak_valley", "two_shift", "running_", "branch_rent", "interface_rent"))
         if group in SERIES_GROUPS and by_hour and name not in record.file:
             paths.append(path)
 

@@ -57,7 +57,14 @@ class LineRows(NamedTuple):
 
     def of(self, hour: int) -> "LineRows":
         """Those of one hour."""
-        at = slice(*np.searchsorted(self.hour, (hour, hour + 1)))
+        return self.between(hour, hour + 1)
+
+    def before(self, hour: int) -> "LineRows":
+        """Those of the hours before."""
+        return self.between(0, hour)
+
+    def between(self, begin: int, end: int) -> "LineRows":
+        at = slice(*np.searchsorted(self.hour, (begin, end)))
         return LineRows(self.hour[at], self.element[at], self.outage[at], self.price[at], self.coef[at])
 
 
@@ -477,8 +484,9 @@ class Planner(Windows):
         s, keys = settled.solution, settled.keys
         out = np.tile(s.price[:, :1], (1, self.nb))
         coef = self.rows(keys, np.zeros((len(out), self.columns))).coef
-        np.subtract.at(out, keys.hour, s.price_row[:, None] * coef[:, : self.nb])
-        line = np.flatnonzero((s.price_row > ROW_PRICED) & ~self.is_tangent(keys))
+        priced_row = s.price_row > ROW_PRICED
+        np.subtract.at(out, keys.hour, (s.price_row * priced_row)[:, None] * coef[:, : self.nb])
+        line = np.flatnonzero(priced_row & ~self.is_tangent(keys))
         element, outage = self._in_the_case(keys.take(line))
         price, wide = s.price_row[line] * self.price_scale, self.nb + self.nlink + self.nshift
         return out, LineRows(keys.hour[line], element, outage, price, coef[line, :wide])

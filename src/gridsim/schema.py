@@ -159,6 +159,10 @@ def _n1(name: str, dim: str, long_name: str) -> Dataset:
     return Dataset(f"security/{name}", (dim,), kind, "1", long_name)
 
 
+def _money(name: str, dim: str, long_name: str) -> Dataset:
+    return Dataset(f"money/{name}", ("time", *dim.split()), "float64", "currency", long_name)
+
+
 def _row(name: str, long_name: str) -> Dataset:
     return Dataset(f"curtailment/{name}", ("time", "source"), "int32", "1", f"{long_name}; -1: none")
 
@@ -225,6 +229,20 @@ DATASETS: tuple[Dataset, ...] = (
     _price("price/energy", "time", "price of energy at the reference bus", "> 0: one more MWh of load costs this"),
     _price("price/reserve", "time product", "price of each reserve product", ">= 0"),
     _price("price/bus", "time bus", "price of energy at each bus", "> 0: one more MWh of load costs this"),
+    _price("price/zone", "time zone", "price that the load of each zone pays on average", "> 0: the load pays"),
+    _money("load_payment", "zone", "paid for energy by the load of each zone, at the price of its bus"),
+    _money("spill_payment", "", "paid by the system for energy spilled, at the price of its bus"),
+    _money("tech_revenue", "tech", "paid for energy to each technology; stores: discharged less charged"),
+    _money("tech_cost", "tech", "energy, no-load, starts and wear of each technology"),
+    _money("store_revenue", "store", "paid for energy discharged less charged"),
+    _money("store_cost", "store", "wear and starts"),
+    _money("reserve_revenue", "tech", "paid for reserve, all products, to each technology"),
+    _money("congestion_rent", "", "prices of lines and interfaces times what they carry"),
+    _money("link_rent", "", "what energy is worth where DC links bring it, less where they take it"),
+    _money("shift_rent", "", "what phase shifters take off full lines, negative where they load them"),
+    _money("loss_surplus", "", "what marginal losses in prices bring in beyond the energy lost"),
+    Dataset("money/branch_rent", ("branch",), "float64", "currency", "congestion rent of each branch in the run"),
+    Dataset("money/interface_rent", ("interface",), "float64", "currency", "congestion rent of each interface"),
     _mw("curtailment/source_mw", "time source", "available before own limits and not taken: sum of all causes", ">= 0"),
     _mw("curtailment/cause_mw", "time source cause", "curtailment by cause", ">= 0"),
     _row("section_element", "line or interface that weighs most in cause section: a branch, or branches + interface"),

@@ -29,6 +29,7 @@ from gridsim.restate import State
 from gridsim.results_writer import ResultsWriter, WindowReport, check_output
 from gridsim.scenario import Scenario
 from gridsim.schema import WEATHER_TECHS, techs_of
+from gridsim.settlement import Settlement
 
 AGREE_MW = 1.0  # how far a settled hour may move from its plan with perfect forecasts, before it is an error
 
@@ -161,7 +162,7 @@ def shifted_mw(case: Case, f: step.Fleet, shift_deg: FloatArray) -> FloatArray:
 class Accountant:
     """Turns lived hours into the datasets of the results file."""
 
-    def __init__(self, case: Case, f: step.Fleet, ledger: Ledger):
+    def __init__(self, case: Case, f: step.Fleet, ledger: Ledger, shift_mw: FloatArray):
         self.case, self.f, self.ledger = case, f, ledger
         techs = techs_of(case)
         tables = (case.units, case.sources, case.stores)
@@ -171,6 +172,7 @@ class Accountant:
         )
         tech = case.sources["tech"].astype(str).to_numpy()
         self.curtailment = Curtailment(case, f)
+        self.settlement = Settlement(case, f, shift_mw)
         self.weather = np.isin(tech, WEATHER_TECHS)
         self.on_before = case.units["initial_on"].to_numpy(dtype=np.int64)
         must = case.units["must_run"].to_numpy(dtype=bool)
@@ -214,6 +216,7 @@ class Accountant:
             "price/energy": plan.price[:kept],
             "price/reserve": plan.price_reserve[:kept],
             "price/bus": plan.price_bus[:kept],
+            **self.settlement.live(h, plan),
             **self.curtailment.live(h, plan, case.source_own_mw[t0 : t0 + kept]),
             "unserved/load_mw": h.shed,
             "spill/bus_mw": h.spill,
@@ -269,7 +272,11 @@ def simulate(
     )
     f = fleet(case, planner)
     ledger = Ledger(case, scenario.ledger.compensation_cny_per_mwh)
-    state, accountant, windows = planner.first_state(), Accountant(case, f, ledger), scenario.windows()
+    state, accountant, windows = (
+        planner.first_state(),
+        Accountant(case, f, ledger, planner.shift_mw),
+        scenario.windows(),
+    )
     running: list[FloatArray] = []  # prices of budgets, window by window
     watch = OutageWatch(case, active=scenario.grid.n1 != "off" and len(case.branches) > 0)
     with ResultsWriter.open(out, case, scenario, force=force, events=case.events) as writer:
@@ -308,7 +315,12 @@ def simulate(
             writer.append(block, window.first_hour, report)
             if progress is not None:
                 progress(report)
-        whole = {**ledger.days(), **watch.datasets(), **planner.budgeting.datasets(running)}
+        whole = {
+            **ledger.days(),
+            **accountant.settlement.datasets(),
+            **watch.datasets(),
+            **planner.budgeting.datasets(running),
+        }
         for path, values in whole.items():
             writer.write(path, values)
         return writer.finish(

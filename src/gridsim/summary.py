@@ -32,6 +32,7 @@ peak_valley_mw           {before, after}: mean over days of highest - lowest net
                          by all but coal
 load_twh_by_..., ...     load by component, demand that answers: see `gridsim.summary_demand`
 regulation_..., ...      the ledger of peak shaving: see `gridsim.summary_ledger`
+money, ...               payments, revenues and rents: see `gridsim.summary_money`
 cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
 compile_s                compiling or loading the kernels
 peak_rss_mb              highest memory of the process
@@ -55,6 +56,7 @@ import numpy as np
 from gridsim.summary_curtailment import OWN, curtailment_keys, curtailment_table
 from gridsim.summary_demand import demand_keys, demand_tables
 from gridsim.summary_ledger import ledger_keys, ledger_table
+from gridsim.summary_money import money_keys, money_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -92,6 +94,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         "curtailment_rate_by_tech": {tech: _ratio(curtailed[tech], available[tech]) for tech in curtailed},
         **curtailment_keys(run, cause_mw),
         **_losses(run),
+        **money_keys(run),
         "spill_mwh": _energy(run, "spill/bus_mw"),
         "reserve_short_mwh": _energy(run, "reserve/short_mw"),
         "overload_mwh": _energy(run, "flow/branch_overload_mw") + _energy(run, "flow/interface_overload_mw"),
@@ -223,4 +226,4 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
         energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
     tables = [facts, energy, *demand_tables(summary), ledger_table(summary), curtailment_table(summary)]
-    return Columns(tables, padding=(0, 4))
+    return Columns([*tables, money_table(summary)], padding=(0, 4))

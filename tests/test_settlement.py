@@ -1,0 +1,90 @@
+"""The settlement on grids of two buses, where every payment can be told by hand; whole runs add up by the audit."""
+
+import numpy as np
+import pandapower as pp
+import pytest
+from numpy.testing import assert_allclose
+from test_curtailment import NO_RESERVE, windy
+from test_losses import R_PU, line
+from tiny_grid import run_audited, tiny_grid, write_grid
+
+RENTS = ("congestion_rent", "link_rent", "shift_rent", "loss_surplus")
+
+
+def lived(tmp_path, net, **sections):
+    given = {"horizon": {"hours": 4}, "reserve": {**NO_RESERVE, "up_min_mw": 0.0}} | sections
+    return run_audited(write_grid(tmp_path, net, **given), tmp_path / "x.h5")
+
+
+def by_tech(run, name):
+    return dict(zip(run.names("tech"), run.array(f"money/{name}").T, strict=True))
+
+
+def test_a_full_line_earns_the_difference_of_prices(tmp_path):
+    """Wind behind a line of 114 MW is worth nothing, coal at the load 300: the line earns 300 for each of its MW."""
+    summary, run = lived(tmp_path, windy(ka=0.3))
+    most = np.sqrt(3.0) * 0.3 * 220.0
+    assert_allclose(run.array("price/bus"), [[0.0, 300.0]] * 4, atol=1e-2)
+    assert_allclose(run.array("price/zone"), [[0.0, 300.0]] * 4, atol=1e-2)
+    assert_allclose(run.array("money/load_payment"), [[0.0, 300.0 * 150.0]] * 4, rtol=1e-4)
+    assert_allclose(run.array("money/congestion_rent"), 300.0 * most, rtol=1e-4)
+    revenue = by_tech(run, "tech_revenue")
+    assert_allclose(revenue["coal"], 300.0 * (150.0 - most), rtol=1e-4)
+    assert_allclose(revenue["wind_onshore"], 0.0, atol=2.0)
+    for name in RENTS[1:]:
+        assert_allclose(run.array(f"money/{name}"), 0.0, atol=1e-3, err_msg=name)
+    assert run.array("money/branch_rent")[0] == pytest.approx(4 * 300.0 * most, rel=1e-4)
+    assert summary["congestion_rent_by_element"] == pytest.approx({"AB": 4 * 300.0 * most}, rel=1e-4)
+    assert summary["capture_price"]["coal"] == pytest.approx(300.0, rel=1e-4)
+    assert summary["price_by_zone"] == pytest.approx({"B": 300.0}, rel=1e-4)
+
+
+def test_reserve_is_paid_at_its_price(tmp_path):
+    """Each of the 30 MW that coal answers with downwards makes a MWh of wind give way to one of coal: 300."""
+    summary, run = lived(tmp_path, windy(), reserve={**NO_RESERVE, "up_min_mw": 0.0, "down_load_share": 0.2})
+    assert_allclose(by_tech(run, "reserve_revenue")["coal"], 300.0 * 30.0, rtol=1e-3)
+    assert summary["money"]["reserve_payment"] == pytest.approx(4 * 9000.0, rel=1e-3)
+
+
+def test_marginal_losses_bring_in_more_than_is_lost(tmp_path):
+    """All losses are drawn at the load: f = load + r f^2 / 100, and its price is 100 / (1 - 2 r f / 100)."""
+    _, run = lived(tmp_path, line(), grid={"losses": "quadratic"}, horizon={"hours": 3})
+    flow = (1.0 - np.sqrt(1.0 - 4.0 * R_PU / 100.0 * 100.0)) / (2.0 * R_PU / 100.0)
+    price = 100.0 / (1.0 - 2.0 * R_PU * flow / 100.0)
+    assert_allclose(run.array("money/loss_surplus"), price * 100.0 - 100.0 * flow, rtol=5e-2)
+    assert_allclose(run.array("money/congestion_rent"), 0.0, atol=1e-3)
+
+
+def test_a_dc_link_earns_where_it_delivers(tmp_path):
+    """40 MW from 100 to 500 a MWh, of which 4 % are lost."""
+    net = pp.create_empty_network(sn_mva=100, name="link")
+    for name in "AB":
+        pp.create_bus(net, vn_kv=220, name=name, zone=name)
+    pp.create_gen(net, 0, 0.0, name="cheap", min_p_mw=0.0, max_p_mw=400.0, slack=True)
+    net.gen["tech"], net.gen["must_run"] = "coal", True
+    pp.create_poly_cost(net, 0, "gen", 100.0)
+    pp.create_ext_grid(net, 1, name="dear", min_p_mw=0.0, max_p_mw=400.0)
+    pp.create_poly_cost(net, 0, "ext_grid", 500.0)
+    pp.create_dcline(net, 0, 1, 0.0, 4.0, 0.0, 1.0, 1.0, max_p_mw=40.0, name="DC")
+    net.dcline["min_p_mw"], net.dcline["controllable"] = 0.0, True
+    pp.create_load(net, 0, 50.0, name="DA")
+    pp.create_load(net, 1, 150.0, name="DB")
+    summary, run = lived(tmp_path, net)
+    assert_allclose(run.array("money/link_rent"), 40.0 * (0.96 * 500.0 - 100.0), rtol=1e-4)
+    assert_allclose(run.array("money/load_payment"), [[5_000.0, 75_000.0]] * 4, rtol=1e-4)
+    assert summary["money"]["congestion_rent"] == pytest.approx(0.0, abs=1.0)
+
+
+@pytest.mark.parametrize("minutes", [60, 15])
+def test_tight_lines_outages_losses_and_a_store(tmp_path, minutes):
+    """The audit checks payments and that they add up; rents of lines are of those who own them, not of the system."""
+    scenario = write_grid(
+        tmp_path, tiny_grid(tight=True), horizon={"hours": 25, "resolution_min": minutes},
+        grid={"n1": "enforce", "losses": "quadratic"},
+    )  # fmt: skip
+    summary, run = run_audited(scenario, tmp_path / "x.h5")
+    assert summary["money"]["congestion_rent"] > 1e3
+    assert run.array("money/congestion_rent").min() > -1.0
+    assert run.array("money/link_rent").min() > -1.0
+    stores = run.array("money/store_revenue").sum()
+    assert stores == pytest.approx(sum(summary["revenue_by_tech"][tech] for tech in ("battery", "pumped_hydro")))
