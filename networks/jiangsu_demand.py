@@ -3,9 +3,10 @@
 A city's load of the year holds what there was of each component in 2024. With E the city's energy, e_k that of
 component k and e_k(2024) what there was::
 
-    base(t) = L(t; E - sum_k (e_k - e_k(2024))) - sum_k c_k(t; e_k(2024)),   load(t) = base(t) + sum_k c_k(t; e_k)   (1)
+    rest(t) = L(t; E - sum_k (e_k - e_k(2024))) - sum_k c_k(t; e_k(2024)),   load(t) = rest(t) + sum_k c_k(t; e_k)   (1)
 
-with L the load as a whole and c_k a component, each scaled to its energy. So the energy is E whatever the components
+with L the load as a whole and c_k a component, each scaled to its energy. What cooling and heating are of L is the
+component "weather", the remainder of rest(t) is "base". So the energy is E whatever the components
 are, and in 2024 the sum is L itself, hour by hour.
 """
 
@@ -18,6 +19,7 @@ from gridsim.networks.tables import read_table
 from gridsim.profiles.character import sentence
 from gridsim.profiles.load import COMPONENTS
 
+WEATHER_AT_PEAK = 0.3  # share of cooling in the load at rest
 PEAK_OVER_MEAN = 2.0  # of a component, about: how many substations it takes
 
 
@@ -80,11 +82,19 @@ def _city(grid: Grid, city: Row) -> list[Row]:
     name = city["city"]
     own_twh, were_twh, rest_twh = _energies(grid, city)
     _need_whole(grid, city)
-    said = sentence(**{part: twh for part, twh in were_twh.items() if twh}) + tariff_words(grid.options)
+    apart = {part: twh for part, twh in were_twh.items() if twh}
+    said = sentence(**apart, weather="apart") + tariff_words(grid.options)
     rest_mw = own_peak_mw(grid, city) * rest_twh / energy_twh(grid, city)
-    profile = grid.need(f"load_base/{name}", "load_base", name, city, rest_mw, energy_twh=rest_twh, character=said)
+    more = {"energy_twh": rest_twh}
+    base = grid.need(f"load_base/{name}", "load_base", name, city, rest_mw, character=said, **more)
+    weather = grid.need(f"load_ac/{name}", "load_ac", name, city, rest_mw, character="of=both", **more)
     at_rest = {part: twh * 1e6 / HOURS_PER_YEAR for part, twh in own_twh.items()}
-    rows = _on_substations(grid, city, profile, peak_mw(grid, city) - sum(at_rest.values()), "base")
+    weather_mw = WEATHER_AT_PEAK * peak_mw(grid, city)
+    base_mw = peak_mw(grid, city) - weather_mw - sum(at_rest.values())
+    rows = [
+        *_on_substations(grid, city, base, base_mw, "base"),
+        *_on_substations(grid, city, weather, weather_mw, "weather"),
+    ]
     for part, mean_mw in at_rest.items():
         left = 1.0 - (grid.chosen["ev_smart_share"] if part == "ev" else 0.0)  # what is not dispatched as a store
         if mean_mw * left > 0:
@@ -101,7 +111,16 @@ def inside_2024() -> dict[str, float]:
 def _on_substations(grid: Grid, city: Row, profile: str, mw: float, component: str) -> list[Row]:
     stations = grid.substations(city["city"])
     return [
-        _load(grid, city, str(key), f"load {city['city']}", mw * share, profile, share, component)
+        _load(
+            grid,
+            city,
+            str(key),
+            f"{'load' if component in ('', 'base') else component} {city['city']}",
+            mw * share,
+            profile,
+            share,
+            component,
+        )
         for key, share in (stations["transformer_mva"] / stations["transformer_mva"].sum()).items()
     ]
 

@@ -178,11 +178,11 @@ def component_mw(kind: str, at: Place, energy_twh: float) -> FloatArray:
 def base_mw(at: Place, *, energy_twh: float, peak_mw: float, character: str) -> FloatArray:
     """The load of a city less the components that its character names, in TWh. [MW], shape (hours,)
 
-    `tariff` and `elasticity` of the character move load within its days (equation (4) of `load`).
-
-    With the components of the same energies it adds up to the whole load to the last digit kept.
+    With ``weather=apart`` it is without ``load_ac`` of the same energy and peak, too. `tariff` and `elasticity` move
+    load within its days (equation (4) of `load`). With the components of the same energies it adds up to the whole
+    load to the last digit kept.
     """
-    said = words(at.profile, character, dict.fromkeys((*COMPONENTS, "tariff", "elasticity")))
+    said = words(at.profile, character, {**dict.fromkeys((*COMPONENTS, "tariff", "elasticity")), "weather": ("apart",)})
     city = (f"load/{at.city}", at.lat_deg, at.lon_deg)
     whole = at.load.city_mw(*city, energy_twh=energy_twh, peak_mw=peak_mw)
     if "tariff" in said or "elasticity" in said:
@@ -192,6 +192,8 @@ def base_mw(at: Place, *, energy_twh: float, peak_mw: float, character: str) -> 
             *city, energy_twh=energy_twh, peak_mw=peak_mw, prices=prices, elasticity=answer
         )
     rest = np.round(whole, 3)
+    if "weather" in said:
+        rest = rest - np.round(at.load.weather_mw(*city, energy_twh=energy_twh, peak_mw=peak_mw, part="both"), 3)
     for kind in COMPONENTS:
         own_twh = number(at.profile, said, kind, low=0.0, high=energy_twh, default=0.0)
         rest = rest - component_mw(kind, at, own_twh)

@@ -106,7 +106,9 @@ def test_the_province_of_2024_is_what_it_was(plain):
 def test_components_have_the_energies_of_the_table(plain):
     table = read_table("flexibility").set_index("name")["fleet_2024"]
     net, year = plain
-    assert set(net.load["component"]) == {"base", *PARTS}
+    assert set(net.load["component"]) == {"base", "weather", *PARTS}
+    weather = net.load[net.load["component"] == "weather"]
+    assert 60 < energy_mwh(year, weather) / 1e6 < 130  # cooling and heating of the province
     for part in PARTS:
         of_part = net.load[net.load["component"] == part]
         assert energy_mwh(year, of_part) / 1e6 == pytest.approx(table[f"{part}_twh"], rel=1e-4)
