@@ -35,7 +35,8 @@ UNITS: dict[str, tuple[str, float, float]] = {
     "C": ("degC", 1.0, 0.0),
     "K": ("degC", 1.0, -273.15),
 }
-KIND_UNITS = {"load": "MW", "demand": "MW", "temperature": "degC"}
+# Of a budget, the amount of an hour in whatever the budget counts: MWh, t, tce; its size says nothing of the unit.
+KIND_UNITS = {"load": "MW", "demand": "MW", "temperature": "degC", "budget": "MW"}
 PU_KINDS = ("wind", "wind_offshore", "wind_onshore", "pv", "solar", "import", "exchange", "availability", "hydro")
 SIGNED_KINDS = ("import", "exchange", "temperature")
 MOST_MW = 400_000.0  # above the peak of any provincial grid: such a "MW" is kW
@@ -122,7 +123,7 @@ def to_unit(
         if top > MOST_MW:
             rule = f"must be MW: is {top:g} at {when}, which looks like kW (say 'kW')"
             problems.append(Problem(name, rule))
-        elif kind in KIND_UNITS and 0.0 < top <= 1.5:
+        elif kind in ("load", "demand") and 0.0 < top <= 1.5:
             rule = f"must be MW: its maximum is {top:g}, which looks like p.u. of a peak"
             problems.append(Problem(name, rule))
     elif top > 70.0:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gridsim.budgets import Fleet, check_budgets, make_budgets
+from gridsim.budgets import check_budgets, make_budgets
 from gridsim.case import (
     BRANCH_COLUMNS,
     LINK_COLUMNS,
@@ -37,6 +37,7 @@ from gridsim.kernels.jit import FloatArray
 from gridsim.net_checks import check_tables
 from gridsim.nettable import NetTable, unique_names
 from gridsim.networks.stored import column_problems, json_of
+from gridsim.outlook import Fleet
 from gridsim.products import check_products, make_products, own_requirements
 from gridsim.scenario import RESERVE_NAMES, Scenario, check_names
 from gridsim.series import (
@@ -171,8 +172,8 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     response = np.array([spec.response_mw_per_min for spec in elements.unit_specs], dtype=np.float64)
     products = make_products(scenario.reserve, asked_mw, units, response, sources)
     fleet = Fleet(
-        units, sources, available, low, high, load_mw.sum(axis=1),
-        _full_load_cost(units, seg_mw, seg_cost, min_cost), seg_mw, seg_cost,
+        units, sources, available, floor, ceiling, low, high, load_mw.sum(axis=1),
+        _full_load_cost(units, seg_mw, seg_cost, min_cost), seg_mw, seg_cost, _frame(elements.stores, STORE_COLUMNS),
     )  # fmt: skip
     budgets, terms, found = make_budgets(scenario.budget, fleet, scenario.start, reader)
     if found or reader.problems:

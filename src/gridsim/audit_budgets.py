@@ -1,5 +1,7 @@
 """Audit of budgets: use from outputs, balances from use, limits from the table and the calendar, what went beyond."""
 
+from typing import Any
+
 import numpy as np
 
 from gridsim.audit_data import AuditRow, FloatArray, Record, among, at, row_of
@@ -25,7 +27,8 @@ def check_budgets(record: Record) -> list[AuditRow]:
         missing[t] = np.where(ends[t], np.maximum(least[t] * (1.0 - SHARE) - total, 0.0), 0.0)
         total = np.where(ends[t], 0.0, total)
     stored_most = np.where(s("budget/at_most") < 0.0, np.inf, s("budget/at_most"))
-    off_most = np.where(np.isinf(most) & np.isinf(stored_most), 0.0, np.abs(stored_most - most))
+    same = most == stored_most  # no limit, both of them
+    off_most = np.abs(np.subtract(stored_most, most, where=~same, out=np.zeros_like(most)))
     off_limit = np.maximum(off_most, np.abs(s("budget/at_least") - least)) / scale
     penalty = table["penalty"].to_numpy(float)
     label = at(record, names)
@@ -42,7 +45,7 @@ def check_budgets(record: Record) -> list[AuditRow]:
 
 
 def recompute_use(record: Record) -> FloatArray:
-    """(time, budget) from units on, outputs and the use of each as the file has it."""
+    """(time, budget) from units on, outputs and the use of each as the file has it, in the months that count."""
     s, units = record.series, record.tables["units"]
     use = np.zeros((record.steps, len(record.tables["budgets"])))
     if not units.empty:
@@ -51,25 +54,41 @@ def recompute_use(record: Record) -> FloatArray:
         use += on @ s("budgets/unit_on").T + above @ s("budgets/unit_rate").T
     if not record.tables["sources"].empty:
         use += s("dispatch/source_p_mw") @ s("budgets/source_rate").T
-    return use
+    stamps = record.start.astype("datetime64[h]") + np.arange(record.steps)
+    return use * np.column_stack([holds(stamps, str(months)) for months in record.tables["budgets"]["months"]])
 
 
 def limits(record: Record) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(time, budget) at_most (inf: none) and at_least of each hour's period, and whether the hour is its last.
 
-    A period has the share of its limits that its hours in the run have of the whole.
+    A period has the share of its limits that its hours in the run have of the whole, of those in months that count; or
+    the sum of what a profile allows.
     """
-    table = record.tables["budgets"]
+    table, allowed = record.tables["budgets"], record.series("budget/allowed")
     stamps = record.start.astype("datetime64[h]") + np.arange(record.steps)
-    share, ends = np.ones((record.steps, len(table))), np.zeros((record.steps, len(table)))
-    for k, kind in enumerate(table["period"]):
-        whole = stamps.astype(f"datetime64[{UNITS[kind]}]")
+    shape = record.steps, len(table)
+    most, least, ends = np.full(shape, np.inf), np.zeros(shape), np.zeros(shape)
+    for k, row in enumerate(table.itertuples()):
+        whole = stamps.astype(f"datetime64[{UNITS[str(row.period)]}]")
         for period in np.unique(whole):
             inside = np.flatnonzero(whole == period)
-            length = (period + 1).astype("datetime64[h]") - period.astype("datetime64[h]")
-            share[inside, k] = inside.size / int(length.astype(int))
+            all_of_it = np.arange(period.astype("datetime64[h]"), (period + 1).astype("datetime64[h]"))
+            counted = holds(stamps[inside], str(row.months))
+            share = counted.sum() / max(holds(all_of_it, str(row.months)).sum(), 1)
+            if row.at_most_profile:
+                most[inside, k] = (allowed[inside, k] * counted).sum()
+            elif np.isfinite(row.at_most):
+                most[inside, k] = row.at_most * share
+            least[inside, k] = row.at_least * share
             ends[inside[-1], k] = 1.0
-    return table["at_most"].to_numpy(float) * share, table["at_least"].to_numpy(float) * share, ends
+    return most, least, ends
+
+
+def holds(stamps: Any, months: str) -> FloatArray:
+    """1 for each hour in the months, "1 2 12"; "": all."""
+    of_year = stamps.astype("datetime64[M]").astype(int) % 12 + 1
+    named = [int(month) for month in months.split()] or list(range(1, 13))
+    return np.isin(of_year, named).astype(float)
 
 
 def weights(record: Record) -> AuditRow:

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gridsim.kernels.jit import FloatArray
+from gridsim.outlook import Outlook
 
 # Columns every index table has, in this order; further columns may follow (see the field's comment).
 UNIT_COLUMNS = (
@@ -122,7 +123,9 @@ BUDGET_COLUMNS = (
     "quantity",  # energy | co2 | fuel
     "unit",  # MWh | t | tce: of all amounts of the budget
     "period",  # day | month | year
-    "at_most",  # of a whole period; inf: no limit
+    "months",  # numbers of those in which it holds, "1 2 12"; "": all
+    "at_most",  # of a whole period; inf: no limit, or that of the profile
+    "at_most_profile",  # series of what each hour adds to the limit; "": none
     "at_least",  # 0: none
     "penalty",  # currency per unit beyond at_most, or missing of at_least
 )
@@ -172,17 +175,17 @@ class BudgetTerms(NamedTuple):
     unit_rate: FloatArray  # (nb, nu) of a MWh above it
     source_rate: FloatArray  # (nb, ns) of a MWh
     period: NDArray[np.int64]  # (n, nb) number of the period that the hour belongs to, from 0
+    counts: FloatArray  # (n, nb) 1: use in the hour counts; 0: it is in a month in which the budget does not hold
     at_most: FloatArray  # (n, nb) limit of that period, of the part of it that is simulated; inf: none
     at_least: FloatArray  # (n, nb)
+    allowed: FloatArray  # (n, nb) what a profile adds to at_most in the hour; 0 where there is none
     pace: FloatArray  # (n, nb) share of the period's use that falls into the hour as planned; adds up to 1
-    price_most: FloatArray  # (n, nb) running price to begin the period with, of at_most and at_least; currency per unit
-    price_least: FloatArray
-    slope: FloatArray  # (nb,) price that changes use by its whole, roughly; currency per unit
+    outlook: tuple[Outlook, ...]  # of each budget
 
 
 def no_budgets() -> BudgetTerms:
     none, whole = np.zeros((0, 0)), np.zeros((0, 0), dtype=np.int64)
-    return BudgetTerms(none, none, none, whole, none, none, none, none, none, np.zeros(0))
+    return BudgetTerms(none, none, none, whole, none, none, none, none, none, ())
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from gridsim.case import LONG_H, Case
 from gridsim.kernels import commit, security, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import branch_sensitivities, sensitivities
-from gridsim.kernels.problem import Boxes, Budgets, Problem, Ramps, Rows, Solution, Stores, Units
+from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 from gridsim.kernels.start import Prices
 from gridsim.pumping import Modes
 from gridsim.segments import cut_segments
@@ -36,7 +36,7 @@ LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a lim
 
 
 _NONE = np.zeros(0)
-NO_BALANCE = Balance(_NONE, _NONE, _NONE, _NONE)
+NO_BALANCE = Balance(_NONE, _NONE, _NONE)
 
 
 @dataclass
@@ -407,26 +407,32 @@ class Windows:
             stores=self._stores(t0, hours, state, None if decided is None else decided.modes),
         )
         if self.budgeting.size:
-            budgets, worth = self._budgets(problem, parts, t0, state, on)
-            problem, constant = problem._replace(budgets=budgets), constant + worth * self.money
+            problem, worth = self._budgets(problem, parts, t0, state, on)
+            constant += worth * self.money
         src_lo = case.source_min_mw[at] / sp
         cost = sources.cost.to_numpy(float)[self.ramped]
         constant += float((src_lo[:, self.ramped] @ cost).sum()) / sc * self.money
         return problem, fixed, constant
 
-    def _budgets(self, problem: Problem, parts: "Parts", t0: int, state: State, on: IntArray) -> tuple[Budgets, float]:
-        """Budget rows, what given units and bases of sources use anyway taken off their limits; and its worth."""
+    def _budgets(self, problem: Problem, parts: "Parts", t0: int, state: State, on: IntArray) -> tuple[Problem, float]:
+        """The problem with budget rows, what given units and bases of sources use anyway taken off; and its worth."""
         hours, ramps, ns = len(on), problem.ramps, self.ramped.size
         given, base = on.astype(np.float64), np.zeros((hours, len(self.case.sources)))
         given[:, parts.free] = 0
         base[:, self.ramped] = ramps.base[:, :ns]
         of_unit = ramps.seg_ramp >= ns
-        return self.budgeting.rows(
-            self.budgeting.keys(t0, hours, state.budgets), free=parts.free, seg_unit=parts.free[problem.units.seg_unit],
+        keys = self.budgeting.keys(t0, hours, state.budgets)
+        budgets, worth = self.budgeting.rows(
+            keys, free=parts.free, seg_unit=parts.free[problem.units.seg_unit],
             box_unit=self.seg_unit[parts.segs], plain=self.plain, boxes=problem.boxes.bus.size,
             ramped=self.ramped[ramps.seg_ramp[~of_unit]], ramp_unit=parts.held[ramps.seg_ramp[of_unit] - ns],
             given=given, source_base=base,
         )  # fmt: skip
+        steps = self.budgeting.steps(keys, self.is_up.size)
+        axis = {"bus": 0, "coef": 0, "line": 0}
+        pairs = zip(Boxes._fields, problem.boxes, steps, strict=True)
+        boxes = Boxes(*(np.concatenate((a, b), axis=axis.get(name, 1)) for name, a, b in pairs))
+        return problem._replace(boxes=boxes, budgets=budgets), worth
 
     def _units(self, free: IntArray, avail: IntArray, state: State) -> Units:
         """Rows of units with a relaxed on-count."""

@@ -86,6 +86,7 @@ class ResultsWriter:
             "budget/period": case.budget_terms.period,
             "budget/at_most": np.where(np.isfinite(case.budget_terms.at_most), case.budget_terms.at_most, -1.0),
             "budget/at_least": case.budget_terms.at_least,
+            "budget/allowed": case.budget_terms.allowed,
             "budget/pace": case.budget_terms.pace,
         }
         try:

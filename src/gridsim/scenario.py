@@ -26,7 +26,8 @@ grid       assemble: ratings, limits      enforce, n1, losses, line_rating_facto
            simulate: enforce, n1, losses
 scale      assemble                       load, and any tech of the network
 budget     assemble (Case.budgets)        name, techs, fuels, zones, names, quantity, fuel_unit, fuel_per_mwh,
-                                          co2_t_per_fuel, period, at_most, at_least, penalty, pacing, first_price
+                                          co2_t_per_fuel, period, months, at_most, at_most_profile, at_least,
+                                          penalty, pacing, first_price
 ledger     simulate                       compensation_cny_per_mwh
 solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
            assemble                       quadratic_segments
@@ -52,6 +53,7 @@ from gridsim.toml_tree import Key, dump
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Month = Annotated[int, Field(ge=1, le=12)]
 
 NETWORK_NAMES = ("jiangsu",)
 RESERVE_NAMES = ("up", "down")  # the products that the keys of [reserve] make
@@ -208,9 +210,10 @@ class Budget(_Section):
     """What some units and sources use together in every day, month or year, as a table of [[budget]]. assemble.
 
     Members are the units and sources that fit every list that is not empty; `names` are patterns such as "Nantong*".
-    A period that the horizon cuts has the share of its limits that its hours have of the whole. In a month or a year
-    use is steered by a running price, paced as `pacing` says: "estimate" (as a merit order of the horizon at one price
-    would use it), "even", "load" (as the system load), or the name of an hourly series.
+    Use counts in all months, or in `months` only. A period that the horizon cuts has the share of its limits that its
+    hours that count have of the whole. In a month or a year use is steered by a running price, paced as `pacing` says:
+    "estimate" (as a merit order of the horizon at one price would use it), "even", "load" (as the system load), or the
+    name of an hourly series.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -225,7 +228,9 @@ class Budget(_Section):
         None  # t of CO2 of a unit of fuel: use follows the emissions, no-load part included
     )
     period: Literal["day", "month", "year"]
+    months: list[Month] = Field(default_factory=list)  # in which it holds: 1 to 12; empty: all
     at_most: NotNegative | None = None
+    at_most_profile: str = ""  # instead: hourly series of what each hour adds to the limit of its period
     at_least: Positive | None = None
     penalty: Positive  # price of every unit beyond at_most or missing of at_least, currency per MWh, t, ...
     pacing: Annotated[str, Field(min_length=1)] = "estimate"
@@ -234,8 +239,10 @@ class Budget(_Section):
     @model_validator(mode="after")
     def _fits(self) -> "Budget":
         found: list[tuple[Key, str]] = []
-        if self.at_most is None and self.at_least is None:
-            found.append((("at_most",), "must be there, or at_least, or both"))
+        if self.at_most is not None and self.at_most_profile:
+            found.append((("at_most_profile",), f"must not be there beside at_most: got {self.at_most_profile}"))
+        if not self.limited and self.at_least is None:
+            found.append((("at_most",), "must be there, or at_most_profile, or at_least"))
         elif self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
             found.append((("at_least",), f"must be at most at_most = {self.at_most:g}: got {self.at_least:g}"))
         factors = [key for key in ("fuel_per_mwh", "co2_t_per_fuel") if getattr(self, key) is not None]
@@ -247,9 +254,16 @@ class Budget(_Section):
             for key in ("pacing", "first_price"):
                 if key in self.model_fields_set and getattr(self, key) not in (None, "estimate"):
                     found.append(((key,), "is for a month or a year: windows see whole days"))
+        if len(set(self.months)) < len(self.months):
+            found.append((("months",), f"must name each month once: got {self.months}"))
         if found:
             raise _found(found)
         return self
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a limit to use, and not only a least use."""
+        return self.at_most is not None or bool(self.at_most_profile)
 
 
 class Penalties(_Section):

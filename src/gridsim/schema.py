@@ -296,6 +296,7 @@ DATASETS: tuple[Dataset, ...] = (
     _budget("used", "used in the period up to the END of the hour", ">= 0"),
     _budget("at_most", "limit of the hour's period, of its part in the horizon; -1: none"),
     _budget("at_least", "least use of the hour's period, of its part in the horizon; 0: none"),
+    _budget("allowed", "what the hour adds to at_most where a profile says so; 0: no profile", ">= 0"),
     _budget("pace", "share of the period's use planned for the hour"),
     _budget("excess", "use beyond at_most, a priced slack", ">= 0"),
     _budget("missing", "what is missing of at_least, in the last hour of the period, a priced slack", ">= 0"),

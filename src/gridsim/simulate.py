@@ -290,7 +290,7 @@ def simulate(
                 raise WindowError(
                     f"window {index + 1} of {len(windows)}, from {stamp:%Y-%m-%d %H:%M}: {error}"
                 ) from None
-            running.append(state.budgets.price)
+            running.append(planner.budgeting.running(t0, state.budgets))
             h, budgets = live(case, f, planner, plan, t0, kept, state)
             block = accountant.block(plan, h, budgets, t0)
             block |= watch.live(h.flow, h.link, t0)
@@ -357,7 +357,8 @@ def live(
     state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
     state.tangents = plan.next_tangents
     budgeting = planner.budgeting
-    lived, state.budgets = budgeting.live(t0, budgeting.use(h.on, h.unit_p, h.source), state.budgets, plan.next_budgets)
+    use = budgeting.use(t0, h.on, h.unit_p, h.source)
+    lived, state.budgets = budgeting.live(t0, use, plan.price_budget[:kept], state.budgets, plan.next_budgets)
     return h, lived
 
 

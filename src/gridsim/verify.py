@@ -34,7 +34,7 @@ from pydantic import ValidationError
 
 from gridsim import pumping
 from gridsim.assemble import assemble, assemble_net
-from gridsim.balance import RUNNING, Balance
+from gridsim.balance import Balance
 from gridsim.case import Case
 from gridsim.errors import InputError, IntegrityError, Problem
 from gridsim.kernels import commit
@@ -386,7 +386,7 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
                 state.store_running = pumping.running(planner.case.stores, *powers)[:, 0]
                 state.unit_p_mw = results["dispatch/unit_p_mw"][first - 1].astype(np.float64)
                 state.ramp_p_mw = results["dispatch/source_p_mw"][first - 1][planner.ramped].astype(np.float64)
-                state.budgets = _balance(results, planner, at, first, state.budgets.binding)
+                state.budgets = _balance(results, planner, first, state.budgets.binding)
             plan = planner.plan(first, steps, state)
             if at == index:
                 kept = slice(first, first + lived)
@@ -398,14 +398,10 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
         last = index
 
 
-def _balance(results: ResultsReader, planner: Planner, window: int, t0: int, binding: tuple[int, ...]) -> Balance:
+def _balance(results: ResultsReader, planner: Planner, t0: int, binding: tuple[int, ...]) -> Balance:
     """The balance of budgets before hour `t0`, the first of a window, as the file has it."""
-    budgeting = planner.budgeting
-    if not budgeting.size:
-        return budgeting.first()
-    most, least = (results[path][window].astype(np.float64) for path in RUNNING)
-    used = results["budget/used"][t0 - 1].astype(np.float64)
-    return budgeting.recorded(t0, used, budgeting.row_prices(most, least))._replace(binding=binding)
+    use, price = (results[f"budget/{name}"][:t0].astype(np.float64) for name in ("use", "price"))
+    return planner.budgeting.recorded(use, price)._replace(binding=binding)
 
 
 def scenario_in(results: ResultsReader) -> Scenario:

@@ -207,7 +207,7 @@ class _Label:
             *(f"shift of {name} {way}" for way in ("up", "down") for name in case.shifters["name"][: planner.nshift]),
             *(f"losses of island {k}" for k in range(planner.loss.groups)),
         ]
-        moved = a.x[t] - b.x[t]
+        moved = (a.x[t] - b.x[t])[: len(names)]  # the steps of budgets behind them are no power
         unit = (a.u[t] - b.u[t]) * problem.units.coef[:, 0]
         np.add.at(unit, problem.units.seg_unit, a.q[t] - b.q[t])
         ramped = np.zeros(problem.ramps.bus.size)
