@@ -169,6 +169,7 @@ def _rooms(grid: Grid, city: str, power_mw: float) -> list[Row]:
                 discharge_mw=part,
                 e_mwh=2.0 * middle_mwh * part / power_mw,
                 loss_per_h=loss,
+                end_rule="free",  # rooms come back to their middle by themselves, but never quite
                 discharge_cost=chosen["ac_cost_cny_per_mwh"],
                 inflow_profile=back,
                 profile_share=part / power_mw,
