@@ -120,6 +120,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("sgen", "export_limit_mw", "float", "MW", NAN, "most that its own connection takes; NaN: no limit", low=0),
     Column("sgen", "reverse_limit_mw", "float", "MW", NAN, "most beyond the load at its bus; NaN: no limit", low=0),
+    Column("sgen", "clean_share", "float", "1", NAN, "of an import: share without emissions", low=0, high=1),
     *_each(("load",), "component", "str", "", "", "part of the load, for reports: base, ev, building, ..."),
     *_each(("load",), "profile", "str", "", "", "series of the consumption"),
     *_each(("load",), "profile_share", "float", "1", 1.0, "share of the series this row takes", low=0, high=1),

@@ -81,6 +81,8 @@ def store(grid: "Grid", key: str, name: str, tech: str, *, charge_mw: float, dis
         "loss_per_h": 0.0,
         "charge_cost": 0.0,
         "discharge_cost": 0.0,
+        "min_charge_mw": 0.0,
+        "min_discharge_mw": 0.0,
         "end_rule": "fixed",
         "e_end_mwh": held * e_mwh,
         "end_value": 0.0,

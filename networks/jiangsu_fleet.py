@@ -17,16 +17,17 @@ from gridsim.networks.jiangsu_common import Row, choices, split
 from gridsim.networks.jiangsu_heat import heat_of
 from gridsim.networks.jiangsu_local import buses as local_buses
 from gridsim.networks.options import Options
-from gridsim.networks.tables import read_parameters, read_table
+from gridsim.networks.tables import read_parameters, read_table, standing
 from gridsim.networks.unit_costs import FuelCurve, depth_pieces, equal_pieces, unit_cost
 
 SLACK = "Tianwan nuclear 1-2"
 # Output at the summer peak at midday, per unit of rating. Assumed.
 PEAK_PU = {"pv": 0.50, "wind_offshore": 0.10, "wind_onshore": 0.08, "gas": 0.60}
-LABEL = {"pv": "PV", "wind_onshore": "onshore wind", "biomass": "biomass"}
+PV_COLUMN = {"year_average": "mw_average_2024", "year_end": "mw_end_2024"}
+LABEL = {"pv": "PV", "pv_offshore": "offshore PV", "wind_onshore": "onshore wind", "biomass": "biomass"}
 HOURS_PER_YEAR = 8784.0  # of 2024
+FREE = {"controllable": True, "curtailable": True}
 DEEP_COST = ("deep_50_40_cny", "deep_40_35_cny", "deep_35_30_cny", "deep_below_30_cny")  # by depth class
-CROSSING = "Yangtze 500 kV"  # the section that `river_crossing_mw` widens
 
 
 @dataclass
@@ -43,7 +44,7 @@ class Grid:
     chosen: dict[str, float] = field(init=False)  # figures of demand, heat and hydrogen
 
     def __post_init__(self) -> None:
-        self.par, self.chosen = read_parameters(), choices(self.options)
+        self.par, self.chosen = read_parameters(self.options.fleet), choices(self.options)
         prices = self.options.model_dump(include={"coal_price_cny_per_tce", "gas_price_cny_per_m3"})
         self.par |= {name: price for name, price in prices.items() if price is not None}
         local = local_buses(self.options)
@@ -51,6 +52,10 @@ class Grid:
             self.buses = pd.concat([self.buses, local])
         self.bus = {str(key): number for number, key in enumerate(self.buses.index)}
         self.name = {str(key): str(name) for key, name in self.buses["name"].items()}
+
+    def table(self, name: str) -> list[Row]:
+        """Rows of a table that hold for the fleet."""
+        return standing(read_table(name), self.options.fleet).to_dict("records")
 
     def substations(self, city: str) -> pd.DataFrame:
         return self.buses[(self.buses["zone"] == city) & (self.buses["kind"] == "substation")]
@@ -72,6 +77,7 @@ def fuels(par: dict[str, float]) -> dict[str, tuple[float, float]]:
     return {
         "coal": (par["coal_price_cny_per_tce"] / par["tce_mwh"], par["coal_co2_t_per_tce"] / par["tce_mwh"]),
         "gas": (par["gas_price_cny_per_m3"] / par["gas_mwh_per_m3"], par["gas_co2_t_per_mwh"]),
+        "hydrogen": (par["hydrogen_price_cny_per_kg"] / par["hydrogen_mwh_per_kg"], 0.0),
         "uranium": (par["uranium_cost_cny_per_mwh_th"], 0.0),
     }
 
@@ -105,7 +111,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
     classes = read_table("unit_classes").set_index("unit_class")
     fuel = fuels(grid.par)
     rows, points = [], []
-    units = read_table("units")
+    units = standing(read_table("units"), grid.options.fleet)
     for unit, low in zip(units.to_dict("records"), minimum_pu(grid, units, classes), strict=True):
         kind = classes.loc[unit["unit_class"]]
         n, p_max = int(unit["units"]), unit["unit_mw"]
@@ -120,7 +126,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
             depth_pieces(low) if unit["tech"] == "coal" else equal_pieces(low, pieces),
             rate=age * kind["fuel_rate_mwh"],
             price=price,
-            co2=co2,
+            co2=co2 * (1.0 - kind["captured"]),
             curve=curve,
             deep=[float(kind[column]) for column in DEEP_COST],
             co2_price=grid.options.co2_price_cny_per_t,
@@ -168,131 +174,62 @@ def sgen_row(grid: Grid, bus: str, name: str, tech: str, p_mw: tuple[float, floa
     now, low, high = p_mw
     limits = {"min_p_mw": low, "max_p_mw": high, "sn_mva": high}
     row = {"name": name, "bus": grid.bus[bus], "p_mw": now, "q_mvar": 0.0, "tech": tech, "cost": 0.0, "profile": ""}
-    row |= limits | {"curtailable": False, "band_down": np.nan}
-    return row | {"ramp_up_mw_per_h": np.nan, "ramp_down_mw_per_h": np.nan} | more
+    row |= limits | {"curtailable": False, "band_down": np.nan, "export_limit_mw": np.nan, "reverse_limit_mw": np.nan}
+    return row | {"ramp_up_mw_per_h": np.nan, "ramp_down_mw_per_h": np.nan, "clean_share": np.nan} | more
 
 
 def wind_farms(grid: Grid) -> list[Row]:
-    """Offshore farms one by one; those of a wind zone follow one series."""
-    farms = read_table("wind_farms")
+    """Offshore farms one by one; those of a wind zone follow one series, each has its own cable to the shore."""
+    farms = standing(read_table("wind_farms"), grid.options.fleet)
     rated, city = farms.groupby("wind_zone")["mw"].sum(), farms.groupby("wind_zone")["zone"].first()
-    for zone in read_table("wind_zones").to_dict("records"):
+    for zone in grid.table("wind_zones"):
         key = zone["wind_zone"]
-        hours = {"full_load_h": zone["full_load_h"]}
-        grid.need(f"wind_offshore/{key}", "wind_offshore", city[key], zone, rated[key], **hours)
+        if key in rated.index:
+            hours = {"full_load_h": zone["full_load_h"]}
+            grid.need(f"wind_offshore/{key}", "wind_offshore", city[key], zone, rated[key], **hours)
     rows = []
     for farm in farms.to_dict("records"):
         p_mw, name = farm["mw"] * PEAK_PU["wind_offshore"], f"offshore wind {farm['name']}"
-        free = {"controllable": True, "curtailable": True, "profile": f"wind_offshore/{farm['wind_zone']}"}
+        free = FREE | {"profile": f"wind_offshore/{farm['wind_zone']}", "export_limit_mw": farm["export_mw"]}
         rows.append(sgen_row(grid, farm["bus"], name, "wind_offshore", (p_mw, 0.0, farm["mw"]), **free))
     return rows
 
 
-def renewables(grid: Grid, pv_column: str) -> list[Row]:
+def renewables(grid: Grid) -> list[Row]:
     """PV and onshore wind by city, split over its substations; biomass as a constant must-take block.
 
-    Biomass has no series of its own: it delivers its mean output in every hour (`p_mw`, both limits); its capacity is
-    `sn_mva`.
+    Distributed PV stands behind the load: on all substations of its city as the load does, and what it sends back
+    through the transformers is limited. Biomass has no series of its own: it delivers its mean output in every hour
+    (`p_mw`, both limits); its capacity is `sn_mva`.
     """
     rows = []
-    for table in read_table("renewables").to_dict("records"):
-        city, tech, hours = table["city"], table["tech"], table["full_load_h"]
-        mw = table[pv_column] if tech == "pv" else table["mw_end_2024"]
-        if tech != "biomass":
-            grid.need(f"{tech}/{city}", tech, city, table, mw, full_load_h=hours)
-        for key, part in split(grid, city, mw):
-            name = f"{LABEL[tech]} {city} {grid.name[key]}"
-            if tech == "biomass":
-                mean_mw = part * hours / HOURS_PER_YEAR
+    for table in grid.table("renewables"):
+        city, kind, mw = table["city"], table["tech"], table[_column(grid.options, table["tech"])]
+        if mw == 0:
+            continue
+        if kind == "biomass":
+            for key, part in split(grid, city, mw):
+                name, mean_mw = f"{LABEL[kind]} {city} {grid.name[key]}", part * table["full_load_h"] / HOURS_PER_YEAR
                 fixed = {"sn_mva": part, "controllable": False, "cost": grid.par["biomass_cost_cny_per_mwh"]}
-                rows.append(sgen_row(grid, key, name, tech, (mean_mw, mean_mw, mean_mw), **fixed))
-            else:
-                free = {"controllable": True, "curtailable": True, "profile": f"{tech}/{city}"}
-                rows.append(sgen_row(grid, key, name, tech, (part * PEAK_PU[tech], 0.0, part), **free))
+                rows.append(sgen_row(grid, key, name, kind, (mean_mw, mean_mw, mean_mw), **fixed))
+            continue
+        tech = "pv" if kind == "pv_offshore" else kind
+        series = f"{tech}/offshore {city}" if kind == "pv_offshore" else f"{tech}/{city}"
+        grid.need(series, tech, city, table, mw, full_load_h=table["full_load_h"])
+        behind = mw * table["distributed_share"]
+        parts = [(key, part, LABEL[kind], np.nan) for key, part in split(grid, city, mw - behind)]
+        stations = grid.substations(city)["transformer_mva"] * (behind > 0)
+        for key, mva in stations[stations > 0].items():
+            reverse_mw = grid.par["reverse_flow_share"] * grid.par["circuit_factor"] * mva
+            parts.append((str(key), behind * mva / stations.sum(), f"distributed {LABEL[kind]}", reverse_mw))
+        for key, part, label, reverse_mw in parts:
+            name, limits = f"{label} {city} {grid.name[key]}", (part * PEAK_PU[tech], 0.0, part)
+            rows.append(sgen_row(grid, key, name, tech, limits, **FREE, profile=series, reverse_limit_mw=reverse_mw))
     return rows
 
 
-def external(grid: Grid) -> list[Row]:
-    """DC infeeds and the Yangcheng plant as imports on a schedule, neighbours as fixed exchanges (export < 0)."""
-    lines = read_table("external").set_index("id")
-    lines.loc[lines["character"] == "hydro", "energy_twh"] *= grid.options.hydro_import_factor
-    terminals = read_table("external_terminals")
-    first = terminals.groupby("id")["bus"].first()
-    for key, line in lines.iterrows():
-        bus = grid.buses.loc[first[key]]
-        more = {"energy_twh": line["energy_twh"], "character": line["character"]}
-        grid.need(f"{line['kind']}/{key}", line["kind"], bus["zone"], bus, line["capacity_mw"], **more)
-    rows = []
-    for end in terminals.to_dict("records"):
-        line, share = lines.loc[end["id"]], end["share"]
-        kind, capacity = line["kind"], share * line["capacity_mw"]
-        name = f"{kind} {end['id']}" if share == 1.0 else f"{kind} {end['id']} {grid.name[end['bus']]}"
-        low = -capacity if kind == "exchange" else 0.0
-        more = {
-            "sn_mva": share * line["nameplate_mw"],
-            "controllable": kind == "import",
-            "cost": line["cost_cny"],
-            "profile": f"{kind}/{end['id']}",
-            "band_down": line["band_down"],
-            "ramp_up_mw_per_h": capacity * line["ramp_pu_per_h"],
-            "ramp_down_mw_per_h": capacity * line["ramp_pu_per_h"],
-        }
-        rows.append(sgen_row(grid, end["bus"], name, kind, (share * line["peak_mw"], low, capacity), **more))
-    return rows
-
-
-def dc_links(grid: Grid) -> list[Row]:
-    """Embedded DC links, with the one that the options add across the Yangtze."""
-    rows = read_table("dc_links").to_dict("records")
-    if grid.options.river_crossing_mw > 0:
-        rows.append(_crossing_ends(grid) | {"name": "Yangtze crossing DC, added", "loss_percent": 1.5, "min_mw": 0.0})
-    return rows
-
-
-def crossing_members(grid: Grid) -> list[Row]:
-    """The added link as a member of the section across the Yangtze."""
-    if grid.options.river_crossing_mw == 0:
-        return []
-    return [_crossing_ends(grid) | {"interface": CROSSING, "element": "dcline", "weight": 1.0}]
-
-
-def _crossing_ends(grid: Grid) -> Row:
-    """From the coast, where wind and sun are, to where the load is."""
-    return {"from_bus": "NT_FUHAI", "to_bus": "SZ_SHIPAI", "max_mw": grid.options.river_crossing_mw}
-
-
-def storage(grid: Grid) -> list[Row]:
-    """Pumped hydro, compressed air, batteries by city: at half of their energy, and back there at each window's end."""
-    rows = []
-    for store in read_table("storage").to_dict("records"):
-        p_mw = store["units"] * store["unit_mw"]
-        e_mwh = p_mw * store["hours"]
-        e_max = e_mwh * (1.0 - store["min_soc"])
-        e_half = grid.par["storage_end_soc"] * e_mwh
-        eta = math.sqrt(store["round_trip"])
-        rows.append(
-            {
-                "name": store["name"],
-                "bus": grid.bus[store["bus"]],
-                "p_mw": 0.0,
-                "max_e_mwh": e_max,
-                "min_e_mwh": e_mwh * store["min_soc"],
-                "soc_percent": 100.0 * e_half / e_max,
-                "sn_mva": p_mw,
-                "max_p_mw": p_mw,
-                "min_p_mw": -p_mw,
-                "controllable": True,
-                "type": store["tech"],
-                "tech": store["tech"],
-                "units": int(store["units"]),
-                "eta_charge": eta,
-                "eta_discharge": eta,
-                "loss_per_h": 0.0,
-                "charge_cost": 0.0,
-                "discharge_cost": store["discharge_cost_cny"],
-                "end_rule": "fixed",
-                "e_end_mwh": e_half,
-                "end_value": 0.0,
-            }
-        )
-    return rows
+def _column(options: Options, tech: str) -> str:
+    """Where ``renewables.csv`` has the MW of the fleet."""
+    if options.fleet != 2024:
+        return f"mw_{options.fleet}"
+    return PV_COLUMN[options.pv_fleet] if tech == "pv" else "mw_end_2024"

@@ -15,9 +15,9 @@ import numpy as np
 import pandapower as pp
 import pandas as pd
 
-from gridsim.errors import InputError, Problem
 from gridsim.networks import jiangsu_fleet as fleet
 from gridsim.networks import jiangsu_local as local
+from gridsim.networks import jiangsu_supply as supply
 from gridsim.networks.columns import fill_defaults
 from gridsim.networks.jiangsu_common import HOURLY
 from gridsim.networks.jiangsu_dc import flexible_dc
@@ -26,9 +26,6 @@ from gridsim.networks.jiangsu_fleet import Grid, Row
 from gridsim.networks.jiangsu_flexible import flexible
 from gridsim.networks.options import Options
 from gridsim.networks.tables import read_table
-
-FLEETS = (2024,)
-PV_COLUMN = {"year_average": "mw_average_2024", "year_end": "mw_end_2024"}
 
 NOTE = (
     "Jiangsu {fleet}. The topology of this grid is representative: substations, river crossings, UHV ring, plants, "
@@ -64,9 +61,6 @@ def jiangsu(options: Options) -> pp.pandapowerNet:
     InputError
         For a fleet that there are no tables for.
     """
-    if options.fleet not in FLEETS:
-        rule = f"must be one of {', '.join(map(str, FLEETS))}: there are no tables for {options.fleet}"
-        raise InputError("jiangsu()", [Problem("fleet", rule)])
     grid = Grid(options)
     net = pp.create_empty_network(name=f"Jiangsu {options.fleet}", f_hz=50.0, sn_mva=100.0)
     _buses(net, grid)
@@ -105,8 +99,9 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
     types = read_table("branch_types").set_index("type")
     taken: dict[str, int] = {}
     lines = []
-    for row in [*read_table("branches").to_dict("records"), *local.connections(grid)]:
-        kind, vn_kv, circuits = types.loc[row["type"]], float(row["vn_kv"]), int(row["circuits"])
+    for row in [*grid.table("branches"), *local.connections(grid)]:
+        kind, vn_kv = types.loc[row["type"]], float(row["vn_kv"])
+        circuits = math.ceil(row["circuits"] * grid.par["circuit_factor"])
         name = f"{grid.name[row['from_bus']]} - {grid.name[row['to_bus']]}"
         taken[name] = taken.get(name, 0) + 1
         if taken[name] > 1:
@@ -155,17 +150,17 @@ def _devices(net: pp.pandapowerNet, grid: Grid) -> None:
     pp.create_loads(net, [row["bus"] for row in loads], **_columns(loads, "bus"))
     pp.create_gens(net, [row["bus"] for row in units], **_columns(units, "bus"))
     pp.create_pwl_costs(net, net.gen.index, "gen", points)
-    renewables = fleet.renewables(grid, PV_COLUMN[grid.options.pv_fleet])
-    sources = [*fleet.wind_farms(grid), *renewables, *fleet.external(grid), *more.sgen]
+    supply.plan(grid)
+    sources = [*fleet.wind_farms(grid), *fleet.renewables(grid), *supply.external(grid), *more.sgen]
     index = pp.create_sgens(net, [row["bus"] for row in sources], **_columns(sources, "bus", "cost"))
     priced = [(number, row["cost"]) for number, row in zip(index, sources, strict=True) if row["cost"] > 0]
     pp.create_poly_costs(net, [number for number, _ in priced], "sgen", [cost for _, cost in priced])
-    stores = [*(HOURLY | row for row in fleet.storage(grid)), *more.storage, *flexible_dc(grid)]
+    stores = [*(HOURLY | row for row in supply.storage(grid)), *more.storage, *flexible_dc(grid)]
     pp.create_storages(net, [row["bus"] for row in stores], **_columns(stores, "bus"))
 
 
 def _dc_links(net: pp.pandapowerNet, grid: Grid) -> None:
-    for row in fleet.dc_links(grid):
+    for row in supply.dc_links(grid):
         q_mvar = 0.5 * row["max_mw"]
         pp.create_dcline(
             net,
@@ -189,29 +184,46 @@ def _dc_links(net: pp.pandapowerNet, grid: Grid) -> None:
 
 def _interfaces(net: pp.pandapowerNet, grid: Grid) -> None:
     """Sections: named sums of branch flows with a limit each way. A member counts from its first to its second bus."""
-    limits = read_table("interfaces")[["name", "limit_mw", "reverse_limit_mw"]]
+    table = pd.DataFrame(grid.table("interfaces"))
+    limits = table[["name", "limit_mw", "reverse_limit_mw"]].reset_index(drop=True)
     net["interface"] = limits.astype({"limit_mw": float, "reverse_limit_mw": float})
     if grid.options.local_grid:
         net["interface"] = pd.concat([net["interface"], local.interfaces(grid.options)], ignore_index=True)
-    net["interface"].loc[net["interface"]["name"] == fleet.CROSSING, "limit_mw"] += grid.options.river_crossing_mw
+    net["interface"].loc[net["interface"]["name"] == supply.CROSSING, "limit_mw"] += grid.options.river_crossing_mw
     rows = []
-    for member in [
-        *read_table("interface_members").to_dict("records"),
-        *fleet.crossing_members(grid),
-        *local.members(grid),
-    ]:
-        table = net[member["element"]]
+    for member in [*grid.table("interface_members"), *supply.crossing_members(grid), *local.members(grid)]:
+        branches = net[member["element"]]
         start, end = ENDS[member["element"]]
-        at = (table[start] == grid.bus[member["from_bus"]]) & (table[end] == grid.bus[member["to_bus"]])
-        rows += [(member["interface"], member["element"], int(i), float(member["weight"])) for i in table.index[at]]
+        at = (branches[start] == grid.bus[member["from_bus"]]) & (branches[end] == grid.bus[member["to_bus"]])
+        rows += [(member["interface"], member["element"], int(i), float(member["weight"])) for i in branches.index[at]]
+    for section in table[table["region"] != ""].to_dict("records"):
+        rows += _boundary(net, section["name"], section["region"])
     net["interface_member"] = pd.DataFrame(rows, columns=["interface", "element", "element_index", "weight"])
 
 
+def _boundary(net: pp.pandapowerNet, name: str, region: str) -> list[tuple[str, str, int, float]]:
+    """Every branch from a city group to the rest of the province as a member: what the group sends out."""
+    group = read_table("loads").set_index("city")["region"]
+    inside = net.bus["zone"].map(group)
+    rows = []
+    for element, (start, end) in ENDS.items():
+        first, second = (net[element][side].map(inside) for side in (start, end))
+        crosses = first.notna() & second.notna() & ((first == region) != (second == region))
+        rows += [(name, element, int(i), 1.0 if first[i] == region else -1.0) for i in net[element].index[crosses]]
+    return rows
+
+
 def _balance_at_peak(net: pp.pandapowerNet) -> None:
-    """Set the thermal output so that the net at rest is the summer peak at midday, balanced without AC losses."""
-    gen = net.gen
-    gas, coal = gen["tech"] == "gas", gen["tech"] == "coal"
+    """Set the thermal output so that the net at rest is the summer peak at midday, balanced without AC losses.
+
+    Where wind and sun leave less than the coal fleet's minimum, they are held back.
+    """
+    gen, sgen = net.gen, net.sgen
+    gas, coal, free = gen["tech"] == "gas", gen["tech"] == "coal", sgen["curtailable"].astype(bool)
     gen.loc[gas, "p_mw"] = np.maximum(gen.loc[gas, "min_p_mw"], fleet.PEAK_PU["gas"] * gen.loc[gas, "max_p_mw"])
     dc_loss = (net.dcline["p_mw"] * net.dcline["loss_percent"] / 100.0).sum()
-    rest = net.load["p_mw"].sum() + dc_loss - net.sgen["p_mw"].sum() - gen.loc[~coal, "p_mw"].sum()
-    gen.loc[coal, "p_mw"] = gen.loc[coal, "max_p_mw"] * rest / gen.loc[coal, "max_p_mw"].sum()
+    rest = net.load["p_mw"].sum() + dc_loss - sgen["p_mw"].sum() - gen.loc[~coal, "p_mw"].sum()
+    low, high = gen.loc[coal, "min_p_mw"], gen.loc[coal, "max_p_mw"]
+    surplus = max(low.sum() - rest, 0.0)
+    sgen.loc[free, "p_mw"] *= 1.0 - surplus / sgen.loc[free, "p_mw"].sum()
+    gen.loc[coal, "p_mw"] = low + (high - low) * (rest + surplus - low.sum()) / (high - low).sum()

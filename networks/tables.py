@@ -32,6 +32,7 @@ TABLES = (
     "wind_farms",
     "renewables",
     "storage",
+    "batteries",
     "dc_links",
     "external",
     "external_terminals",
@@ -43,6 +44,7 @@ TABLES = (
     "tariffs",
 )
 TEXT_COLUMNS = ("note", "name_zh", "source", "year")
+DATE_COLUMNS = ("since", "until", "commissioned", "retired")
 
 
 def read_table(name: str) -> pd.DataFrame:
@@ -57,7 +59,8 @@ def read_table(name: str) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"jiangsu/{name}.csv", [Problem("table", f"does not exist; there are {', '.join(TABLES)}")])
     with path.open(encoding="utf-8") as file:
-        table = pd.read_csv(file, dtype=dict.fromkeys(TEXT_COLUMNS, "string"))
+        kinds: dict[str, type | str] = dict.fromkeys(TEXT_COLUMNS, "string") | dict.fromkeys(DATE_COLUMNS, float)
+        table = pd.read_csv(file, dtype=kinds)
     for column in table.select_dtypes(object).columns:
         table[column] = table[column].fillna("")
     for column in set(TEXT_COLUMNS) & set(table.columns):
@@ -67,6 +70,20 @@ def read_table(name: str) -> pd.DataFrame:
         if problems:
             raise InputError(f"jiangsu/{name}.csv", problems)
     return table
+
+
+def standing(table: pd.DataFrame, fleet: int) -> pd.DataFrame:
+    """The rows that hold for the fleet of a year: there since that year or earlier, until a later one.
+
+    The columns are ``since`` and ``until``, of plants ``commissioned`` and ``retired``; a table may have none of them,
+    and an empty cell sets no limit.
+    """
+    there = pd.Series(True, index=table.index)
+    for column in {"since", "commissioned"} & set(table.columns):
+        there &= table[column].isna() | (table[column] <= fleet)
+    for column in {"until", "retired"} & set(table.columns):
+        there &= table[column].isna() | (table[column] > fleet)
+    return table[there]
 
 
 def provenance_problems(name: str, table: pd.DataFrame) -> list[Problem]:
@@ -86,7 +103,7 @@ def provenance_problems(name: str, table: pd.DataFrame) -> list[Problem]:
     return problems
 
 
-def read_parameters() -> dict[str, float]:
+def read_parameters(fleet: int = 2024) -> dict[str, float]:
     """The single numbers of ``parameters.csv`` by name; their units are the table's."""
-    table = read_table("parameters")
+    table = standing(read_table("parameters"), fleet)
     return dict(zip(table["name"], table["value"].astype(float), strict=True))

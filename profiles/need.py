@@ -8,10 +8,14 @@ A control room that plans tomorrow's imports looks at the forecast of its own ne
 of the built-in province: its 13 cities and a few points that stand for its wind and its sun, whichever series are
 asked for. So the forecast is right about the weather but not exact: the points are not the farms. Outages are not
 in it; what is planned is levelled by itself (`outages`), what is forced nobody knows the day before.
+
+How much is consumed and how large the fleet is (`Plan`) stands in rows of the site table of kind "plan", which ask for
+no series; without them it is the province of 2024.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +25,47 @@ from gridsim.profiles.load import ProvinceLoad
 from gridsim.profiles.power import pv_power, wind_power
 from gridsim.profiles.weather import Weather
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 FloatArray = NDArray[np.float64]
 
-YEAR_TWH = 848.7  # consumption of 2024
-# MW and full-load hours of the fleet of 2024 (docs/network.md), and the places that stand for it.
-OFFSHORE = (11_790.0, 2764.0, (SEA_POINTS[3], SEA_POINTS[6], SEA_POINTS[8], SEA_POINTS[9]))
-ONSHORE = (11_330.0, 2182.0, tuple(CITIES[city] for city in ("Yancheng", "Nantong", "Huai'an", "Xuzhou")))
-PV = (53_000.0, 1097.0, tuple(CITIES[city] for city in ("Suqian", "Yancheng", "Nanjing", "Suzhou")))
+# Places that stand for the fleet.
+OFFSHORE = (SEA_POINTS[3], SEA_POINTS[6], SEA_POINTS[8], SEA_POINTS[9])
+ONSHORE = tuple(CITIES[city] for city in ("Yancheng", "Nantong", "Huai'an", "Xuzhou"))
+PV = tuple(CITIES[city] for city in ("Suqian", "Yancheng", "Nanjing", "Suzhou"))
+
+
+class Site(NamedTuple):
+    """A part of the fleet."""
+
+    mw: float
+    full_load_h: float
+
+
+class Plan(NamedTuple):
+    """What imports are planned against; the defaults are 2024 (docs/network.md)."""
+
+    load_twh: float = 848.7
+    wind_offshore: Site = Site(11_790.0, 2764.0)
+    wind_onshore: Site = Site(11_330.0, 2182.0)
+    pv: Site = Site(53_000.0, 1097.0)
+
+    @classmethod
+    def of(cls, sites: "pd.DataFrame") -> "Plan":
+        """From the rows of a site table: ``plan/load`` with its energy, ``plan/pv`` and so on with MW and hours."""
+        given: dict[str, float | Site] = {}
+        for row in sites[sites["kind"] == "plan"].itertuples():
+            name = str(row.profile).removeprefix("plan/")
+            if name == "load":
+                given["load_twh"] = float(row.energy_twh)
+            else:
+                given[name] = Site(float(row.rated_mw), float(row.full_load_h))
+        return cls(**given)  # type: ignore[arg-type]
+
+
+PLAN_2024 = Plan()
+PLANNED = ("load", *Plan._fields[1:])  # what rows of kind "plan" are named after
 
 
 @dataclass(frozen=True)
@@ -36,17 +74,22 @@ class ProvinceNeed:
 
     weather: Weather
     load: ProvinceLoad
+    plan: Plan = PLAN_2024
 
     @cached_property
     def hourly_mw(self) -> FloatArray:
         """N of equation (1). Shape (hours,)"""
-        need = self.load.province_pu * (YEAR_TWH * 1e6 / self.weather.hours)
-        for kind, (mw, flh_h, places) in (("wind_offshore", OFFSHORE), ("wind_onshore", ONSHORE)):
+        need = self.load.province_pu * (self.plan.load_twh * 1e6 / self.weather.hours)
+        for kind, site, places in (
+            ("wind_offshore", self.plan.wind_offshore, OFFSHORE),
+            ("wind_onshore", self.plan.wind_onshore, ONSHORE),
+        ):
             for k, (lat, lon) in enumerate(places):
-                need -= mw / len(places) * wind_power(self.weather, kind, lat, lon, f"need/{kind}/{k}", flh_h=flh_h)
-        mw, flh_h, places = PV
-        for k, (lat, lon) in enumerate(places):
-            need -= mw / len(places) * pv_power(self.weather, lat, lon, f"need/pv/{k}", flh_h=flh_h)
+                series = wind_power(self.weather, kind, lat, lon, f"need/{kind}/{k}", flh_h=site.full_load_h)
+                need -= site.mw / len(places) * series
+        for k, (lat, lon) in enumerate(PV):
+            series = pv_power(self.weather, lat, lon, f"need/pv/{k}", flh_h=self.plan.pv.full_load_h)
+            need -= self.plan.pv.mw / len(PV) * series
         ends = np.concatenate([need[:1], need, need[-1:]])
         return (ends[:-2] + ends[1:-1] + ends[2:]) / 3.0
 

@@ -9,7 +9,9 @@ A link has its energy of the year and of each month; inside a month the days sha
 with D the day's highest net load, r a seeded daily revision and a_month found so that the month has its energy.
 Coal and wind bases answer strongly (s_up), water less: reservoirs move it by days, not by seasons. What goes out to
 neighbours does not answer: their weather is ours. Within a day: 1 from 06 to 22 h, 0.8 at night (flat in the flood
-season), and in spring down to 0.75 around noon, the less the greyer the day. Levels change overnight, hour by hour, so
+season), and in spring down to 0.75 around noon, the less the greyer the day; where the plan has more than 85 GW of PV,
+that step is there all year and deeper with it, down to 0.55 at 200 GW, on days whose noon lies below their most by more
+than 15 % of the PV. Levels change overnight, hour by hour, so
 that no schedule moves faster than `RAMP_PU_PER_H`. Half a bipole is out for 7-10 days a year.
 
 Monthly means of five UHV DC links, October 2022 to August 2023, are from the public project zdc207/ElecForeDaChuang
@@ -229,12 +231,15 @@ class _DayShape(NamedTuple):
         night = np.where(np.repeat(record, 24), 0.94, night)
         # 1 where noon lies 15 GW or more below the day's most, 0 where it is within 5 GW of it: a grey day.
         sunny = np.repeat(np.clip((need.day_mw - need.noon_mw - 5000.0) / 10_000.0, 0.0, 1.0), 24)
-        sunny = sunny * np.isin(month, (1, 2, 3, 4))
+        pv_mw = need.plan.pv.mw
+        always = 0.45 * np.clip((pv_mw - 85_000.0) / 115_000.0, 0.0, 1.0)
+        surplus = np.repeat(np.clip((need.day_mw - need.noon_mw - 0.15 * pv_mw) / (0.25 * pv_mw), 0.0, 1.0), 24)
+        step = np.maximum(0.25 * sunny * np.isin(month, (1, 2, 3, 4)), always * surplus)
         pu = np.ones(len(hour))
         pu = np.where((hour > 22) | (hour < 5), night, pu)
         pu = np.where((hour == 22) | (hour == 5), 0.5 + 0.5 * night, pu)
-        pu = np.where((hour >= 11) & (hour < 14), 1.0 - 0.25 * sunny, pu)
-        pu = np.where((hour == 10) | (hour == 14), 1.0 - 0.125 * sunny, pu)
+        pu = np.where((hour >= 11) & (hour < 14), 1.0 - step, pu)
+        pu = np.where((hour == 10) | (hour == 14), 1.0 - 0.5 * step, pu)
         return cls(pu, _worth(pu))
 
     def flattened(self, top: FloatArray, goal_h: float) -> "_DayShape":

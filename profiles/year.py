@@ -22,7 +22,7 @@ from gridsim.profiles.demand import DEMAND_KINDS, Kind, Place
 from gridsim.profiles.events import Event, Planned
 from gridsim.profiles.heat import HEAT_KINDS
 from gridsim.profiles.load import ProvinceLoad, locate
-from gridsim.profiles.need import ProvinceNeed
+from gridsim.profiles.need import PLANNED, Plan, ProvinceNeed
 from gridsim.profiles.outages import availability
 from gridsim.profiles.power import WIND_KINDS, pv_power, wind_power
 from gridsim.profiles.schedule import ROOM_KINDS, import_schedule, room
@@ -49,7 +49,8 @@ SITE_COLUMNS = (
     "character",
 )
 _MADE: dict[str, Kind] = {**DEMAND_KINDS, **HEAT_KINDS}
-KINDS = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability", *ROOM_KINDS, *_MADE)
+_NAMED = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability", "plan")
+KINDS = (*_NAMED, *ROOM_KINDS, *_MADE)
 _NEEDS = {
     "load": ("lat_deg", "lon_deg", "energy_twh"),
     "wind_offshore": ("lat_deg", "lon_deg", "full_load_h"),
@@ -58,6 +59,7 @@ _NEEDS = {
     "import": ("rated_mw",),
     "exchange": ("rated_mw",),
     "availability": ("units",),
+    "plan": (),  # no series: what imports are scheduled against, see `need.Plan`
     **dict.fromkeys(ROOM_KINDS, ("rated_mw",)),
 } | {name: kind.needs for name, kind in _MADE.items()}
 
@@ -109,7 +111,14 @@ def check_sites(sites: "pd.DataFrame") -> None:
         if row.kind not in KINDS:
             problems.append(Problem(f"{row.profile}: kind", f"must be one of {', '.join(KINDS)}, is {row.kind!r}"))
             continue
-        for column in _NEEDS[str(row.kind)]:
+        needs = _NEEDS[str(row.kind)]
+        if row.kind == "plan":
+            what = str(row.profile).removeprefix("plan/")
+            if what not in PLANNED:
+                names = ", ".join(f"plan/{name}" for name in PLANNED)
+                problems.append(Problem(f"{row.profile}: profile", f"must be one of {names} for kind plan"))
+            needs = ("energy_twh",) if what == "load" else ("rated_mw", "full_load_h")
+        for column in needs:
             value = float(getattr(row, column))
             if not np.isfinite(value):
                 problems.append(
@@ -161,7 +170,7 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, planned
     -------
     Profiles
         Columns in the order of `sites`, then ``temperature/<City>``. A series depends on its own row, year and
-        seed only, never on which other rows there are.
+        seed only, never on which other rows there are; that of an import also on the rows of kind plan.
 
     Raises
     ------
@@ -172,12 +181,12 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, planned
     check_sites(sites)
     weather = Weather(year, seed, planned)
     load = ProvinceLoad(weather)
-    need = ProvinceNeed(weather, load)
+    need = ProvinceNeed(weather, load, Plan.of(sites))
     names: list[str] = []
     units: list[str] = []
     columns: list[FloatArray] = []
     problems: list[Problem] = []
-    for row in sites.itertuples():
+    for row in sites[sites["kind"] != "plan"].itertuples():
         try:
             unit, values = _site_series(row, weather, load, need)
         except InputError as error:

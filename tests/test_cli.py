@@ -106,7 +106,7 @@ def test_unwritable_output(simulated, tmp_path):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (("jiangsu-2042",), "did you mean jiangsu-2024?"),
+        (("jiangsu-20244",), "did you mean jiangsu-2024?"),
         (("jiangsu-2024", "--set", "reserve.up_min=1"), "did you mean up_min_mw?"),
         (("jiangsu-2024", "--start", "yesterday"), "must be a date or a date-time"),
         (("jiangsu-2024", "--start", "2024-12-31", "--hours", "25"), "must be at most 24"),

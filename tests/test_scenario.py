@@ -28,7 +28,7 @@ def problems_of(spec: str, *overrides: str) -> str:
 
 def test_builtin_scenario_is_the_whole_year_on_defaults():
     scenario = load("jiangsu-2024")
-    assert builtin_names() == ["jiangsu-2024"]
+    assert builtin_names() == ["jiangsu-2024", "jiangsu-2025", "jiangsu-2030", "jiangsu-2060"]
     assert (scenario.name, scenario.hours, scenario.year_hours) == ("jiangsu-2024", 8784, 8784)
     assert scenario.start == np.datetime64("2024-01-01T00")
     plain = Scenario(name="x").model_dump() | {"name": scenario.name, "title": scenario.title, "scale": {"load": 1.0}}
@@ -260,7 +260,7 @@ def test_all_problems_of_the_products_are_listed(tmp_path):
 
 
 def test_unknown_scenario_names_the_builtin_ones():
-    text = problems_of("jiangsu-2042")
+    text = problems_of("jiangsu-20244")
     assert "(did you mean jiangsu-2024?)" in text
     assert "built-in: jiangsu-2024" in text
 

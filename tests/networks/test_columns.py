@@ -86,8 +86,8 @@ def test_out_of_range(small):
     small.line.loc[4, "emergency_rating_mva"] = -5.0
     found = "\n".join(texts(small))
     assert "gen.start_cost must be 0 currency or more: 1 of 121 is not (id 9 has -0.4)" in found
-    assert "storage.eta_charge must be from 0.01 to 1: 1 of 18 is not (id 2 has 1.2)" in found
-    assert "storage.end_rule must be one of fixed, value, free, cyclic: 18 of 18 are not" in found
+    assert "storage.eta_charge must be from 0.01 to 1: 1 of 29 is not (id 2 has 1.2)" in found
+    assert "storage.end_rule must be one of fixed, value, free, cyclic: 29 of 29 are not" in found
     assert "gen.units must be 1 or more: 1 of 121 is not (id 3 has 0)" in found
     assert "line.emergency_rating_mva must be 0 MVA or more" in found
 

@@ -37,6 +37,7 @@ def test_a_sourced_row_names_more_than_judgement(name):
         ("units", ["bus"]),
         ("wind_farms", ["bus"]),
         ("storage", ["bus"]),
+        ("batteries", ["bus"]),
         ("dc_links", ["from_bus", "to_bus"]),
         ("external_terminals", ["bus"]),
         ("interface_members", ["from_bus", "to_bus"]),
@@ -52,7 +53,9 @@ def test_references_between_tables():
     assert set(read_table("units")["unit_class"]) == set(read_table("unit_classes")["unit_class"])
     assert set(read_table("wind_farms")["wind_zone"]) == set(read_table("wind_zones")["wind_zone"])
     assert set(read_table("branches")["type"]) == set(read_table("branch_types")["type"])
-    assert set(read_table("interface_members")["interface"]) == set(read_table("interfaces")["name"])
+    interfaces = read_table("interfaces")
+    assert set(read_table("interface_members")["interface"]) == set(interfaces.loc[interfaces["region"] == "", "name"])
+    assert set(interfaces["region"]) - {""} == set(read_table("loads")["region"])
     shares = read_table("external_terminals").groupby("id")["share"].sum()
     assert set(shares.index) == set(read_table("external")["id"])
     assert shares.to_numpy() == pytest.approx(1.0)

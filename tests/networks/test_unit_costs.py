@@ -8,6 +8,7 @@ import pytest
 from gridsim.networks.jiangsu_fleet import DEEP_COST
 from gridsim.networks.tables import read_table
 from gridsim.networks.unit_costs import DEPTHS, FuelCurve, deep_cost, depth_pieces, equal_pieces, unit_cost
+from gridsim.scenario import Compensation
 
 COAL = FuelCurve(0.06, 0.92, 0.02)
 DEEP = (10.0, 100.0, 180.0, 350.0)  # CNY/MWh not generated, by depth class
@@ -86,14 +87,16 @@ def test_emissions_are_exact_at_both_ends():
 
 
 def test_the_tables_have_the_depth_classes():
-    """Deep peaking is paid above what it costs in every class, and both rise with depth."""
+    """Deep peaking is paid at least what it costs, both rise with depth, and the ledger pays what the table says."""
     paid = read_table("compensation")
     assert list(zip(paid["from_pu"], paid["to_pu"], strict=True)) == list(pairwise((*DEPTHS, 0.0)))
     assert [f"deep_{name}_cny" for name in paid["depth_class"]] == list(DEEP_COST)
     coal = read_table("unit_classes").query("tech == 'coal'")
     cost = coal[list(DEEP_COST)].to_numpy()
     assert (np.diff(cost, axis=1) > 0).all()
-    assert (paid["cny_per_mwh"].to_numpy() > cost).all()
+    assert (paid["cny_per_mwh"].to_numpy() >= cost).all()
+    default = Compensation().model_dump()
+    assert dict(zip("coal_" + paid["depth_class"], paid["cny_per_mwh"], strict=True)) == default
     assert paid["cny_per_mwh"].is_monotonic_increasing
 
 

@@ -1,6 +1,7 @@
 """Imports and exchanges: energy, the record of July, how they follow need, how fast they move."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gridsim.errors import InputError
@@ -8,6 +9,7 @@ from gridsim.profiles.load import ProvinceLoad
 from gridsim.profiles.need import ProvinceNeed
 from gridsim.profiles.schedule import RAMP_PU_PER_H, import_schedule
 from gridsim.profiles.weather import Weather, months_of_days, months_of_hours
+from gridsim.profiles.year import make_year
 
 SEEDS = (2024, 7, 42)
 MONTH, HOUR = months_of_hours(2024), np.arange(8784) % 24
@@ -140,3 +142,33 @@ def test_need_is_that_of_the_built_in_province(need, year_of, sites):
     daily = lacking.reshape(-1, 24)[:, 7:22].max(axis=1)
     assert np.corrcoef(daily, need.day_mw)[0, 1] > 0.97
     assert abs(daily.mean() / need.day_mw.mean() - 1.0) < 0.03
+
+
+def test_imports_follow_the_fleet_that_they_are_planned_against():
+    """With 230 GW of PV a schedule leaves room at noon in any month; its energy stays."""
+    rows = [
+        ("import/Xitai", "import", 6680.0, 33.5, np.nan, "coal_wind"),
+        ("plan/pv", "plan", 230e3, np.nan, 1100.0, ""),
+    ]
+    columns = ["profile", "kind", "rated_mw", "energy_twh", "full_load_h", "character"]
+    sites = pd.DataFrame(rows, columns=columns).assign(zone="", lat_deg=32.0, lon_deg=120.0, units=np.nan)
+    own, later = (make_year(part, 2024, 5) for part in (sites[:1], sites))
+    assert later.names == ("import/Xitai",)
+    days = [year.column("import/Xitai").reshape(-1, 24) for year in (own, later)]
+    assert days[1].sum() == pytest.approx(days[0].sum(), rel=1e-4) == pytest.approx(33.5e6 / 6680, rel=1e-4)
+    july = slice(182, 190)
+    noon = [day[july, 11:14].mean() / day[july, 16:20].mean() for day in days]
+    assert noon[0] > 0.98
+    assert noon[1] < 0.9
+    assert np.abs(np.diff(days[1].ravel())).max() < RAMP_PU_PER_H
+
+
+def test_a_plan_for_something_else_is_refused():
+    row = {"profile": "plan/tides", "kind": "plan", "rated_mw": 1.0, "full_load_h": np.nan}
+    sites = pd.DataFrame([row]).assign(
+        zone="", lat_deg=np.nan, lon_deg=np.nan, energy_twh=np.nan, units=np.nan, character=""
+    )
+    with pytest.raises(InputError) as caught:
+        make_year(sites, 2024, 5)
+    assert "must be one of plan/load, plan/wind_offshore, plan/wind_onshore, plan/pv" in str(caught.value)
+    assert "plan/tides: full_load_h must be a number" in str(caught.value)
