@@ -1,5 +1,7 @@
 """The search in a window: its bound against branch and bound, what stands beside its units against HiGHS."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from problems import random_problem
@@ -9,7 +11,7 @@ from windows import as_solved, with_free_schedules
 
 from gridsim import oracle
 from gridsim.assemble import assemble
-from gridsim.improve import better, members
+from gridsim.improve import better, counts, members
 from gridsim.kernels.rest import Rest
 from gridsim.plan import Planner
 from gridsim.plan_milp import histories
@@ -71,6 +73,16 @@ def test_no_search_where_a_bound_would_have_to_name_a_unit(tmp_path):
     who = members(planner, 0, 12, state, 1)
     assert who.row.tolist() == [0, 0, 0, 1, 1]  # not the must-run plant
     assert all(field.flags.c_contiguous and field.flags.writeable for field in who.units)  # else kernels compile again
+
+
+def test_a_must_run_unit_that_comes_back_starts():
+    """Two searched units and a must-run row of two, one of which is back in the third hour; all four count."""
+    who = SimpleNamespace(units=SimpleNamespace(on0=np.array([True, False])), row=np.array([0, 0]))
+    on = np.array([[True, False], [True, True], [False, True]])
+    avail = np.array([[2, 1], [2, 1], [2, 2]])
+    count, started = counts(who, on, avail, np.array([2, 2]), np.array([1]))
+    assert count.tolist() == [[1, 1], [2, 1], [1, 2]]
+    assert started.tolist() == [[0, 0], [1, 0], [0, 1]]
 
 
 def without_units(seed):

@@ -167,15 +167,19 @@ def line_price(rows: Rows, solution: Solution, hours: int) -> FloatArray:
     return out
 
 
-def counts(who: Members, on: BoolArray, avail: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """Units on and started (T, rows of units) of a schedule (T, n); must-run rows are on as far as available."""
+def counts(who: Members, on: BoolArray, avail: IntArray, past: IntArray, must: IntArray) -> tuple[IntArray, IntArray]:
+    """Units on and started (T, rows of units) of a schedule (T, n).
+
+    Must-run rows are on as far as available, and start as they come back; before the first hour they had `past` on.
+    """
     before = np.vstack((who.units.on0[None, :], on[:-1]))
     out = []
     for each in (on, on & ~before):
         total = np.zeros(avail.shape, dtype=np.int64)
         np.add.at(total.T, who.row, each.T.astype(np.int64))
         out.append(total)
-    out[0][:, rows] = avail[:, rows]
+    out[0][:, must] = avail[:, must]
+    out[1][:, must] = np.maximum(np.diff(avail, axis=0, prepend=past[None]), 0)[:, must]
     return out[0], out[1]
 
 
@@ -226,7 +230,8 @@ def better(
     rest = Rest(problem, rows, solution, np.array([product, *others], dtype=np.int64))
     demand = system(windows, rest, who)
     further = unit_rows(windows, problem, rows, rest, who)
-    avail = windows.case.unit_available[t0 : t0 + hours]
+    avail, past = windows.case.unit_available[t0 : t0 + hours], windows.case.unit_available[max(t0 - 1, 0)]
+    must = np.flatnonzero(windows.must)
     tried: list[Fixed] = []
     tally = np.zeros(4, dtype=np.int64)
 
@@ -234,7 +239,7 @@ def better(
         nonlocal tally
         try:
             cheapest = min(tried, key=lambda one: one.cost, default=None)
-            found = fix(*counts(who, on, avail, np.flatnonzero(windows.must)), cheapest)
+            found = fix(*counts(who, on, avail, past, must), cheapest)
         except WindowError:  # a schedule whose dispatch cannot be solved is no schedule
             return search.Dispatch(np.inf, np.zeros((2, hours)), np.zeros(on.shape), np.zeros(on.shape))
         tally = tally + found.settled.tally
