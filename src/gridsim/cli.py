@@ -75,6 +75,10 @@ scenario_argument = click.argument("scenario")
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a key of the scenario; repeatable."
 )
+with_option = click.option(
+    "--with", "overlays", multiple=True, metavar="OVERLAY",
+    help="Lay an overlay on the scenario, by name or path; repeatable. `gridsim scenarios` lists them.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 verbose_option = click.option("-v", "--verbose", is_flag=True, callback=_keep_verbose, help="More detail; tracebacks.")
 
@@ -90,6 +94,7 @@ def main() -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Results file. [default: results/NAME.h5]")
 @click.option("--start", help="First hour, local time: 2024-07-01 or 2024-07-01T00.")
 @click.option("--hours", type=click.IntRange(min=1), help="Number of hours. [default: to the end of the year]")
+@with_option
 @set_option
 @click.option("--engine", type=click.Choice(["kernel", "highs", "highs-milp"]), help="Who solves the windows.")
 @click.option("--effort", type=click.Choice(["fast", "standard", "best"]), help="Time spent on a better commitment.")
@@ -102,6 +107,7 @@ def run(
     output: Path | None,
     start: str | None,
     hours: int | None,
+    overlays: tuple[str, ...],
     overrides: tuple[str, ...],
     engine: str | None,
     effort: str | None,
@@ -116,7 +122,8 @@ def run(
     """
     from gridsim.part_file import check_output
 
-    given = _load(scenario, (*overrides, *_shorthands(start=start, hours=hours, engine=engine, effort=effort, n1=n1)))
+    shorthands = _shorthands(start=start, hours=hours, engine=engine, effort=effort, n1=n1)
+    given = _load(scenario, (*overrides, *shorthands), overlays)
     path = output or Path("results") / f"{given.name}.h5"
     check_output(path, force=force)  # before numba and pandapower load: a typo should not cost seconds
     from gridsim.simulate import simulate
@@ -134,11 +141,12 @@ def run(
 
 @main.command()
 @scenario_argument
+@with_option
 @set_option
 @verbose_option
-def validate(scenario: str, overrides: tuple[str, ...], verbose: bool) -> None:
+def validate(scenario: str, overlays: tuple[str, ...], overrides: tuple[str, ...], verbose: bool) -> None:
     """Read SCENARIO with its network and series, and say what a run would use. Simulates nothing."""
-    given = _load(scenario, overrides)
+    given = _load(scenario, overrides, overlays)
     from gridsim.assemble import assemble
 
     case = assemble(given)
@@ -152,6 +160,22 @@ def validate(scenario: str, overrides: tuple[str, ...], verbose: bool) -> None:
     if verbose:
         for note in case.notes:
             click.echo(f"  {note.element} {note.index} {note.name!r}: {note.fate}{f', {note.why}' if note.why else ''}")
+
+
+@main.command()
+@json_option
+def scenarios(as_json: bool) -> None:
+    """List the built-in scenarios, and the overlays that --with lays on them."""
+    from gridsim.scenario_file import titles
+
+    found = {"scenarios": titles("scenarios"), "overlays": titles("overlays")}
+    if as_json:
+        _print_json(found)
+        return
+    for kind, named in found.items():
+        click.echo(f"{kind}:")
+        for name, title in named.items():
+            click.echo(f"  {name:20s} {title}")
 
 
 @main.command()
@@ -198,19 +222,49 @@ def audit(file: Path, as_json: bool, verbose: bool) -> None:
 @main.command()
 @click.argument("target", metavar="FILE|SCENARIO")
 @click.option("--windows", type=click.IntRange(min=1), default=12, show_default=True, help="Windows to solve again.")
+@with_option
+@set_option
 @json_option
 @verbose_option
-def verify(target: str, windows: int, as_json: bool, verbose: bool) -> None:
+def verify(
+    target: str, windows: int, overlays: tuple[str, ...], overrides: tuple[str, ...], as_json: bool, verbose: bool
+) -> None:
     """Solve evenly spread windows again with HiGHS and print the differences. Exit code 7 if they differ."""
     given: Path | Scenario
     if Path(target).suffix in (".h5", ".hdf5", ".nc"):
+        if overlays or overrides:
+            raise click.UsageError(f"--with and --set are for a scenario: {target} is a results file")
         given = Path(target)
         _check_results(given)
     else:
-        given = _load(target)
+        given = _load(target, overrides, overlays)
     from gridsim.verify import verify as make_verify
 
     _print_checks(make_verify(given, windows), as_json)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--png", type=click.Path(path_type=Path), help="Draw the changes into this picture.")
+@click.option("--all", "everything", is_flag=True, help="Also what is the same in all runs.")
+@json_option
+@verbose_option
+def compare(files: tuple[Path, ...], png: Path | None, everything: bool, as_json: bool, verbose: bool) -> None:
+    """Print what changed from the first results file of FILES to the others: energy, curtailment, regulation, cost."""
+    from gridsim.compare import compare as compare_runs
+
+    found = compare_runs(files)
+    if as_json:
+        _print_json(found.as_dict())
+    else:
+        from rich.console import Console
+
+        width = None if sys.stdout.isatty() else 100 + 30 * len(files)
+        Console(width=width, highlight=False).print(found.as_text(everything=everything))
+    if png is not None:
+        from gridsim.plots_compare import draw
+
+        click.echo(f"picture: {draw(found, png)}", err=as_json)
 
 
 @main.command()
@@ -256,13 +310,14 @@ def profiles() -> None:
 @profiles.command()
 @click.argument("scenario", default="jiangsu-2024")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of the weather year. [default: the scenario's]")
+@with_option
 @verbose_option
-def check(scenario: str, seed: int | None, verbose: bool) -> None:
+def check(scenario: str, seed: int | None, overlays: tuple[str, ...], verbose: bool) -> None:
     """Make the synthetic year of SCENARIO and print its targets against what was achieved.
 
     Exit code 7 if a target is missed.
     """
-    given = _load(scenario, () if seed is None else (f"seed={seed}",))
+    given = _load(scenario, () if seed is None else (f"seed={seed}",), overlays)
     from gridsim.inputs import load_net
     from gridsim.profiles import check as check_profiles
     from gridsim.profiles import format_table, load_year
@@ -285,10 +340,10 @@ def warmup(verbose: bool) -> None:
     click.echo(f"kernels ready: {compile_kernels(everything=True):.1f} s")
 
 
-def _load(scenario: str, overrides: tuple[str, ...] = ()) -> "Scenario":
+def _load(scenario: str, overrides: tuple[str, ...] = (), overlays: tuple[str, ...] = ()) -> "Scenario":
     from gridsim.scenario import load
 
-    return load(scenario, overrides)
+    return load(scenario, overrides, overlays)
 
 
 def _shorthands(**named: Any) -> list[str]:

@@ -2,7 +2,8 @@
 
 A scenario is a TOML file, or the name of a built-in one (`builtin_names`). ``base = "..."`` takes every key from
 another scenario first (a built-in name, or a path from the file's own folder); tables are merged key by key, other
-values are replaced. ``--set key.sub=value`` is laid over both. A path inside a scenario counts from the folder of
+values are replaced. ``--with overlay`` lays small files on it, whose tables of a list (``[[budget]]``) are added to
+those that are there, and ``--set key.sub=value`` is laid over all. A path inside a scenario counts from the folder of
 the file that says it, a path in ``--set`` from the current folder.
 
 The models below are the reference of the keys; each field's comment gives its unit and who consumes it.
@@ -97,7 +98,7 @@ class ProfileEvent(_Section):
     """
 
     kind: Literal["typhoon", "heat_dome", "cold_wave", "calm", "plum_rain"]
-    # local time; of a typhoon when the eye passes 33 N
+    # local time; of a typhoon when the eye passes 33 N. In a file also "08-05" or "08-05T12": of the scenario's year
     start: Annotated[dt.datetime, BeforeValidator(_whole_hour)]
     days: Annotated[float | None, Field(ge=0.5, le=60)] = None  # of a heat_dome, calm or plum_rain; default: as usual
     strength: Annotated[float, Field(gt=0, le=2)] = 1.0
@@ -508,7 +509,7 @@ def check_names(where: str, given: Iterable[str], allowed: Iterable[str], what: 
     ]
 
 
-def load(spec: str | Path, overrides: Iterable[str] = ()) -> Scenario:
+def load(spec: str | Path, overrides: Iterable[str] = (), overlays: Iterable[str | Path] = ()) -> Scenario:
     """Read a scenario: a built-in name, a path to a .toml, or a folder with scenario.toml.
 
     Parameters
@@ -516,6 +517,8 @@ def load(spec: str | Path, overrides: Iterable[str] = ()) -> Scenario:
     spec : str or Path
     overrides : iterable of "key.sub=value"
         Laid over the file, in order; the value in TOML syntax (a plain word may stay unquoted).
+    overlays : iterable of str or Path
+        Names of built-in overlays or paths of TOML files, laid on the file in order before the overrides.
 
     Raises
     ------
@@ -524,7 +527,7 @@ def load(spec: str | Path, overrides: Iterable[str] = ()) -> Scenario:
     """
     from gridsim.scenario_file import load as load_file
 
-    return load_file(spec, overrides)
+    return load_file(spec, overrides, overlays)
 
 
 def builtin_names() -> list[str]:

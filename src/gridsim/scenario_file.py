@@ -1,6 +1,11 @@
-"""From a name or path to a validated `Scenario`: find the files, merge the bases, word every problem."""
+"""From a name or path to a validated `Scenario`: find the files, merge the bases, lay overlays on, word every problem.
+
+An overlay is a small scenario file that changes another one: a name from the package's folder ``overlays``, or a path.
+Its tables of a list (budgets, events, ...) are added to those of the scenario; all else is merged as a base's keys are.
+"""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,9 +18,10 @@ from pydantic_core import ErrorDetails
 
 from gridsim.errors import InputError, Problem
 from gridsim.scenario import NETWORK_NAMES, NETWORK_SUFFIXES, PROFILE_SUFFIXES, TARIFF_SUFFIXES, Scenario, suggestion
-from gridsim.toml_tree import Key, find_lines, join_key, leaves, merge, split_key, value_text
+from gridsim.toml_tree import Key, find_lines, join_key, lay_on, leaves, merge, split_key, value_text
 
 FILE_IN_FOLDER = "scenario.toml"
+_WITHOUT_YEAR = re.compile(r"\d\d-\d\d(T\d\d(:\d\d)?)?")
 _WORDS = {
     "greater_than": ("gt", "must be greater than {}"),
     "greater_than_equal": ("ge", "must be at least {}"),
@@ -44,28 +50,75 @@ class _Tree:
 
     def lay_over(self, values: dict[str, Any], label: str, lines: dict[Key, int]) -> None:
         self.values = merge(self.values, values)
-        for key, _ in leaves(values):
-            for n in range(1, len(key) + 1):
-                line = lines.get(key[:n])
-                self.places[key[:n]] = f"{label}: line {line}" if line else label
+        self.places |= _places(values, label, lines)
+
+    def lay_on(self, values: dict[str, Any], label: str, lines: dict[Key, int]) -> None:
+        """`lay_over` for an overlay, whose tables of a list stand behind those that are there."""
+        self.values = lay_on(self.values, values)
+        for key, place in _places(values, label, lines).items():
+            self.places[_renumbered(key, self.values, values)] = place
 
     def where(self, key: Key, root: str) -> str:
         place = next((self.places[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self.places), root)
         return f"{place}: {join_key(key)}" if key else place
 
 
+def _places(values: dict[str, Any], label: str, lines: dict[Key, int]) -> dict[Key, str]:
+    """Where each key was written."""
+    found = {}
+    for key, _ in leaves(values):
+        for n in range(1, len(key) + 1):
+            line = lines.get(key[:n])
+            found[key[:n]] = f"{label}: line {line}" if line else label
+    return found
+
+
+def _renumbered(key: Key, after: Any, own: Any) -> Key:
+    """The key of an overlay with the numbers that its tables of a list have among those of the scenario."""
+    out: list[str] = []
+    for part in key:
+        if isinstance(own, list):
+            shift = len(after) - len(own)
+            out.append(str(int(part) + shift))
+            after, own = after[int(part) - 1 + shift], own[int(part) - 1]
+        else:
+            out.append(part)
+            after, own = after[part], own[part]
+    return tuple(out)
+
+
 def builtin_names() -> list[str]:
     """Names of the scenarios inside the package, sorted."""
-    folder = files("gridsim") / "scenarios"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return _inside("scenarios")
 
 
-def load(spec: str | Path, overrides: Iterable[str] = ()) -> Scenario:
+def overlay_names() -> list[str]:
+    """Names of the overlays inside the package, sorted."""
+    return _inside("overlays")
+
+
+def _inside(folder: str) -> list[str]:
+    entries = (files("gridsim") / folder).iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+
+
+def titles(folder: str) -> dict[str, str]:
+    """Name and title of what is in a folder of the package, "scenarios" or "overlays"."""
+    found = {}
+    for name in _inside(folder):
+        text = (files("gridsim") / folder / f"{name}.toml").read_text(encoding="utf-8")
+        found[name] = str(tomllib.loads(text).get("title", ""))
+    return found
+
+
+def load(spec: str | Path, overrides: Iterable[str] = (), overlays: Iterable[str | Path] = ()) -> Scenario:
     """See `gridsim.scenario.load`."""
     tree = _Tree()
     root, folder = _read(str(spec), Path.cwd(), tree, [], str(spec))
-    set_problems = _lay_overrides(tree, list(overrides), folder)
     tree.values.setdefault("name", Path(root).stem if root not in builtin_names() else root)
+    set_problems = [problem for overlay in overlays for problem in _lay_overlay(tree, str(overlay), folder)]
+    set_problems += _lay_overrides(tree, list(overrides), folder)
+    _give_events_a_year(tree.values)
     try:
         scenario = Scenario.model_validate(tree.values)
     except ValidationError as error:
@@ -162,6 +215,53 @@ def _move_paths(values: dict[str, Any], old: Path, new: Path) -> None:
     for container, key in _paths_in(values):
         if not Path(container[key]).is_absolute():
             container[key] = Path(os.path.relpath(old / container[key], new)).as_posix()
+
+
+def _lay_overlay(tree: _Tree, spec: str, folder: Path) -> list[Problem]:
+    """Lay an overlay on the scenario, which gets its name and title behind its own."""
+    if spec in overlay_names():
+        label, near = f"overlay {spec}", folder
+        text = (files("gridsim") / "overlays" / f"{spec}.toml").read_text(encoding="utf-8")
+    else:
+        path = Path(spec).expanduser()
+        if not path.is_file():
+            close = suggestion(spec, overlay_names()) if "did you mean" in suggestion(spec, overlay_names()) else ""
+            rule = f"is neither a built-in overlay nor a file {close}".strip()
+            return [Problem(f"--with {value_text(spec)}", f"{rule}; built-in: {', '.join(overlay_names())}")]
+        label, near = _shown(path), path.parent
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            return [Problem(f"--with {label}", f"cannot be read: {error}")]
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return [Problem(f"--with {label}", f"is not TOML: {error}")]
+    lines = find_lines(text)
+    wrong = [
+        Problem(f"{label}: line {lines.get((key,), 1)}: {key}", "must not be in an overlay: it is laid on a scenario")
+        for key in ("base", "name")
+        if values.pop(key, None) is not None
+    ]
+    added = {"name": Path(spec).stem, "title": str(values.pop("title", ""))}
+    _move_paths(values, near, folder)
+    tree.lay_on(values, label, lines)
+    for key, joint in (("name", "+"), ("title", "; ")):
+        tree.values[key] = joint.join(part for part in (tree.values.get(key, ""), added[key]) if part)
+    return wrong
+
+
+def _give_events_a_year(values: dict[str, Any]) -> None:
+    """An event that starts at "08-05" or "08-05T12" does so in the scenario's year."""
+    profiles = values.get("profiles")
+    year = values.get("year", Scenario.model_fields["year"].default)
+    if isinstance(profiles, dict) and isinstance(events := profiles.get("event"), list):
+        profiles["event"] = [
+            entry | {"start": f"{year}-{entry['start']}"}
+            if isinstance(entry, dict) and _WITHOUT_YEAR.fullmatch(str(entry.get("start")))
+            else entry
+            for entry in events
+        ]
 
 
 def _lay_overrides(tree: _Tree, overrides: list[str], folder: Path) -> list[Problem]:

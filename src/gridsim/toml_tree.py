@@ -92,6 +92,25 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
+def lay_on(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`merge`, but tables of a list are added to those that are there; one takes the place of another of its name."""
+    out = dict(below)
+    for name, value in above.items():
+        old = out.get(name)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            out[name] = lay_on(old, value)
+        elif isinstance(old, list) and _tables(old) and _tables(value):
+            named = {entry["name"] for entry in value if "name" in entry}
+            out[name] = [entry for entry in old if entry.get("name") not in named] + value
+        else:
+            out[name] = value
+    return out
+
+
+def _tables(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, Mapping) for entry in value)
+
+
 def dump(tree: Mapping[str, Any]) -> str:
     """TOML text of a tree of tables, scalars and lists of scalars: same tree, same text; keys keep their order."""
     return "\n".join(_table(tree, ())).strip("\n") + "\n"
