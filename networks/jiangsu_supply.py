@@ -76,7 +76,7 @@ def _crossing_ends(grid: Grid) -> Row:
 def storage(grid: Grid) -> list[Row]:
     """Pumped hydro and compressed air by plant, batteries by city and owner (`battery_rows`).
 
-    All start at half of their energy, and are back there at each window's end. The least powers are those of a unit.
+    All start at a share of their energy, and are back there at each window's end. The least powers are those of a unit.
     """
     return [_store(grid, row) for row in [*grid.table("storage"), *battery_rows(grid)]]
 
@@ -96,6 +96,7 @@ def _store(grid: Grid, store: Row) -> Row:
     e_max = e_mwh * (1.0 - store["min_soc"])
     e_half = grid.par["storage_end_soc"] * e_mwh
     eta = math.sqrt(store["round_trip"])
+    least_mw = store["unit_mw"] * (store["tech"] != "pumped_hydro" or grid.options.pumped_hydro_by_unit)
     return {
         "name": store["name"],
         "bus": grid.bus[store["bus"]],
@@ -115,8 +116,8 @@ def _store(grid: Grid, store: Row) -> Row:
         "loss_per_h": 0.0,
         "charge_cost": 0.0,
         "discharge_cost": store["discharge_cost_cny"],
-        "min_charge_mw": store["min_charge_pu"] * store["unit_mw"],
-        "min_discharge_mw": store["min_discharge_pu"] * store["unit_mw"],
+        "min_charge_mw": store["min_charge_pu"] * least_mw,
+        "min_discharge_mw": store["min_discharge_pu"] * least_mw,
         "end_rule": "fixed",
         "e_end_mwh": e_half,
         "end_value": 0.0,

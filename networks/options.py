@@ -74,6 +74,7 @@ class Options(BaseModel):
     hydro_import_factor: Annotated[float, Field(gt=0, le=1.5)] = (
         1.0  # on the energy of hydro lines; below 1: a dry year
     )
+    pumped_hydro_by_unit: bool = False  # pumps run whole, at their rating, and turbines at half of theirs or more
     river_crossing_mw: NotNegative = 0.0  # one more DC link across the Yangtze, and as much more in its section
 
     # ---- demand. None: the figure of the fleet's year in flexibility.csv

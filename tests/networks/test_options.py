@@ -109,3 +109,13 @@ def test_one_more_crossing_is_a_link_inside_the_wider_section(net):
     members = wider["interface_member"]
     mine = members[(members["element"] == "dcline") & (members["element_index"] == 1)].set_index("interface")["weight"]
     assert mine.to_dict() == {"Yangtze 500 kV": 1.0, "Su-zhong out": 1.0, "Su-nan out": -1.0}
+
+
+def test_pumps_of_a_plant_run_whole(net):
+    whole = jiangsu(Options(pumped_hydro_by_unit=True)).storage
+    pumped = whole["tech"] == "pumped_hydro"
+    unit_mw = (whole["max_p_mw"] / whole["units"])[pumped]
+    assert (whole["min_charge_mw"][pumped] == unit_mw).all()
+    assert (whole["min_discharge_mw"][pumped] == 0.5 * unit_mw).all()
+    assert (whole.loc[~pumped, ["min_charge_mw", "min_discharge_mw"]] == 0).all(axis=None)
+    assert (net.storage[["min_charge_mw", "min_discharge_mw"]] == 0).all(axis=None)
