@@ -20,6 +20,7 @@ from gridsim.errors import InputError, Problem
 from gridsim.profiles.calendar import calendar
 from gridsim.profiles.demand import DEMAND_KINDS, Kind, Place
 from gridsim.profiles.events import Event, Planned
+from gridsim.profiles.gas import GAS_KINDS
 from gridsim.profiles.heat import HEAT_KINDS
 from gridsim.profiles.load import ProvinceLoad, locate
 from gridsim.profiles.need import PLANNED, Plan, ProvinceNeed
@@ -48,7 +49,7 @@ SITE_COLUMNS = (
     "units",
     "character",
 )
-_MADE: dict[str, Kind] = {**DEMAND_KINDS, **HEAT_KINDS}
+_MADE: dict[str, Kind] = {**DEMAND_KINDS, **HEAT_KINDS, **GAS_KINDS}
 _NAMED = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability", "plan")
 KINDS = (*_NAMED, *ROOM_KINDS, *_MADE)
 _NEEDS = {
