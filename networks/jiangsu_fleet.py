@@ -21,6 +21,7 @@ from gridsim.networks.tables import read_parameters, read_table, standing
 from gridsim.networks.unit_costs import FuelCurve, depth_pieces, equal_pieces, unit_cost
 
 SLACK = "Tianwan nuclear 1-2"
+STEAM = "Tianwan nuclear 3-4"  # gives steam to the works beside it
 # Output at the summer peak at midday, per unit of rating. Assumed.
 PEAK_PU = {"pv": 0.50, "wind_offshore": 0.10, "wind_onshore": 0.08, "gas": 0.60}
 PV_COLUMN = {"year_average": "mw_average_2024", "year_end": "mw_end_2024"}
@@ -45,8 +46,8 @@ class Grid:
 
     def __post_init__(self) -> None:
         self.par, self.chosen = read_parameters(self.options.fleet), choices(self.options)
-        prices = self.options.model_dump(include={"coal_price_cny_per_tce", "gas_price_cny_per_m3"})
-        self.par |= {name: price for name, price in prices.items() if price is not None}
+        given = self.options.model_dump(include=set(self.par), exclude_none=True)
+        self.par |= {name: float(value) for name, value in given.items()}
         local = local_buses(self.options)
         if len(local):
             self.buses = pd.concat([self.buses, local])
@@ -115,6 +116,8 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
     for unit, low in zip(units.to_dict("records"), minimum_pu(grid, units, classes), strict=True):
         kind = classes.loc[unit["unit_class"]]
         n, p_max = int(unit["units"]), unit["unit_mw"]
+        if unit["name"] == STEAM:
+            p_max = max(p_max - grid.par["nuclear_steam_mw"] / n, 0.5 * p_max)
         low, heat = heat_of(grid, unit, low, kind)
         p_min, row_mw = p_max * low, n * p_max
         price, co2 = fuel[kind["fuel"]]

@@ -151,6 +151,7 @@ def _devices(net: pp.pandapowerNet, grid: Grid) -> None:
     pp.create_gens(net, [row["bus"] for row in units], **_columns(units, "bus"))
     pp.create_pwl_costs(net, net.gen.index, "gen", points)
     supply.plan(grid)
+    supply.gas(grid)
     sources = [*fleet.wind_farms(grid), *fleet.renewables(grid), *supply.external(grid), *more.sgen]
     index = pp.create_sgens(net, [row["bus"] for row in sources], **_columns(sources, "bus", "cost"))
     priced = [(number, row["cost"]) for number, row in zip(index, sources, strict=True) if row["cost"] > 0]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from gridsim.networks.jiangsu_common import cities
 from gridsim.networks.jiangsu_fleet import Grid, Row, sgen_row
 from gridsim.networks.tables import read_table, standing
 
@@ -20,6 +21,12 @@ def plan(grid: Grid) -> None:
     for tech in PLAN:
         hours = grid.par[f"plan_{tech}_h"]
         grid.need(f"plan/{tech}", "plan", "", nowhere, grid.par[f"plan_{tech}_mw"], full_load_h=hours)
+
+
+def gas(grid: Grid) -> None:
+    """Ask for the gas that homes leave to power plants: what a [[budget]] may hold them to."""
+    fuel_mw = grid.par["gas_for_power_mm3_per_day"] * 1e6 * grid.par["gas_mwh_per_m3"] / 24.0
+    grid.need("gas_left/Nanjing", "gas_left", "Nanjing", cities()["Nanjing"], fuel_mw)
 
 
 def external(grid: Grid) -> list[Row]:

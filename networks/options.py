@@ -70,6 +70,8 @@ class Options(BaseModel):
     coal_price_cny_per_tce: Positive | None = None  # None: of parameters.csv
     gas_price_cny_per_m3: Positive | None = None  # likewise
     co2_price_cny_per_t: NotNegative = 0.0  # on the emissions of coal and gas units, part of their cost
+    nuclear_steam_mw: NotNegative | None = None  # electricity that steam costs Tianwan 3-4; None: of parameters.csv
+    gas_for_power_mm3_per_day: Positive | None = None  # on a mild day: series gas_left/Nanjing; None: likewise
     nuclear_load_following: bool = False  # reactors may go down to half of their rating
     hydro_import_factor: Annotated[float, Field(gt=0, le=1.5)] = (
         1.0  # on the energy of hydro lines; below 1: a dry year

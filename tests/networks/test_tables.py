@@ -69,7 +69,9 @@ def test_shares_of_the_cities():
 
 
 def test_parameters_are_positive():
-    assert min(read_parameters().values()) > 0
+    found = read_parameters()
+    assert found.pop("nuclear_steam_mw") == 0.0  # begins in 2025
+    assert min(found.values()) > 0
 
 
 def test_a_missing_table_is_an_input_error():
