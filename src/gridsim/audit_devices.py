@@ -92,9 +92,10 @@ def min_times(record: Record) -> list[AuditRow]:
     longest resting first. Under it a schedule is feasible exactly when, in every hour, the units started within the
     last ``min_up_h`` hours are no more than those on, and those stopped within the last ``min_down_h`` hours no
     more than those off. Where a planned outage takes units that were on (available falls below the count before), the
-    stops it forces are excused and counted in a row of their own; such units may be back on when the outage ends. Units
-    on outage all through the last ``min_down_h`` hours are not among those that stopped, unless others came back in
-    that time, for then they may be any. The time before the first hour is not known, and excuses what depends on it.
+    stops it forces are excused and counted in a row of their own. A unit that comes back from an outage is rested and may
+    start, also one that had stopped before the outage took it: each that came back in the last ``min_down_h`` hours
+    excuses a stop. Units on outage all through that time are not among those that stopped, unless others came back, for
+    then they may be any. The time before the first hour is not known, and excuses what depends on it.
     """
     table, names = record.tables["units"], record.names("units")
     if table.empty:
@@ -107,8 +108,9 @@ def min_times(record: Record) -> list[AuditRow]:
     early = recent(start, min_up) - on
     out = table["units"].to_numpy(float) - available
     returned = np.maximum(-np.diff(out, axis=0, prepend=out[:1]), 0.0)
-    away = np.maximum(least_of_late(out, min_down) - recent(returned, min_down), 0.0)
-    late = recent(stop - forced, min_down) - (table["units"].to_numpy(float) - on - away)
+    rested = recent(returned, min_down)
+    away = np.maximum(least_of_late(out, min_down) - rested, 0.0)
+    late = recent(stop - forced, min_down) - rested - (table["units"].to_numpy(float) - on - away)
     excuse = recent(forced, min_up)
     label = at(record, names)
     excused = np.minimum(np.maximum(early, 0.0), excuse)
