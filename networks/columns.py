@@ -118,9 +118,10 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "gen", "heat_max_profile", "str", "", "", "series, p.u. of max_p_mw: most output that heat leaves (must_run)"
     ),
+    Column("sgen", "origin_co2_t_per_mwh", "float", "t/MWh", 0.0, "emitted where an import comes from", low=0),
+    Column("sgen", "clean_share", "float", "1", NAN, "not from fossil fuel; NaN: as its tech", low=0, high=1),
     Column("sgen", "export_limit_mw", "float", "MW", NAN, "most that its own connection takes; NaN: no limit", low=0),
     Column("sgen", "reverse_limit_mw", "float", "MW", NAN, "most beyond the load at its bus; NaN: no limit", low=0),
-    Column("sgen", "clean_share", "float", "1", NAN, "of an import: share without emissions", low=0, high=1),
     *_each(("load",), "component", "str", "", "", "part of the load, for reports: base, ev, building, ..."),
     *_each(("load",), "profile", "str", "", "", "series of the consumption"),
     *_each(("load",), "profile_share", "float", "1", 1.0, "share of the series this row takes", low=0, high=1),

@@ -178,7 +178,8 @@ def sgen_row(grid: Grid, bus: str, name: str, tech: str, p_mw: tuple[float, floa
     limits = {"min_p_mw": low, "max_p_mw": high, "sn_mva": high}
     row = {"name": name, "bus": grid.bus[bus], "p_mw": now, "q_mvar": 0.0, "tech": tech, "cost": 0.0, "profile": ""}
     row |= limits | {"curtailable": False, "band_down": np.nan, "export_limit_mw": np.nan, "reverse_limit_mw": np.nan}
-    return row | {"ramp_up_mw_per_h": np.nan, "ramp_down_mw_per_h": np.nan, "clean_share": np.nan} | more
+    row |= {"clean_share": np.nan, "origin_co2_t_per_mwh": 0.0}
+    return row | {"ramp_up_mw_per_h": np.nan, "ramp_down_mw_per_h": np.nan} | more
 
 
 def wind_farms(grid: Grid) -> list[Row]:

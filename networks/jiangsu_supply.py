@@ -53,6 +53,7 @@ def external(grid: Grid) -> list[Row]:
             "profile": f"{kind}/{end['id']}",
             "band_down": line["band_down"],
             "clean_share": line["clean_share"],
+            "origin_co2_t_per_mwh": line["origin_co2_t_per_mwh"],
             "ramp_up_mw_per_h": capacity * line["ramp_pu_per_h"],
             "ramp_down_mw_per_h": capacity * line["ramp_pu_per_h"],
         }

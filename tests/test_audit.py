@@ -181,6 +181,14 @@ BREAKS = {
     "money: reserve": add("money/reserve_revenue", (2, 0), 2.0),
     "settlement adds up": add("money/link_rent", 3, 2.0),
     "congestion rent by line": add("money/branch_rent", 1, 20.0),
+    "emissions by zone": add("carbon/zone_emission_t", (2, 0), 1e-3),
+    "emissions at the origin of imports": add("carbon/origin_t", 2, 1e-3),
+    "emissions are traced whole": add("carbon/export_t", 2, 1e-3),
+    "intensity of consumption": add("carbon/zone_intensity", (2, 1), 1e-4),
+    "traced emissions not negative": both(
+        put("carbon/zone_load_t", (2, 1), -1.0), put("carbon/zone_intensity", (2, 1), -1.0 / 200.0)
+    ),
+    "emissions by row": add("carbon/unit_t", 0, 1.0),
     "two-shift starts": add("peak_shaving/two_shift_starts", (0, 1), 1),
     "load rate of coal": add("peak_shaving/coal_load_rate", 2, 1e-5),
     "units in deep peaking": add("peak_shaving/deep_units", (2, 1), 1),

@@ -96,14 +96,10 @@ def test_a_run_that_is_no_year_is_refused(tmp_path, capsys):
 
 
 def test_carbon_counts_what_comes_in_and_not_what_goes_out():
-    """Two hours by hand: (own 60 t + 10 MWh x 0.7096 + 20 x 0.1404) / (load 100 + out 10)."""
+    """Two hours by hand: (own 60 t + 10 t at the origin of what came in) / (load 100 + out 10)."""
     year = tool.Year.__new__(tool.Year)
-    year.run = SimpleNamespace(path="x.h5", array=lambda name: np.array([[40.0], [20.0]]))
+    given = {"carbon/tech_t": np.array([[40.0], [20.0]]), "carbon/origin_t": np.array([7.0, 3.0])}
+    year.run = SimpleNamespace(path="x.h5", array=given.__getitem__)
     year.load_mw = pd.Series([60.0, 40.0])
-    year.tie_mw = pd.DataFrame(
-        {"import Yanhuai": [10.0, 0.0], "import Jinsu": [15.0, 5.0], "exchange Shanghai": [-10.0, 0.0]}
-    )
-    assert tool._co2(year) == pytest.approx((60.0 + 7.096 + 2.808) / 110.0)
-    year.tie_mw = pd.DataFrame({"import Atlantis": [1.0, 1.0]})
-    with pytest.raises(InputError, match="no emission factor"):
-        tool._co2(year)
+    year.tie_mw = pd.DataFrame({"import Yanhuai": [10.0, 0.0], "exchange Shanghai": [-10.0, 0.0]})
+    assert tool._co2(year) == pytest.approx(70.0 / 110.0)

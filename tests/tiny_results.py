@@ -112,6 +112,8 @@ def tables() -> dict[str, dict[str, Any]]:
             "reserve_up": [True, False],
             "reserve_down": [False, False],
             "co2_t_per_mwh": [0.0, 0.1],
+            "origin_co2_t_per_mwh": [0.0, 0.2],
+            "clean_share": [1.0, 0.5],
         },
         "stores": {
             "name": ["battery"],
@@ -341,6 +343,7 @@ def series(hours: int) -> dict[str, np.ndarray]:
             for name in ("loading", other, "hour")
         },
         "carbon/tech_t": tech_t,
+        **consumed(load - unserved, tech_t, 0.2 * source_p[:, 1]),
         **{f"cost/{part}": value for part, value in cost.items()},
         "windows/first_hour": np.arange(0, hours, 24),
         "windows/hours": np.minimum(48, hours - np.arange(0, hours, 24)),
@@ -381,6 +384,21 @@ def settled(
         **{f"money/{name}": none for name in ("congestion_rent", "link_rent", "shift_rent", "loss_surplus")},
         "money/branch_rent": np.zeros(3),
         "money/interface_rent": np.zeros(1),
+    }
+
+
+def consumed(served: np.ndarray, tech_t: np.ndarray, origin: np.ndarray) -> dict[str, np.ndarray]:
+    """Carbon shared out over all load alike; the import stands in the south."""
+    none = np.zeros(len(served))
+    rate = (tech_t.sum(1) + origin) / served.sum(1)
+    return {
+        "carbon/origin_t": origin,
+        "carbon/zone_emission_t": np.stack((tech_t[:, :3].sum(1), tech_t[:, 3]), axis=1),
+        "carbon/zone_load_t": rate[:, None] * served,
+        "carbon/zone_intensity": np.tile(rate[:, None], (1, 2)),
+        **{f"carbon/{name}": none for name in ("export_t", "lost_t", "store_change_t")},
+        "carbon/unit_t": tech_t[:, :2].sum(0),
+        "carbon/source_t": np.array([0.0, tech_t[:, 3].sum()]),
     }
 
 

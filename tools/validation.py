@@ -28,17 +28,6 @@ BEGIN, END = "<!-- validation: begin -->", "<!-- validation: end -->"
 TRUST = ("sourced", "derived", "background")
 ROLES = ("given", "found")
 GREEN = ("wind_offshore", "wind_onshore", "pv")
-# Factors of the electricity that comes in, t/MWh: provincial averages of 2022, the same notice as the province's own
-# (https://www.mee.gov.cn/xxgk2018/xxgk/xxgk01/202412/t20241226_1099413.html). By the name of the source in the net.
-SENDING = {
-    "Jinsu": 0.1404,  # Sichuan
-    "Jiansu": 0.1404,
-    "Longzheng": 0.4364,  # Hubei
-    "Xitai": 0.6849,  # Inner Mongolia
-    "Yanhuai": 0.7096,  # Shanxi
-    "Yangcheng": 0.7096,
-    "Anhui": 0.6782,
-}
 
 
 class Figure(NamedTuple):
@@ -184,14 +173,9 @@ def _co2(year: Year) -> float:
 
     What goes out carries the province's own mix: own + in = factor x (load + out).
     """
-    own_t = float(year.run.array("carbon/tech_t").sum(dtype=np.float64))
-    into = year.tie_mw.clip(lower=0.0).sum()
-    unknown = [name for name in into.index[into > 0] if not any(key in name for key in SENDING)]
-    if unknown:
-        raise InputError(str(year.run.path), [Problem(name, "has no emission factor here") for name in unknown])
-    in_t = sum(mwh * next(f for key, f in SENDING.items() if key in name) for name, mwh in into.items() if mwh > 0)
+    emitted = sum(float(year.run.array(f"carbon/{name}").sum(dtype=np.float64)) for name in ("tech_t", "origin_t"))
     out_mwh = -float(year.tie_mw.clip(upper=0.0).to_numpy().sum())
-    return (own_t + in_t) / (float(year.load_mw.sum()) + out_mwh)
+    return emitted / (float(year.load_mw.sum()) + out_mwh)
 
 
 MODEL: dict[str, Callable[[Year], float]] = {

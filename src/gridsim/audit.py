@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gridsim.audit_budgets import check_budgets
+from gridsim.audit_carbon import check_carbon
 from gridsim.audit_data import AuditRow, check_whole, open_record, read_record
 from gridsim.audit_devices import check_devices
 from gridsim.audit_ledger import check_ledger
@@ -98,7 +99,7 @@ def audit(path: Path) -> AuditReport:
         rows = check_whole(record)
         if all(row.ok for row in rows):  # else the other checks would compare arrays that do not fit together
             rows += [*check_devices(record), *check_network(record), *check_budgets(record), *check_money(record)]
-            rows += [*check_ledger(record), *check_settlement(record)]
+            rows += [*check_ledger(record), *check_settlement(record), *check_carbon(record)]
         return AuditReport(str(path), record.hours, rows)
     except (KeyError, OSError) as error:
         raise IntegrityError(f"{path}: is damaged or incomplete ({error})") from error

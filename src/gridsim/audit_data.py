@@ -236,8 +236,10 @@ def check_whole(record: Record) -> list[AuditRow]:
         group, name = path.rsplit("/", maxsplit=1)
         # differences of peak and valley and two-shift starts are by day, running prices by window; dimension scales may
         # be linked too
-        # and rents of lines are of the whole run
-        by_hour = not name.startswith(("peak_valley", "two_shift", "running_", "branch_rent", "interface_rent"))
+        # and rents of lines and emissions by row are of the whole run
+        by_hour = not name.startswith(
+            ("peak_valley", "two_shift", "running_", "branch_rent", "interface_rent", "unit_t", "source_t")
+        )
         if group in SERIES_GROUPS and by_hour and name not in record.file:
             paths.append(path)
 

@@ -62,6 +62,8 @@ SOURCE_COLUMNS = (
     "reserve_up",
     "reserve_down",
     "co2_t_per_mwh",
+    "origin_co2_t_per_mwh",  # emitted where an import comes from, in no account of the grid's own
+    "clean_share",  # of its energy that is not from fossil fuel, 0..1
 )
 STORE_COLUMNS = (
     "name",

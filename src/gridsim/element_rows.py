@@ -11,6 +11,7 @@ from gridsim.costs import RawCost
 from gridsim.errors import Problem
 from gridsim.nettable import NetTable
 from gridsim.networks.columns import TECH_OF_TYPE
+from gridsim.schema import CLEAN_TECHS
 from gridsim.topology import Topology
 
 
@@ -178,6 +179,8 @@ class RowWriter:
             "reserve_up": False,
             "reserve_down": False,
             "co2_t_per_mwh": 0.0,
+            "origin_co2_t_per_mwh": 0.0,
+            "clean_share": float(tech in CLEAN_TECHS),
         }
         self.out.sources.append(row | more)
         self.out.source_specs.append(spec)

@@ -9,6 +9,7 @@ from gridsim.element_rows import RowWriter, SourceSpec, UnitSpec, tech_of_type
 from gridsim.errors import Problem
 from gridsim.nettable import BoolArray, NetTable
 from gridsim.networks.columns import CURTAILABLE_TECHS
+from gridsim.schema import CLEAN_TECHS
 from gridsim.unit_limits import UnitLimits, say_limits
 
 COMMITTED_TECHS = frozenset({"coal", "gas", "nuclear"})
@@ -211,6 +212,8 @@ class GeneratorReader(RowWriter):
             reserve_up=bool(data.reserve_up_source[i]),
             reserve_down=bool(data.reserve_down_source[i]),
             co2_t_per_mwh=float(np.nan_to_num(data.co2[i])),
+            origin_co2_t_per_mwh=float(data.origin_co2[i]),
+            clean_share=float(data.clean_share[i]),
         )
         self.note(table, i, "used", "; ".join([f"{what} ({data.tech[i]})", *said]))
 
@@ -243,6 +246,10 @@ class GeneratorData:
         self.limits = UnitLimits(table, np.maximum(self.units, 1), self.p_min_mw, self.p_max_mw)
         self.must_run = table.flag("must_run", False)
         self.co2, self.co2_no_load = table.number("co2_t_per_mwh"), table.number("co2_no_load_t_per_h", 0.0)
+        self.origin_co2 = table.number("origin_co2_t_per_mwh", 0.0)
+        by_tech = np.array([float(t in CLEAN_TECHS) for t in self.tech])
+        clean = table.number("clean_share")
+        self.clean_share = np.where(np.isnan(clean), by_tech, clean)
         renewable = np.array([t in CURTAILABLE_TECHS for t in self.tech], dtype=bool)
         self.curtailable = table.flag("curtailable", renewable)
         self.band = table.number("band_down")
@@ -292,3 +299,6 @@ class GeneratorData:
             table.complain(problems, f"heat_{end}_profile", heat & self.must_run & bound, rule)
         table.complain(problems, "profile_share", on & ~((self.share >= 0) & (self.share <= 1)), "between 0 and 1")
         table.complain(problems, "co2_t_per_mwh", on & (self.co2 < 0), "at least 0 t/MWh")
+        table.complain(problems, "origin_co2_t_per_mwh", on & ~(self.origin_co2 >= 0), "at least 0 t/MWh")
+        wrong = on & ~((self.clean_share >= 0) & (self.clean_share <= 1))
+        table.complain(problems, "clean_share", wrong, "between 0 and 1, or empty")

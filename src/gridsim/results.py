@@ -6,8 +6,10 @@
 ...     run.table("units"), run.summary["total_cost"]
 """
 
+import contextlib
 import gzip
 import json
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -62,6 +64,7 @@ class ResultsReader:
         self._owns = not isinstance(file, h5py.File)  # an open one stays its owner's, and `path` says where it is
         self.file: h5py.File = file if isinstance(file, h5py.File) else _open(Path(file))
         self.path = path or Path(self.file.filename)
+        self._kept: dict[str, NDArray[Any]] | None = None  # arrays read so far, see `keeping`
         try:
             check_format(self.file, self.path)
         except IntegrityError:
@@ -91,10 +94,24 @@ class ResultsReader:
 
     def array(self, path: str) -> NDArray[Any]:
         """The whole dataset."""
+        if self._kept is not None and path in self._kept:
+            return self._kept[path]
         try:
-            return self[path][...]
+            values = self[path][...]
         except OSError as error:
             raise IntegrityError(f"{self.path}: damaged at {path}: {error}") from None
+        if self._kept is not None:
+            self._kept[path] = values
+        return values
+
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """While it lasts, arrays are read once and shared: whoever changes one copies it first."""
+        self._kept = {}
+        try:
+            yield
+        finally:
+            self._kept = None
 
     def names(self, dim: str) -> list[str]:
         """Names along a dimension (unit, source, tech, supplier ...)."""

@@ -74,6 +74,7 @@ TABLES = {  # group of an index table -> its dimension
     "shifters": "shifter",
 }
 WEATHER_TECHS = ("wind_offshore", "wind_onshore", "pv")  # what is available of them is taken off the load
+CLEAN_TECHS = ("nuclear", "hydro", "biomass", *WEATHER_TECHS)  # not from fossil fuel
 # Classes of coal's load rate below the half that is unpaid duty, in percent of the units on.
 DEPTHS = ("coal_50_40", "coal_40_35", "coal_35_30", "coal_below_30")
 # Why a source is curtailed (`gridsim.curtailment`).
@@ -161,6 +162,10 @@ def _n1(name: str, dim: str, long_name: str) -> Dataset:
 
 def _money(name: str, dim: str, long_name: str) -> Dataset:
     return Dataset(f"money/{name}", ("time", *dim.split()), "float64", "currency", long_name)
+
+
+def _carbon(name: str, dims: str, units: str, long_name: str) -> Dataset:
+    return Dataset(f"carbon/{name}", tuple(dims.split()), "float64", units, long_name)
 
 
 def _row(name: str, long_name: str) -> Dataset:
@@ -307,6 +312,15 @@ DATASETS: tuple[Dataset, ...] = (
     _running("running_most", "running price of at_most at the start of each window, currency per unit"),
     _running("running_least", "running price paid for use by at_least, likewise"),
     Dataset("carbon/tech_t", ("time", "tech"), "float64", "t", "CO2 by technology in the hour"),
+    _carbon("zone_emission_t", "time zone", "t", "CO2 emitted by units and sources of each zone"),
+    _carbon("origin_t", "time", "t", "CO2 emitted at the origin of imports"),
+    _carbon("zone_load_t", "time zone", "t", "CO2 traced to the load of each zone, demand on stores included"),
+    _carbon("zone_intensity", "time zone", "t/MWh", "of that load; 0 where there is none"),
+    _carbon("export_t", "time", "t", "CO2 traced to exports"),
+    _carbon("lost_t", "time", "t", "CO2 traced to losses and spilled energy"),
+    _carbon("store_change_t", "time", "t", "CO2 of what stores charge less what leaves them"),
+    _carbon("unit_t", "unit", "t", "CO2 of each row of units in the run"),
+    _carbon("source_t", "source", "t", "CO2 of each source in the run, origin of imports apart"),
     _cost("energy", "energy cost above no-load"),
     _cost("no_load", "no-load cost"),
     _cost("start", "start-up cost"),

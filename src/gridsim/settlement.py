@@ -22,10 +22,17 @@ is answered, up to what is asked, and all that answers alike.
 import numpy as np
 
 from gridsim.case import Case
-from gridsim.kernels.jit import FloatArray
+from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.step import Fleet, Hour
 from gridsim.plan import Plan
 from gridsim.schema import techs_of, zones_of
+
+
+def standing(bus: IntArray, buses: int) -> FloatArray:
+    """(n, buses) 1 where a row stands: ``values @ standing(...)`` are sums by bus."""
+    out = np.zeros((bus.size, buses))
+    out[np.arange(bus.size), bus] = 1.0
+    return out
 
 
 class Settlement:
@@ -39,10 +46,14 @@ class Settlement:
         self.of_unit, self.of_source, self.of_store = (
             (table["tech"].astype(str).to_numpy()[:, None] == techs[None, :]).astype(float) for table in tables
         )
+        self.unit_of_seg = standing(f.seg_unit, len(case.units))
         zones = zones_of(case)
         self.bus_zone = np.array([zones.index(str(zone)) for zone in case.buses["zone"]], dtype=np.int64)
         self.zone_of = np.eye(len(zones))[self.bus_zone]  # (nb, zones)
-        self.link_weight = case.interface_weight[:, len(case.branches) :]
+        nb = len(case.buses)
+        buses = (f.unit_bus, f.source_bus, f.store_bus, f.load_bus)
+        self.at_unit, self.at_source, self.at_store, self.at_load = (standing(bus, nb) for bus in buses)
+        self.at_link = standing(f.link_to, nb) * f.link_arrives[:, None] - standing(f.link_from, nb)
         self.rent = np.zeros(len(case.branches) + len(case.interfaces))
 
     def live(self, h: Hour, plan: Plan) -> dict[str, FloatArray]:
@@ -57,7 +68,7 @@ class Settlement:
         served = h.load - h.shed
         paid = price[:, f.load_bus] * served * dt_h
         spent = price * h.spill * dt_h
-        reserve = self._reserve(self.answers(h), h, plan.price_reserve[:kept])
+        reserve = self._reserve(h, plan.price_reserve[:kept])
         cost_unit, cost_source, cost_store = self._costs(h)
         return {
             "price/zone": self._zone_prices(served, price),
@@ -114,20 +125,16 @@ class Settlement:
     def _injections(self, h: Hour) -> FloatArray:
         """(T, nb) net injections as the step kernel balances them. [MW]"""
         f = self.f
-        out = np.zeros((len(self.case.buses), len(h.load)))
-        np.add.at(out, f.unit_bus, h.unit_p.T)
-        np.add.at(out, f.source_bus, h.source.T)
-        np.add.at(out, f.store_bus, (h.discharge - h.charge).T)
-        np.subtract.at(out, f.load_bus, (h.load - h.shed).T)
-        np.subtract.at(out, f.link_from, h.link.T)
-        np.add.at(out, f.link_to, (f.link_arrives * h.link).T)
-        return out.T - h.spill - h.loss @ f.loss_share
+        fed = h.unit_p @ self.at_unit + h.source @ self.at_source + (h.discharge - h.charge) @ self.at_store
+        fed += h.link @ self.at_link - (h.load - h.shed) @ self.at_load
+        injected: FloatArray = fed - h.spill - h.loss @ f.loss_share
+        return injected
 
     def _costs(self, h: Hour) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Of every row of units, source and store, (T, n): energy, no-load, starts and wear. [currency]"""
         f = self.f
         unit = h.on * (f.unit_min_cost * f.unit_p_min + f.unit_no_load) + h.start_cost
-        np.add.at(unit.T, f.seg_unit, (h.seg * f.seg_cost).T)
+        unit += (h.seg * f.seg_cost) @ self.unit_of_seg
         store = f.charge_cost * h.charge + f.discharge_cost * h.discharge + h.store_start_cost
         return unit, h.source * f.source_cost, store
 
@@ -145,9 +152,11 @@ class Settlement:
         left = np.where(up, (h.source_hi - h.source)[:, :, None], (h.source - h.source_lo)[:, :, None])
         return unit, left * f.source_responds[None]
 
-    def _reserve(self, answered: tuple[FloatArray, FloatArray], h: Hour, price: FloatArray) -> FloatArray:
+    def _reserve(self, h: Hour, price: FloatArray) -> FloatArray:
         """(T, techs) paid for reserve: all that answers alike, together for no more than is asked. [currency]"""
-        unit, source = answered
+        if not price.any():
+            return np.zeros((len(price), self.of_unit.shape[1]))
+        unit, source = self.answers(h)
         total = np.maximum(unit.sum(axis=1) + source.sum(axis=1), 1e-9)
         rate = price * np.minimum(1.0, h.need / total) * self.case.dt_h  # (T, np) of a MW
         out: FloatArray = (unit * rate[:, None]).sum(axis=2) @ self.of_unit

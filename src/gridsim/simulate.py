@@ -15,6 +15,7 @@ import numpy as np
 from gridsim import losses, pumping, shifters
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
+from gridsim.carbon import Carbon
 from gridsim.case import Case
 from gridsim.curtailment import Curtailment
 from gridsim.errors import WindowError
@@ -173,6 +174,7 @@ class Accountant:
         tech = case.sources["tech"].astype(str).to_numpy()
         self.curtailment = Curtailment(case, f)
         self.settlement = Settlement(case, f, shift_mw)
+        self.carbon = Carbon(case, f)
         self.weather = np.isin(tech, WEATHER_TECHS)
         self.on_before = case.units["initial_on"].to_numpy(dtype=np.int64)
         must = case.units["must_run"].to_numpy(dtype=bool)
@@ -217,6 +219,7 @@ class Accountant:
             "price/reserve": plan.price_reserve[:kept],
             "price/bus": plan.price_bus[:kept],
             **self.settlement.live(h, plan),
+            **self.carbon.live(h, t0),
             **self.curtailment.live(h, plan, case.source_own_mw[t0 : t0 + kept]),
             "unserved/load_mw": h.shed,
             "spill/bus_mw": h.spill,
@@ -318,6 +321,7 @@ def simulate(
         whole = {
             **ledger.days(),
             **accountant.settlement.datasets(),
+            **accountant.carbon.datasets(),
             **watch.datasets(),
             **planner.budgeting.datasets(running),
         }

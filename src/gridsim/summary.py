@@ -33,6 +33,7 @@ peak_valley_mw           {before, after}: mean over days of highest - lowest net
 load_twh_by_..., ...     load by component, demand that answers: see `gridsim.summary_demand`
 regulation_..., ...      the ledger of peak shaving: see `gridsim.summary_ledger`
 money, ...               payments, revenues and rents: see `gridsim.summary_money`
+co2_mt_by_..., ...       carbon and coal by fuel, zone, month; whose it is: see `gridsim.summary_carbon`
 cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
 compile_s                compiling or loading the kernels
 peak_rss_mb              highest memory of the process
@@ -53,6 +54,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gridsim.summary_carbon import carbon_keys, carbon_table
 from gridsim.summary_curtailment import OWN, curtailment_keys, curtailment_table
 from gridsim.summary_demand import demand_keys, demand_tables
 from gridsim.summary_ledger import ledger_keys, ledger_table
@@ -69,6 +71,11 @@ RUN_KEYS = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
 
 def summarise(run: ResultsReader) -> dict[str, Any]:
     """All keys of this module's table, as plain numbers and dicts of numbers."""
+    with run.keeping():
+        return _summarise(run)
+
+
+def _summarise(run: ResultsReader) -> dict[str, Any]:
     windows, cause_mw = run.table("windows"), run.array("curtailment/cause_mw")
     total_cost = _sum(run, "cost/total")
     techs = run.names("tech")
@@ -95,6 +102,7 @@ def summarise(run: ResultsReader) -> dict[str, Any]:
         **curtailment_keys(run, cause_mw),
         **_losses(run),
         **money_keys(run),
+        **carbon_keys(run),
         "spill_mwh": _energy(run, "spill/bus_mw"),
         "reserve_short_mwh": _energy(run, "reserve/short_mw"),
         "overload_mwh": _energy(run, "flow/branch_overload_mw") + _energy(run, "flow/interface_overload_mw"),
@@ -226,4 +234,4 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
         energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
     tables = [facts, energy, *demand_tables(summary), ledger_table(summary), curtailment_table(summary)]
-    return Columns([*tables, money_table(summary)], padding=(0, 4))
+    return Columns([*tables, money_table(summary), carbon_table(summary)], padding=(0, 4))

@@ -20,7 +20,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from gridsim.schema import CAUSES, WEATHER_TECHS
 
@@ -36,32 +35,33 @@ OWN = CAUSES.index("own")
 def curtailment_keys(run: ResultsReader, cause_mw: Any) -> dict[str, Any]:
     """All keys of this module's table; `cause_mw` is curtailment by cause."""
     sources = run.table("sources")
-    by_cause = cause_mw * run.dt_h  # MWh
-    curtailed = run.array("curtailment/source_mw") * run.dt_h
-    available = run.array("dispatch/source_available_mw") * run.dt_h + by_cause[:, :, OWN]
+    own, total = cause_mw[:, :, OWN], run.array("curtailment/source_mw")
+    offered = run.array("dispatch/source_available_mw") + own
+    # MWh by source in the run, and of wind and PV by step
+    curtailed, available, system = (values.sum(axis=0) * run.dt_h for values in (total, offered, total - own))
     tech, ours = sources["tech"].astype(str).to_numpy(), sources["curtailable"].to_numpy(dtype=bool)
     wind = ours & np.isin(tech, WEATHER_TECHS[:2])
     pv = ours & (tech == "pv")
     groups = {"wind": wind, "pv": pv, "wind_and_pv": wind | pv}
     both = groups["wind_and_pv"]
-    system = curtailed - by_cause[:, :, OWN]
-    month = pd.Series(run.time.strftime("%Y-%m"))
+    by_step = total[:, both].sum(axis=1), offered[:, both].sum(axis=1)
+    month = month_of(run)
     zone = sources["zone"].astype(str).to_numpy()
 
-    def used(hours: Any, which: Any) -> float:
-        return 1.0 - _ratio(curtailed[hours][:, which].sum(), available[hours][:, which].sum())
+    def used(which: Any) -> float:
+        return 1.0 - _ratio(curtailed[which].sum(), available[which].sum())
 
-    everywhen = slice(None)
+    by_month = {m: 1.0 - _ratio(*(values[month == m].sum() for values in by_step)) for m in dict.fromkeys(month)}
     return {
-        "curtailment_mwh_by_cause": dict(zip(CAUSES, by_cause.sum(axis=(0, 1)).tolist(), strict=True)),
-        "curtailing_elements": _elements(run, by_cause),
-        "utilisation": {name: used(everywhen, which) for name, which in groups.items()},
+        "curtailment_mwh_by_cause": dict(zip(CAUSES, (cause_mw.sum(axis=(0, 1)) * run.dt_h).tolist(), strict=True)),
+        "curtailing_elements": _elements(run, cause_mw),
+        "utilisation": {name: used(which) for name, which in groups.items()},
         "system_caused_rate": {
-            name: _ratio(system[:, which].sum(), available[:, which].sum()) for name, which in groups.items()
+            name: _ratio(system[which].sum(), available[which].sum()) for name, which in groups.items()
         },
-        "utilisation_by_tech": {t: used(everywhen, ours & (tech == t)) for t in run.names("tech") if t in tech[ours]},
-        "utilisation_by_zone": {z: used(everywhen, both & (zone == z)) for z in sorted(set(zone[both]))},
-        "utilisation_by_month": {m: used((month == m).to_numpy(), both) for m in month.unique()} if both.any() else {},
+        "utilisation_by_tech": {t: used(ours & (tech == t)) for t in run.names("tech") if t in tech[ours]},
+        "utilisation_by_zone": {z: used(both & (zone == z)) for z in sorted(set(zone[both]))},
+        "utilisation_by_month": by_month if both.any() else {},
     }
 
 
@@ -69,12 +69,17 @@ def _ratio(part: Any, whole: Any) -> float:
     return float(part) / float(whole) if whole > 0.0 else 0.0
 
 
-def _elements(run: ResultsReader, by_cause: Any) -> dict[str, float]:
+def month_of(run: ResultsReader) -> Any:
+    """(time,) YYYY-MM of every step."""
+    return run.time.to_numpy().astype("datetime64[M]").astype(str)
+
+
+def _elements(run: ResultsReader, cause_mw: Any) -> dict[str, float]:
     """Energy curtailed by the line or interface that weighs most."""
     names = [*run.names("branch"), *run.names("interface")]
     total = np.zeros(len(names))
     for cause, path in (("section", "section_element"), ("n1", "n1_element")):
-        mwh, element = by_cause[:, :, CAUSES.index(cause)], run.array(f"curtailment/{path}")
+        mwh, element = cause_mw[:, :, CAUSES.index(cause)] * run.dt_h, run.array(f"curtailment/{path}")
         there = (mwh > 0.0) & (element >= 0)
         np.add.at(total, element[there], mwh[there])
     most = [k for k in np.argsort(-total, kind="stable")[:SHOWN_ELEMENTS] if total[k] > 0.0]
