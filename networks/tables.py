@@ -42,6 +42,7 @@ TABLES = (
     "flexibility",
     "city_shares",
     "tariffs",
+    "indicators",
 )
 TEXT_COLUMNS = ("note", "name_zh", "source", "year")
 DATE_COLUMNS = ("since", "until", "commissioned", "retired")

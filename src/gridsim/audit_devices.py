@@ -92,8 +92,8 @@ def min_times(record: Record) -> list[AuditRow]:
     longest resting first. Under it a schedule is feasible exactly when, in every hour, the units started within the
     last ``min_up_h`` hours are no more than those on, and those stopped within the last ``min_down_h`` hours no
     more than those off. Where a planned outage takes units that were on (available falls below the count before), the
-    stops it forces are excused and counted in a row of their own. A unit that comes back from an outage is rested and may
-    start, also one that had stopped before the outage took it: each that came back in the last ``min_down_h`` hours
+    stops it forces are excused and counted in a row of their own. A unit that comes back from an outage is rested and
+    may start, also one that had stopped before the outage took it: each that came back in the last ``min_down_h`` hours
     excuses a stop. Units on outage all through that time are not among those that stopped, unless others came back, for
     then they may be any. The time before the first hour is not known, and excuses what depends on it.
     """

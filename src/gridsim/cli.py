@@ -194,6 +194,25 @@ def show(file: Path, as_json: bool, verbose: bool) -> None:
         _print_summary(summary)
 
 
+@main.command("indicators")
+@file_argument
+@json_option
+@verbose_option
+def show_indicators(file: Path, as_json: bool, verbose: bool) -> None:
+    """Hold a year of the built-in grid, in a results FILE, to the plan's targets."""
+    from rich.console import Console
+
+    from gridsim.indicators import as_table, indicators
+    from gridsim.results import ResultsReader
+
+    with ResultsReader(file) as results:
+        found = indicators(results)
+    if as_json:
+        _print_json([row._asdict() for row in found])
+    else:
+        Console().print(as_table(found))
+
+
 @main.command()
 @file_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder. [default: FILE without its ending]")
