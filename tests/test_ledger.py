@@ -68,10 +68,10 @@ def test_a_day_by_hand():
     assert_allclose(block["peak_shaving/need_mw"], [120.0, -120.0])
     got = dict(zip(SUPPLIERS, block["peak_shaving/regulation_mw"].T, strict=True))
     want = {
-        "gas": [20, -20], "import": [12.5, -12.5], "other": [0, 0], "battery": [5, -20], "demand": [0, -15],
+        "gas": [20, -20], "import": [12.5, -12.5], "other": [0, 0], "battery": [5, -20], "demand": [7.5, -7.5],
         "curtailment": [0, -60], "unserved": [5, 0], "coal_50_40": [0, -20], "coal_40_35": [0, 0],
-        # mean N 160 less the means of gas 30, import 47.5 and biomass 10: coal's reference is 72.5
-        "coal_basic": [77.5, 27.5],
+        # mean N 160 less the means of gas 30, import 47.5, biomass 10 and cars -7.5: coal's reference is 80
+        "coal_basic": [70.0, 20.0],
     }  # fmt: skip
     for name, values in want.items():
         assert_allclose(got[name], values, atol=1e-9, err_msg=name)

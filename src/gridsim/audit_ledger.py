@@ -14,6 +14,7 @@ EDGES = (0.5, 0.4, 0.35, 0.3, 0.0)  # load rates of coal between which the depth
 DEEP = ("coal_50_40", "coal_40_35", "coal_35_30", "coal_below_30")
 OUTPUT_OF = ("gas", "nuclear", "import", "exchange")  # suppliers that count less their own mean, as all "other" output
 DEMAND = ("ev", "ac", "dr_shift", "dr_interrupt")  # stores that are loads
+WITH_DEMAND = ("ev", "hydrogen", "heat")  # stores that serve a demand of their own: less their mean, as output is
 
 
 def check_ledger(record: Record) -> list[AuditRow]:
@@ -75,7 +76,11 @@ def by_supplier(record: Record) -> dict[str, FloatArray]:
     for i, tech in enumerate(() if stores.empty else stores["tech"]):
         net_output = s("storage/discharge_mw")[:, i] - s("storage/charge_mw")[:, i]
         name = "demand" if tech in DEMAND else "import" if tech == "dc_shift" else tech if tech in out else "other"
-        out[name] += net_output
+        if tech in WITH_DEMAND:
+            out[name] += less_mean(record, net_output)
+            moving += net_output
+        else:
+            out[name] += net_output
     for name, depth in zip(DEEP, layers(record), strict=True):
         out[name] -= depth
     if not sources.empty:

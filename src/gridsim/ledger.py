@@ -9,9 +9,10 @@ With N the net load (load less available wind and PV), and the mean that of a da
 
 (2) is the balance of the hour. It becomes (3) because every part of it is counted once, in one of three ways:
 
-* as it is: stores (discharge - charge), coal below half of the committed capacity, by depth (negative), curtailment
-  and spill (negative), unserved load, losses (negative);
-* less its own mean of the day: gas, nuclear, imports, exchanges, other units and sources;
+* as it is: stores (discharge - charge) that give back what they take, coal below half of the committed capacity, by
+  depth (negative), curtailment and spill (negative), unserved load, losses (negative);
+* less its own mean of the day: gas, nuclear, imports, exchanges, other units and sources, and stores that serve a
+  demand (vehicles, hydrogen, heat);
 * coal_basic: the rest of coal, less what makes the references add up to mean N. In a grid without coal it is a
   constant of the day: the mean of what is counted as it is.
 
@@ -31,6 +32,8 @@ from gridsim.scenario import Compensation
 from gridsim.schema import DEPTHS, SUPPLIERS, WEATHER_TECHS, techs_of
 
 DEPTH_EDGES = (0.5, 0.4, 0.35, 0.3, 0.0)  # load rates between which each of DEPTHS lies
+# Stores that serve a demand of their own are loads that move: like gas, they regulate by what departs from their mean.
+_WITH_DEMAND = ("ev", "hydrogen", "heat")
 _OF_STORE = {  # technologies of stores that are no supplier by their own name
     **dict.fromkeys(("ev", "ac", "dr_shift", "dr_interrupt"), "demand"),
     "dc_shift": "import",
@@ -82,7 +85,9 @@ class Ledger:
         self.p_max = case.units["p_max_mw"].to_numpy(dtype=np.float64)[self.coal]
         self.link_loss = case.links["loss_share"].to_numpy(dtype=np.float64)
         self.of_unit, self.of_source = _members(unit_tech, {}), _members(source_tech, {})
-        self.of_store = _members(case.stores["tech"], _OF_STORE)
+        of_store = _members(case.stores["tech"], _OF_STORE)
+        moves = case.stores["tech"].isin(_WITH_DEMAND).to_numpy(dtype=bool)[:, None]
+        self.of_store, self.of_moving_store = of_store * ~moves, of_store * moves
         self.unit_of_tech = (unit_tech[:, None] == np.array(techs_of(case))[None, :]).astype(np.int64)
         self._net: list[FloatArray] = []
         self._regulation: list[FloatArray] = []
@@ -94,9 +99,10 @@ class Ledger:
         on, coal_mw = h.on[:, self.coal], h.unit_p[:, self.coal]
         layers = depth_layers(on, coal_mw, self.p_max).sum(axis=2)
         net = h.load.sum(axis=1) - h.source_hi[:, self.weather].sum(axis=1)
-        departing = h.unit_p @ self.of_unit + h.source @ self.of_source
+        stored = h.discharge - h.charge
+        departing = h.unit_p @ self.of_unit + h.source @ self.of_source + stored @ self.of_moving_store
         mean = departing.mean(axis=0)
-        regulation = departing - mean + (h.discharge - h.charge) @ self.of_store
+        regulation = departing - mean + stored @ self.of_store
         coal = coal_mw.sum(axis=1) + h.source[:, self.coal_source].sum(axis=1)
         curtailed = (h.source_hi - h.source)[:, self.weather].sum(axis=1) + h.spill.sum(axis=1)
         for name, values in (
