@@ -368,22 +368,54 @@ def test_a_budget_that_does_not_bind_changes_nothing(run):
         assert not price(r).any()
 
 
-def test_bound_holds_with_budgets_searched(tmp_path):
-    """A window whose gap asks for the search: the bound it proves is one of the window with its budgets."""
+@pytest.mark.parametrize(
+    "budget",
+    [
+        gas_day(at_most=700.0),
+        gas_day(name="year", period="year", at_most=700.0 / 24 * 8784),
+        {"name": "take", "techs": ["import"], "quantity": "energy", "period": "year", "at_least": 10.0 * 8784,
+         "penalty": 900.0},
+    ],
+    ids=["day", "year", "least"],
+)  # fmt: skip
+def test_windows_with_a_price_of_use_are_searched(tmp_path, budget):
+    """Units at what their use is worth: no worse a schedule or a bound, and both hold against branch and bound."""
     net = budget_grid(bent=True)
     net.gen["min_p_mw"], net.gen["start_cost"], net.gen["no_load_cost"] = [60.0, 50.0, 80.0], 9000.0, 900.0
     net.gen["min_up_h"] = 5
-    t = np.arange(48)
+    t = np.arange(96)
     scenario = write_budget_grid(
-        tmp_path, gas_day(at_most=700.0), net=net, load=150 + 50 * np.sin(2 * np.pi * (t - 9) / 24), hours=24,
+        tmp_path, budget, net=net, load=150 + 50 * np.sin(2 * np.pi * (t - 9) / 24), hours=96,
         reserve={"up_min_mw": 5.0, "up_load_share": 0.0},
     )  # fmt: skip
     case = assemble(scenario)
     best = Planner(case, engine="highs-milp").plan(0, 24, Planner(case).first_state())
-    for effort in ("fast", "best"):
-        plan = Planner(case, effort=effort, target_gap=1e-6).plan(0, 24, Planner(case).first_state())
+    fast, searched = (
+        Planner(case, effort=effort, target_gap=1e-6).plan(0, 24, Planner(case).first_state())
+        for effort in ("fast", "best")
+    )
+    assert searched.price_budget.any()
+    for plan in (fast, searched):
         assert plan.bound <= best.cost * (1 + 1e-9)
         assert plan.cost >= best.bound * (1 - 1e-9)
+    assert searched.cost <= fast.cost
+    assert searched.bound >= fast.bound
+    if budget["period"] == "day":  # the others' gap is that of a price that stays as it is
+        assert searched.cost - searched.bound < 0.7 * (fast.cost - fast.bound)
+
+
+def test_a_window_in_which_a_budget_ends_is_not_searched(tmp_path):
+    """A price in some hours only is none that a unit could be searched at."""
+    case = assemble(write_budget_grid(tmp_path, gas_day(at_most=700.0), hours=48))
+    planner = Planner(case)
+    state = planner.first_state()
+    problem, *_ = planner.problem(0, 48, state, None)
+    keys = planner.budgeting.keys(0, 48, state.budgets)
+    assert planner.budgeting.priced(problem, keys, np.array([1.0, 0.0])) is None
+    free = planner.budgeting.priced(problem, keys, np.zeros(2))  # rows without a price are left out
+    assert free.constant == 0.0
+    assert not free.of_on.any()
+    assert not free.problem.budgets.limit.size
 
 
 @pytest.mark.parametrize("must_run", [False, True])

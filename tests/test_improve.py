@@ -48,8 +48,9 @@ def test_bound_and_cost_enclose_the_optimum(seed, tmp_path):
     def fix(on, begun, _cheapest):
         return planner._fix(0, HOURS, state, on, begun, relaxed.near, relaxed.snapshot, state.products)
 
+    priced = planner.budgeting.priced(problem, planner.budgeting.keys(0, HOURS, state.budgets), np.zeros(0))
     found = better(
-        planner, 0, state, problem, relaxed, rows, fix, start=start, effort="fast", target_gap=0.0, constant=constant
+        planner, 0, state, priced, relaxed, rows, fix, start=start, effort="fast", target_gap=0.0, constant=constant
     )
     table = planner.case.units.iloc[planner.free]
     up, down = (np.maximum(table[f"min_{way}_h"].to_numpy(np.int64), 1) for way in ("up", "down"))
@@ -59,8 +60,9 @@ def test_bound_and_cost_enclose_the_optimum(seed, tmp_path):
         problem, rows, min_up_h=up, min_down_h=down, gap=1e-7, on_hours=on_hours, off_hours=off_hours
     )
     tiny = 1e-6 * abs(exact.objective)
-    assert found.bound <= exact.objective + tiny
-    assert found.bound >= relaxed.solution.bound - 0.01 * abs(exact.objective)  # it starts from that window's prices
+    bound = (found.bound - constant) / planner.money
+    assert bound <= exact.objective + tiny
+    assert bound >= relaxed.solution.bound - 0.01 * abs(exact.objective)  # it starts from that window's prices
     assert (found.best.cost - constant) / planner.money >= proven - tiny
     assert found.tally[1] >= 1
 

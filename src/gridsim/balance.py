@@ -22,7 +22,7 @@ import numpy as np
 from gridsim.budgets import bounds_of_use
 from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray, IntArray
-from gridsim.kernels.problem import NO_BUDGETS, Boxes, Budgets
+from gridsim.kernels.problem import NO_BUDGETS, Boxes, Budgets, Problem
 from gridsim.outlook import NEARLY
 
 MEMORY_H = 336.0  # hours after which an hour counts for 1/e in what the outlook is off by
@@ -55,6 +55,15 @@ class Keys(NamedTuple):
     value: FloatArray  # (nq,) of what is left of that, currency per unit
     width: FloatArray  # (nq, K) what more may be used; 0 where there is no such step
     worth: FloatArray  # (nq, K) price of that, currency per unit
+
+
+class Priced(NamedTuple):
+    """A window whose budget rows are prices of use; nu rows of units. Scaled."""
+
+    problem: Problem  # without budgets
+    of_on: FloatArray  # (nu,) what one unit on for a step at its minimum costs more
+    of_mw: FloatArray  # (nu,) what a MW above it for a step does
+    constant: float  # what the window costs on top
 
 
 class Lived(NamedTuple):
@@ -268,6 +277,30 @@ class Budgeting:
             cost=np.tile(worth.ravel(), (hours, 1)),
             coef=np.zeros((count, 1 + products)),
             line=np.zeros(count),
+        )
+
+    def priced(self, problem: Problem, keys: Keys, price: FloatArray) -> Priced | None:
+        """The window with its budget rows relaxed at some prices (nq,): no dearer than the window, whatever they are.
+
+        None if a row that has a price does not hold in every hour: a unit's cost would differ from hour to hour.
+        """
+        rows, units, boxes, ramps = problem.budgets, problem.units, problem.boxes, problem.ramps
+        if not self.size or not keys.row.size:
+            none = np.zeros(len(self.case.units))
+            return Priced(problem, none, none, 0.0)
+        pi = np.clip(price, rows.value, rows.cost)
+        if (rows.hours[pi > 0.0] < 1.0).any():
+            return None
+        return Priced(
+            problem._replace(
+                units=units._replace(cost=units.cost + pi @ rows.unit, seg_cost=units.seg_cost + pi @ rows.seg),
+                boxes=boxes._replace(cost=boxes.cost + pi @ rows.box),
+                ramps=ramps._replace(seg_cost=ramps.seg_cost + pi @ rows.ramp_seg),
+                budgets=NO_BUDGETS,
+            ),
+            of_on=pi @ self.unit_on[keys.row],
+            of_mw=pi @ self.unit_rate[keys.row],
+            constant=float((rows.value - pi) @ rows.limit),
         )
 
     def prices(self, keys: Keys, price: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from gridsim import search
+from gridsim.balance import Priced
 from gridsim.errors import WindowError
 from gridsim.kernels import bundle, single
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
@@ -39,8 +40,10 @@ class Members(NamedTuple):
     answer: FloatArray  # (n, np) what one on gives at most, wherever its output is
 
 
-def members(windows: Windows, t0: int, hours: int, state: State, product: int) -> Members | None:
-    """The units of all rows that are not must-run, one by one.
+def members(
+    windows: Windows, t0: int, hours: int, state: State, product: int, priced: Priced | None = None
+) -> Members | None:
+    """The units of all rows that are not must-run, one by one; dearer by what their use of budgets is worth.
 
     None if a row of several units has a planned outage that begins or ends in the window: which unit it takes is then
     open, and a bound that names one would not hold. None, too, if ramps hold a row of several units: the dispatch knows
@@ -84,10 +87,10 @@ def members(windows: Windows, t0: int, hours: int, state: State, product: int) -
     assert up, name
     units = single.SingleUnits(
         p_min=p_min,
-        cost=windows.unit_cost[row] / windows.money,
+        cost=windows.unit_cost[row] / windows.money + (0.0 if priced is None else priced.of_on[row]),
         seg_first=np.concatenate(([0], np.cumsum([part.size for part in segs]))).astype(np.int64),
         seg_width=windows.seg_mw[seg] / sp,
-        seg_cost=windows.seg_cost[seg] / sc,
+        seg_cost=windows.seg_cost[seg] / sc + (0.0 if priced is None else priced.of_mw[windows.seg_unit[seg]]),
         cap=cap,
         ramp_up=np.minimum(column("ramp_up_mw_per_h") * (windows.dt_h / sp) + hair, cap),
         ramp_down=np.minimum(column("ramp_down_mw_per_h") * (windows.dt_h / sp) + hair, cap),
@@ -187,7 +190,7 @@ class Better(NamedTuple):
     """What the search found."""
 
     best: "Fixed | None"  # the cheapest dispatch that it has tried
-    bound: float  # scaled money, of the window's linear problem: constants of the plan not in it
+    bound: float  # in the plan's money
     tally: IntArray  # iterations, rounds, retries, stalls of its dispatches
 
 
@@ -195,7 +198,7 @@ def better(
     windows: Windows,
     t0: int,
     state: State,
-    problem: Problem,
+    priced: Priced,
     relaxed: "Settled",
     rows: Rows,
     fix: Callable[[IntArray, IntArray, "Fixed | None"], "Fixed"],
@@ -209,6 +212,8 @@ def better(
 
     Parameters
     ----------
+    priced : Priced
+        The window, its budgets as prices.
     rows : Rows
         Line rows of the relaxed window, whose prices are in its solution.
     fix : callable
@@ -217,13 +222,14 @@ def better(
     start : (T, rows of units) int64
         Units on to begin with.
     constant : float
-        Cost of the plan that is not in `problem`.
+        Cost of the plan that is not in the window's problem.
     """
-    hours, solution = len(problem.need), relaxed.solution
+    problem, solution = priced.problem, relaxed.solution
+    hours, constant = len(problem.need), constant + priced.constant * windows.money
     if not windows.is_up.any() or not windows.free.size:
         return None
     product = leading_up(windows, t0, hours)
-    who = members(windows, t0, hours, state, product)
+    who = members(windows, t0, hours, state, product, priced)
     if who is None:
         return None
     others = [r for r in np.flatnonzero(asked(windows, t0, hours)) + 1 if r != product]
@@ -265,7 +271,7 @@ def better(
         start=_one_by_one(who, start, state), place=_places(windows, who),
     )  # fmt: skip
     best = min(tried, key=lambda found: found.cost, default=None)
-    return Better(best, result.bound, tally)
+    return Better(best, result.bound * windows.money + constant, tally)
 
 
 def _places(windows: Windows, who: Members) -> IntArray:

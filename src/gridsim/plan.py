@@ -328,16 +328,17 @@ class Planner(Windows):
                 break
         assert best is not None
         target = self.target_gap * (BEST_OF_TARGET if self.effort == "best" else 1.0)
-        # units are searched one by one at prices of energy and reserve: they would not see those of budgets
-        open_gap = best.cost - bound > target * abs(best.cost) and not budgets and not problem.budgets.value.any()
+        open_gap = best.cost - bound > target * abs(best.cost)
         if self.engine == "kernel" and self.effort != "fast" and open_gap:
-            found = better(
-                self, t0, state, problem, relaxed, self.rows(relaxed.keys, injected),
-                self._like(t0, hours, state, best, known),
+            # units are searched one by one: each at what its use of budgets is worth in the relaxed window
+            priced_out = self.budgeting.priced(problem, budget_keys, relaxed.solution.price_budget)
+            found = priced_out and better(
+                self, t0, state, priced_out, relaxed, self.rows(relaxed.keys, injected),
+                self._like(t0, hours, state, best, known, budgets),
                 start=best.on, effort=self.effort, target_gap=target, constant=constant,
             )  # fmt: skip
             if found is not None:
-                bound, counts = max(bound, found.bound * self.money + constant), counts + found.tally
+                bound, counts = max(bound, found.bound), counts + found.tally
                 if found.best is not None and found.best.cost < best.cost:
                     best = found.best
         plan = self._unpack(best, budget_keys, relaxed_cost, bound, counts)
@@ -346,7 +347,7 @@ class Planner(Windows):
         return plan._replace(next_rows=rows, next_prices=prices, next_tangents=tangents)
 
     def _like(
-        self, t0: int, hours: int, state: State, first: "Fixed", products: tuple[int, ...]
+        self, t0: int, hours: int, state: State, first: "Fixed", products: tuple[int, ...], budgets: tuple[int, ...]
     ) -> Callable[[IntArray, IntArray, "Fixed | None"], "Fixed"]:
         """Dispatches for a search: each starts from the rows and prices of the cheapest one so far."""
 
@@ -355,7 +356,16 @@ class Planner(Windows):
             known = tuple(sorted({*products, *priced(like.settled.solution)}))
             most = np.inf if cheapest is None else cheapest.cost
             return self._fix(
-                t0, hours, state, on, start, like.settled.near, like.settled.snapshot, known, most_cost=most
+                t0,
+                hours,
+                state,
+                on,
+                start,
+                like.settled.near,
+                like.settled.snapshot,
+                known,
+                budgets,
+                most_cost=most,
             )
 
         return fix
