@@ -1,12 +1,18 @@
 """The settlement on grids of two buses, where every payment can be told by hand; whole runs add up by the audit."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandapower as pp
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from test_curtailment import NO_RESERVE, windy
 from test_losses import R_PU, line
 from tiny_grid import run_audited, tiny_grid, write_grid
+
+from gridsim.bills import prices, tariff_of
+from gridsim.scenario import load
 
 RENTS = ("congestion_rent", "link_rent", "shift_rent", "loss_surplus")
 
@@ -88,3 +94,18 @@ def test_tight_lines_outages_losses_and_a_store(tmp_path, minutes):
     assert run.array("money/link_rent").min() > -1.0
     stores = run.array("money/store_revenue").sum()
     assert stores == pytest.approx(sum(summary["revenue_by_tech"][tech] for tech in ("battery", "pumped_hydro")))
+
+
+def test_bills_follow_the_tariff_by_month_and_hour(tmp_path):
+    """1 July 2025 by hand: the valley to 6 h, the peak from 14 to 22 h; own tables and names come before the year's."""
+    table = tariff_of(load("jiangsu-2024", ["year=2025"]))
+    july = table[6] * 739.0
+    assert_allclose(july[[0, 8, 11, 15, 22]], np.array([0.35, 1.0, 0.35, 1.8, 1.0]) * 739.0)
+    assert_allclose(table[0][[0, 9, 12]], [0.42, 1.7, 1.0])  # the old one until May
+    assert (tariff_of(load("jiangsu-2024", ["jiangsu.tariff=flat"])) == 1.0).all()
+    own = tmp_path / "own.csv"
+    own.write_text("months,hours,price\n1-12,0-24,1.5\n")
+    assert (tariff_of(load("jiangsu-2024", [f"jiangsu.tariff_file={own}"])) == 1.5).all()
+    case = SimpleNamespace(time=pd.date_range("2025-07-01T13:30", periods=3, freq="30min"), steps=3)
+    assert_allclose(prices(case, table, 739.0), np.array([1.0, 1.8, 1.8]) * 739.0)
+    assert_allclose(prices(case, None, 739.0), 0.0)

@@ -29,7 +29,7 @@ scale      assemble                       load, and any tech of the network
 budget     assemble (Case.budgets)        name, techs, fuels, zones, names, quantity, fuel_unit, fuel_per_mwh,
                                           co2_t_per_fuel, period, months, at_most, at_most_profile, at_least,
                                           penalty, pacing, first_price
-ledger     simulate                       compensation_cny_per_mwh
+ledger     simulate                       compensation_cny_per_mwh, flat_price_cny_per_mwh
 solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
            assemble                       quadratic_segments
 ========== ============================== =======================================================================
@@ -307,9 +307,11 @@ class Compensation(_Section):
 
 
 class Ledger(_Section):
-    """Prices of the ledger of peak shaving: payments between its parties, which are in no cost. simulate."""
+    """Prices of payments between parties, which are in no cost. simulate."""
 
     compensation_cny_per_mwh: Compensation = Field(default_factory=Compensation)
+    # flat price that the time-of-use tariff is relative to; example of Nanjing in the notice of 2025
+    flat_price_cny_per_mwh: NotNegative = 739.0
 
 
 class Solver(_Section):

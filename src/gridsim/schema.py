@@ -236,6 +236,7 @@ DATASETS: tuple[Dataset, ...] = (
     _price("price/bus", "time bus", "price of energy at each bus", "> 0: one more MWh of load costs this"),
     _price("price/zone", "time zone", "price that the load of each zone pays on average", "> 0: the load pays"),
     _money("load_payment", "zone", "paid for energy by the load of each zone, at the price of its bus"),
+    _money("tou_bill", "zone", "what the load of each zone would pay at the time-of-use tariff; 0 without one"),
     _money("spill_payment", "", "paid by the system for energy spilled, at the price of its bus"),
     _money("tech_revenue", "tech", "paid for energy to each technology; stores: discharged less charged"),
     _money("tech_cost", "tech", "energy, no-load, starts and wear of each technology"),

@@ -38,9 +38,9 @@ def standing(bus: IntArray, buses: int) -> FloatArray:
 class Settlement:
     """Settles lived steps, block by block; rents of lines add up through the run."""
 
-    def __init__(self, case: Case, f: Fleet, shift_mw: FloatArray):
-        """`shift_mw`: what a degree of each phase shifter drives."""
-        self.case, self.f, self.shift_mw = case, f, shift_mw
+    def __init__(self, case: Case, f: Fleet, shift_mw: FloatArray, tou_price: FloatArray):
+        """`shift_mw`: what a degree of each phase shifter drives; `tou_price` (n,): of a MWh at the tariff."""
+        self.case, self.f, self.shift_mw, self.tou_price = case, f, shift_mw, tou_price
         techs = np.array(techs_of(case))
         tables = (case.units, case.sources, case.stores)
         self.of_unit, self.of_source, self.of_store = (
@@ -56,8 +56,8 @@ class Settlement:
         self.at_link = standing(f.link_to, nb) * f.link_arrives[:, None] - standing(f.link_from, nb)
         self.rent = np.zeros(len(case.branches) + len(case.interfaces))
 
-    def live(self, h: Hour, plan: Plan) -> dict[str, FloatArray]:
-        """Datasets of a block of lived steps."""
+    def live(self, h: Hour, plan: Plan, t0: int) -> dict[str, FloatArray]:
+        """Datasets of a block of lived steps from step `t0`."""
         f, dt_h, kept = self.f, self.case.dt_h, len(h.load)
         price = plan.price_bus[:kept]
         bus_of = (f.unit_bus, f.source_bus, f.store_bus)
@@ -73,6 +73,7 @@ class Settlement:
         return {
             "price/zone": self._zone_prices(served, price),
             "money/load_payment": paid @ self.zone_of[f.load_bus],
+            "money/tou_bill": served @ self.zone_of[f.load_bus] * self.tou_price[t0 : t0 + kept, None] * dt_h,
             "money/spill_payment": spent.sum(axis=1),
             "money/tech_revenue": unit @ self.of_unit + source @ self.of_source + store @ self.of_store,
             "money/tech_cost": cost_unit @ self.of_unit + cost_source @ self.of_source + cost_store @ self.of_store,

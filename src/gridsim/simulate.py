@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsim import losses, pumping, shifters
+from gridsim import bills, losses, pumping, shifters
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
 from gridsim.carbon import Carbon
@@ -163,7 +163,7 @@ def shifted_mw(case: Case, f: step.Fleet, shift_deg: FloatArray) -> FloatArray:
 class Accountant:
     """Turns lived hours into the datasets of the results file."""
 
-    def __init__(self, case: Case, f: step.Fleet, ledger: Ledger, shift_mw: FloatArray):
+    def __init__(self, case: Case, f: step.Fleet, ledger: Ledger, shift_mw: FloatArray, tou_price: FloatArray):
         self.case, self.f, self.ledger = case, f, ledger
         techs = techs_of(case)
         tables = (case.units, case.sources, case.stores)
@@ -173,7 +173,7 @@ class Accountant:
         )
         tech = case.sources["tech"].astype(str).to_numpy()
         self.curtailment = Curtailment(case, f)
-        self.settlement = Settlement(case, f, shift_mw)
+        self.settlement = Settlement(case, f, shift_mw, tou_price)
         self.carbon = Carbon(case, f)
         self.weather = np.isin(tech, WEATHER_TECHS)
         self.on_before = case.units["initial_on"].to_numpy(dtype=np.int64)
@@ -218,7 +218,7 @@ class Accountant:
             "price/energy": plan.price[:kept],
             "price/reserve": plan.price_reserve[:kept],
             "price/bus": plan.price_bus[:kept],
-            **self.settlement.live(h, plan),
+            **self.settlement.live(h, plan, t0),
             **self.carbon.live(h, t0),
             **self.curtailment.live(h, plan, case.source_own_mw[t0 : t0 + kept]),
             "unserved/load_mw": h.shed,
@@ -275,9 +275,10 @@ def simulate(
     )
     f = fleet(case, planner)
     ledger = Ledger(case, scenario.ledger.compensation_cny_per_mwh)
+    tou_price = bills.prices(case, bills.tariff_of(scenario), scenario.ledger.flat_price_cny_per_mwh)
     state, accountant, windows = (
         planner.first_state(),
-        Accountant(case, f, ledger, planner.shift_mw),
+        Accountant(case, f, ledger, planner.shift_mw, tou_price),
         scenario.windows(),
     )
     running: list[FloatArray] = []  # prices of budgets, window by window

@@ -11,6 +11,7 @@ cost_by_tech                  {tech: energy, no-load, starts and wear}
 capture_price                 {tech: revenue of energy over energy fed in, currency/MWh}; stores: none
 price_by_zone                 {zone: what its load paid on average, currency/MWh}
 congestion_rent_by_element    {line or interface: rent}: the ten largest
+tou_bill_by_zone              {zone: bill of its load at the time-of-use tariff}; none without a tariff
 ============================= ====================================================================================
 """
 
@@ -36,6 +37,7 @@ def money_keys(run: ResultsReader) -> dict[str, Any]:
         run.array(f"money/{name}").sum(axis=0) for name in ("tech_revenue", "reserve_revenue", "tech_cost")
     )
     techs, zones = run.names("tech"), run.names("zone")
+    bill = run.array("money/tou_bill").sum(axis=0)
     stores = set(run.table("stores")["tech"])
     energy = run.array("dispatch/tech_p_mw").sum(axis=0) * run.dt_h
     money = {
@@ -56,6 +58,7 @@ def money_keys(run: ResultsReader) -> dict[str, Any]:
         },
         "price_by_zone": _zone_prices(run, paid, zones),
         "congestion_rent_by_element": _rents(run),
+        "tou_bill_by_zone": _named(zones, bill) if bill.any() else {},
     }
 
 
@@ -95,4 +98,8 @@ def money_table(summary: dict[str, Any]) -> Table:
         table.add_row(tech, *(f"{v / 1e6:,.2f}" for v in cells), "" if price is None else f"{price:,.1f}")
     for zone, price in summary["price_by_zone"].items():
         table.add_row(f"price, {zone}", "", "", "", f"{price:,.1f}")
+    if summary["tou_bill_by_zone"]:
+        table.add_row(
+            "load, at the time-of-use tariff", f"{sum(summary['tou_bill_by_zone'].values()) / 1e6:,.2f}", "", "", ""
+        )
     return table
