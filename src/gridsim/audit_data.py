@@ -234,11 +234,20 @@ def check_whole(record: Record) -> list[AuditRow]:
         if not isinstance(item, h5py.Dataset) or not item.ndim or "/" not in path or item.dtype.kind not in "fiu":
             return
         group, name = path.rsplit("/", maxsplit=1)
-        # differences of peak and valley and two-shift starts are by day, running prices by window; dimension scales may
-        # be linked too
-        # and rents of lines and emissions by row are of the whole run
+        # differences of peak and valley and two-shift starts are by day, running prices by window, rents of lines,
+        # accounts of stores and emissions by row of the whole run; dimension scales may be linked too
         by_hour = not name.startswith(
-            ("peak_valley", "two_shift", "running_", "branch_rent", "interface_rent", "unit_t", "source_t")
+            (
+                "peak_valley",
+                "two_shift",
+                "running_",
+                "branch_rent",
+                "interface_rent",
+                "store_revenue",
+                "store_cost",
+                "unit_t",
+                "source_t",
+            )
         )
         if group in SERIES_GROUPS and by_hour and name not in record.file:
             paths.append(path)

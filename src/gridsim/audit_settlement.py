@@ -31,7 +31,7 @@ def check_settlement(record: Record) -> list[AuditRow]:
     zone_of = record.tables["buses"]["zone"].astype(str).to_numpy()
     for i, bus in enumerate(() if loads.empty else loads["bus_row"]):
         by_zone[:, zones.index(zone_of[bus])] += paid["loads"][:, i]
-    want = {"load_payment": by_zone, "tech_revenue": revenue, "store_revenue": paid["stores"]}
+    want = {"load_payment": by_zone, "tech_revenue": revenue}
     off = {name: np.abs(s(f"money/{name}") - values).sum(1) for name, values in want.items()}
     off["spill_payment"] = np.abs(s("money/spill_payment") - spill)
     cost = s("money/tech_cost").sum(1)
@@ -45,7 +45,7 @@ def check_settlement(record: Record) -> list[AuditRow]:
     return [
         *(row_of(f"money: {name}", values / scale, SHARE, label, of) for name, values in off.items()),
         row_of("money: costs by technology", np.abs(cost - parts) / np.maximum(parts, 1.0), SHARE, label, "of costs"),
-        row_of("money: costs of stores", store_costs(record) / scale, SHARE, label, of),
+        row_of("money: stores", stores(record, paid["stores"]) / scale.sum(), SHARE, lambda _: "the run", of),
         row_of("money: reserve", np.abs(s("money/reserve_revenue").sum(1) - reserve) / scale, SHARE, label, of),
         row_of("settlement adds up", np.abs(left - rents) / scale, SHARE, label, of),
         row_of("congestion rent by line", np.array([abs(total) / scale.sum()]), SHARE, lambda _: "the run", of),
@@ -72,14 +72,14 @@ def energy_worth(record: Record, price: FloatArray) -> dict[str, FloatArray]:
     }
 
 
-def store_costs(record: Record) -> FloatArray:
-    """(time,) how far costs of stores are from their wear and starts."""
+def stores(record: Record, paid: FloatArray) -> FloatArray:
+    """How far revenue and cost of every store are from its energy's worth `paid`, its wear and its starts."""
     s, table = record.series, record.tables["stores"]
-    stored = s("money/store_cost")
     if table.empty:
-        return np.abs(stored).sum(1)
-    want = s("storage/charge_mw") * table["charge_cost"].to_numpy(float) * record.dt_h
-    want += s("storage/discharge_mw") * table["discharge_cost"].to_numpy(float) * record.dt_h
+        return np.zeros(0)
+    cost = s("storage/charge_mw") * table["charge_cost"].to_numpy(float) * record.dt_h
+    cost = cost + s("storage/discharge_mw") * table["discharge_cost"].to_numpy(float) * record.dt_h
     for way in ("charge", "discharge"):
-        want += unit_starts(record, way) * table["start_cost"].to_numpy(float)
-    return np.abs(stored - want).sum(1)
+        cost = cost + unit_starts(record, way) * table["start_cost"].to_numpy(float)
+    want = {"revenue": paid.sum(0), "cost": cost.sum(0)}
+    return np.concatenate([np.abs(s(f"money/store_{name}") - value) for name, value in want.items()])

@@ -36,7 +36,7 @@ def standing(bus: IntArray, buses: int) -> FloatArray:
 
 
 class Settlement:
-    """Settles lived steps, block by block; rents of lines add up through the run."""
+    """Settles lived steps, block by block; rents of lines and accounts of stores add up through the run."""
 
     def __init__(self, case: Case, f: Fleet, shift_mw: FloatArray, tou_price: FloatArray):
         """`shift_mw`: what a degree of each phase shifter drives; `tou_price` (n,): of a MWh at the tariff."""
@@ -54,6 +54,7 @@ class Settlement:
         buses = (f.unit_bus, f.source_bus, f.store_bus, f.load_bus)
         self.at_unit, self.at_source, self.at_store, self.at_load = (standing(bus, nb) for bus in buses)
         self.at_link = standing(f.link_to, nb) * f.link_arrives[:, None] - standing(f.link_from, nb)
+        self.store_revenue, self.store_cost = np.zeros(len(case.stores)), np.zeros(len(case.stores))
         self.rent = np.zeros(len(case.branches) + len(case.interfaces))
 
     def live(self, h: Hour, plan: Plan, t0: int) -> dict[str, FloatArray]:
@@ -70,6 +71,8 @@ class Settlement:
         spent = price * h.spill * dt_h
         reserve = self._reserve(h, plan.price_reserve[:kept])
         cost_unit, cost_source, cost_store = self._costs(h)
+        self.store_revenue += store.sum(axis=0)
+        self.store_cost += cost_store.sum(axis=0)
         return {
             "price/zone": self._zone_prices(served, price),
             "money/load_payment": paid @ self.zone_of[f.load_bus],
@@ -77,16 +80,19 @@ class Settlement:
             "money/spill_payment": spent.sum(axis=1),
             "money/tech_revenue": unit @ self.of_unit + source @ self.of_source + store @ self.of_store,
             "money/tech_cost": cost_unit @ self.of_unit + cost_source @ self.of_source + cost_store @ self.of_store,
-            "money/store_revenue": store,
-            "money/store_cost": cost_store,
             "money/reserve_revenue": reserve,
             **self._rents(h, plan),
         }
 
     def datasets(self) -> dict[str, FloatArray]:
-        """Congestion rent of the run by line and interface. [currency]"""
+        """Of the run: congestion rent by line and interface, revenue and cost by store. [currency]"""
         nbr = len(self.case.branches)
-        return {"money/branch_rent": self.rent[:nbr], "money/interface_rent": self.rent[nbr:]}
+        return {
+            "money/branch_rent": self.rent[:nbr],
+            "money/interface_rent": self.rent[nbr:],
+            "money/store_revenue": self.store_revenue,
+            "money/store_cost": self.store_cost,
+        }
 
     def _zone_prices(self, served: FloatArray, price: FloatArray) -> FloatArray:
         """(T, zones) mean over its load; where there is none, over its buses."""
