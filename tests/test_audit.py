@@ -14,6 +14,7 @@ from gridsim.audit_devices import recent
 from gridsim.errors import IntegrityError
 
 sys.path.insert(0, str(Path(__file__).parent))
+from tiny_grid import run_audited, tiny_grid, write_grid
 from tiny_results import series, write_tiny
 
 
@@ -331,3 +332,9 @@ def test_what_is_not_a_run(tmp_path: Path):
         audit(tmp_path / "other.h5")
     with pytest.raises(IntegrityError, match="cannot be opened"):
         audit(tmp_path / "missing.h5")
+
+
+def test_what_a_scenario_makes_larger_is_no_looser_than_the_net(tmp_path):
+    scale = {"coal": 1.2, "battery": 2.0, "wind_onshore": 1.5, "load": 1.1}
+    scenario = write_grid(tmp_path, tiny_grid(), scale=scale, grid={"line_rating_factor": 1.3})
+    run_audited(scenario, tmp_path / "run.h5")

@@ -5,6 +5,7 @@ Nothing here comes from the simulator: the point of an audit is that it shares n
 
 import gzip
 import json
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -68,6 +69,13 @@ class Record:
 
     def has(self, path: str) -> bool:
         return path in self.file
+
+    @cached_property
+    def scenario(self) -> dict[str, Any]:
+        """The scenario as recorded, every default written out; nothing where the file does not say."""
+        if "meta/scenario_text" not in self.file:
+            return {}
+        return tomllib.loads(self.file["meta/scenario_text"].asstr()[()])
 
     def series(self, path: str) -> FloatArray:
         """A dataset as float64, C order. A missing one is a damaged file."""

@@ -1,6 +1,5 @@
 """Audit of the ledger of peak shaving (调峰): net load and regulation by supplier, worked out from the outputs."""
 
-import tomllib
 from itertools import pairwise
 
 import numpy as np
@@ -187,9 +186,8 @@ def deep_peaking(record: Record) -> list[AuditRow]:
         row_of("load rate of coal", np.abs(s("peak_shaving/coal_load_rate") - rate), 1e-6, at(record), "share"),
         row_of("units in deep peaking", np.maximum(low - counts, counts - high), 0.0, at(record, DEEP), "units"),
     ]
-    if "meta/scenario_text" in record.file:
-        text = record.file["meta/scenario_text"].asstr()[()]
-        prices = tomllib.loads(text)["ledger"]["compensation_cny_per_mwh"]
+    if record.scenario:
+        prices = record.scenario["ledger"]["compensation_cny_per_mwh"]
         paid = layers(record).T * np.array([prices[name] for name in DEEP]) * record.dt_h
         off = (
             np.abs(s("peak_shaving/compensation") - paid) / np.maximum(paid.sum(1), 1e3)[:, None]

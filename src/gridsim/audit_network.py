@@ -350,9 +350,14 @@ INJECTING = {
 
 
 def limits_of_net(record: Record, net: Any) -> list[AuditRow]:
-    """Limits of the tables are no looser than those of the net: outputs, stored energy, ratings, interfaces."""
+    """Limits of the tables are no looser than those of the net: outputs, stored energy, ratings, interfaces.
+
+    What the scenario makes larger or smaller (capacity by technology, ratings, limits of interfaces) is as large as it
+    says.
+    """
     excess: list[float] = []
     names: list[str] = []
+    scale, grid = (record.scenario.get(name, {}) for name in ("scale", "grid"))
 
     def compare(what: str, allowed: float, used: float) -> None:
         """`used` may not be above `allowed`; what the net leaves open is no limit."""
@@ -367,7 +372,8 @@ def limits_of_net(record: Record, net: Any) -> list[AuditRow]:
         for (element, index), rows in table.groupby(["element", "element_index"]):
             row = net[element].loc[index]
             each = rows["units"].to_numpy(float) if group == "units" else 1.0
-            total = {c: float((rows[c].to_numpy(float) * each).sum()) for c in columns}
+            factor = float(scale.get(str(rows["tech"].iloc[0]), 1.0))
+            total = {c: float((rows[c].to_numpy(float) * each).sum()) / max(factor, 1e-12) for c in columns}
             name = str(rows["name"].iloc[0])
             if group == "units":
                 compare(f"{name} p_max_mw", number(row, "max_p_mw"), total["p_max_mw"])
@@ -379,12 +385,15 @@ def limits_of_net(record: Record, net: Any) -> list[AuditRow]:
     branch = record.tables["branches"]
     if not branch.empty:
         for row in branch[branch["element"].isin(["line", "trafo"])].itertuples():
-            compare(f"{row.name} rating_mw", rating_of_net(net, row.element, row.element_index), float(row.rating_mw))
+            factor = float(grid.get("line_rating_factor", 1.0))
+            rating = float(row.rating_mw) / factor
+            compare(f"{row.name} rating_mw", rating_of_net(net, row.element, row.element_index), rating)
     if "interface" in net and isinstance(net["interface"], pd.DataFrame):
         limit = net["interface"].set_index("name")
         for row in record.tables["interfaces"].itertuples():
             if row.name in limit.index:
-                compare(f"{row.name} limit_mw", float(limit.loc[row.name, "limit_mw"]), float(row.limit_mw))
+                said = grid.get("interface_limit_mw", {}).get(row.name, limit.loc[row.name, "limit_mw"])
+                compare(f"{row.name} limit_mw", float(said), float(row.limit_mw))
     return [row_of("limits no looser than the net's", np.array(excess), TABLE_SHARE, among(names), "share")]
 
 
