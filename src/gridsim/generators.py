@@ -128,6 +128,11 @@ class GeneratorReader(RowWriter):
             "initial_on": 0,  # set by `assemble`
             **limits.columns(i, factor),
         }
+        ramp = min(row["ramp_up_mw_per_h"], row["ramp_down_mw_per_h"])
+        if (data.heat_min[i] or data.heat_max[i]) and np.isfinite(ramp):
+            # they are as wide as its range, which shorter steps would cut; heat moves its limits by the hour
+            row |= {"ramp_up_mw_per_h": np.inf, "ramp_down_mw_per_h": np.inf}
+            said.append("ramps, as wide as its range, not enforced within an hour")
         self.out.units.append(row)
         spec = UnitSpec(
             profile=data.profile[i],
