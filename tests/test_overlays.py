@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from gridsim.assemble import assemble
 from gridsim.cli import main
 from gridsim.errors import InputError
 from gridsim.scenario import load
@@ -44,6 +45,13 @@ def test_every_overlay_fits_every_scenario_and_changes_it(scenario, overlay):
     same = {"name": changed.name, "title": changed.title}
     assert plain.model_dump() | same != changed.model_dump()
     assert plain.digest != changed.digest
+
+
+@pytest.mark.parametrize("scenario", builtin_names())
+@pytest.mark.parametrize("overlay", overlay_names())
+def test_every_overlay_can_be_run_on_every_scenario(scenario, overlay):
+    """Its keys fit the grid, and what it asks for can be had all year long."""
+    assert assemble(load(scenario, (), (overlay,))).hours >= 8760
 
 
 def test_overlays_in_order_then_set(tmp_path):
