@@ -41,12 +41,16 @@ def draw(comparison: Comparison, path: Path, *, dpi: int = 130) -> Path:
         raise InputError("compare", [Problem("--png", "must have something to draw: nothing changed")])
     first, *others = (run.name for run in comparison.runs)
     with matplotlib.rc_context(look()):
-        lines = (len(panels) + 1) // 2
-        deepest = max(len(rows) for _, rows in panels) * max(1.0, 0.6 * len(others))
-        figure = new_figure(11.0, 1.6 + lines * (1.1 + 0.24 * deepest))
+        columns = min(3, len(panels))
+        lines = -(-len(panels) // columns)
+        deepest = max(len(rows) for _, rows in panels)
+        figure = new_figure(4.2 * columns, 1.4 + lines * (1.0 + deepest * (0.16 + 0.08 * len(others))))
         headline(figure, f"What changes from {first}", "; ".join([_result(comparison), *comparison.notes]))
         for number, (title, rows) in enumerate(panels, start=1):
-            _bars(figure.add_subplot(lines, min(2, len(panels)), number), title, rows, others)
+            axes = figure.add_subplot(lines, columns, number)
+            _bars(axes, title, rows, others)
+        if len(others) > 1:
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left")
         try:
             return save(figure, path, dpi)
         except OSError as error:
@@ -78,14 +82,12 @@ def _bars(axes: Axes, title: str, rows: Sequence[Row], names: Sequence[str]) -> 
                     ha="left" if value >= 0 else "right", va="center", fontsize=8, color=INK,
                 )  # fmt: skip
     axes.axvline(0.0, color=INK, lw=0.8)
-    axes.margins(x=0.18)
+    axes.margins(x=0.3 if len(names) == 1 else 0.1)
     axes.set_yticks(place, [label_of(key) for key in keys])
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     axes.set_title(title)
     axes.set_xlabel(f"change, {rows[0].unit}")
-    if len(names) > 1:
-        axes.legend()
 
 
 def _result(comparison: Comparison) -> str:
