@@ -210,7 +210,8 @@ def show_indicators(file: Path, as_json: bool, verbose: bool) -> None:
     if as_json:
         _print_json([row._asdict() for row in found])
     else:
-        Console().print(as_table(found))
+        width = None if sys.stdout.isatty() else 120
+        Console(width=width, highlight=False).print(as_table(found))
 
 
 @main.command()

@@ -81,7 +81,7 @@ class _Facts:
         units, sources, stores = (run.table(name) for name in ("units", "sources", "stores"))
         parts = (
             (units["tech"], units["units"] * units["p_max_mw"]),
-            (sources["tech"], sources["p_nom_mw"]),
+            (sources["tech"], sources["p_nom_mw"]),  # of biomass its mean output: it has no series
             (stores["tech"], stores["p_discharge_max_mw"]),
         )
         tech, mw = (pd.concat([part[k] for part in parts], ignore_index=True) for k in range(2))
@@ -115,7 +115,6 @@ _VALUES: dict[str, Callable[[_Facts], float]] = {
     "wind_gw": _capacity(*_WIND),
     "wind_offshore_gw": _capacity("wind_offshore"),
     "pv_gw": _capacity("pv"),
-    "biomass_gw": _capacity("biomass"),
     "pumped_hydro_gw": _capacity("pumped_hydro"),
     "new_storage_gw": _capacity("battery", "caes"),
     "nuclear_gw": _capacity("nuclear"),
