@@ -32,7 +32,7 @@ def flexible(grid: Grid) -> Rows:
     Raises InputError for what cannot work.
     """
     chosen = grid.chosen
-    problems = [*_hydrogen_problems(chosen), *local.problems(grid.options, grid.par)]
+    problems = [*_hydrogen_problems(chosen), *_pipeline_problems(grid), *local.problems(grid.options, grid.par)]
     if problems:
         raise InputError("jiangsu", problems)
     stores: list[Row] = []
@@ -190,6 +190,29 @@ def _hydrogen_problems(chosen: dict[str, float]) -> list[Problem]:
     return [Problem("hydrogen_twh", rule)]
 
 
+def _pipeline_problems(grid: Grid) -> list[Problem]:
+    """Pipelines between cities that have no hydrogen."""
+    share = city_shares()["hydrogen"]
+    return [
+        Problem(f"hydrogen_pipeline.{number}.{key}", f"must be a city with hydrogen (city_shares.csv): got {city}")
+        for number, line in enumerate(grid.options.hydrogen_pipeline, start=1)
+        for key, city in (("from_city", line.from_city), ("to_city", line.to_city))
+        if not float(share[city]) > 0.0
+    ]
+
+
+def _piped(grid: Grid, city: str) -> dict[str, object]:
+    """What pipelines bring to a city's demand and take from its tank, as words of its series."""
+    lines, twh = grid.options.hydrogen_pipeline, grid.chosen["hydrogen_twh"]
+    give = [
+        f"{line.limit_mw}:{twh * float(city_shares().at[line.to_city, 'hydrogen'])}"
+        for line in lines
+        if line.from_city == city
+    ]
+    take = next((line.limit_mw for line in lines if line.to_city == city), None)
+    return {"take": take, "give": ",".join(give)}
+
+
 def _hydrogen(grid: Grid, city: str) -> list[Row]:
     """Electrolysers charge a tank, a demand takes hydrogen out, fuel cells turn it back."""
     chosen = grid.chosen
@@ -197,7 +220,7 @@ def _hydrogen(grid: Grid, city: str) -> list[Row]:
     power_mw = share * chosen["hydrogen_electrolyser_mw"]
     if power_mw == 0:
         return []
-    said = sentence(pattern=grid.options.hydrogen_pattern)
+    said = sentence(pattern=grid.options.hydrogen_pattern, **_piped(grid, city))
     more = {"energy_twh": share * chosen["hydrogen_twh"], "character": said}
     demand = grid.need(f"hydrogen_demand/{city}", "hydrogen_demand", city, place, power_mw, **more)
     eta = chosen["hydrogen_electrolyser_eta"]

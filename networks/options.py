@@ -56,6 +56,16 @@ class LocalGrid(BaseModel):
         return self
 
 
+class HydrogenPipeline(BaseModel):
+    """Hydrogen carried from the tank of one city to the demand of another, as [[jiangsu.hydrogen_pipeline]]."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    from_city: City
+    to_city: City  # its demand is served from afar first, up to the limit
+    limit_mw: Positive  # of hydrogen, lower heating value
+
+
 class Options(BaseModel):
     """The choices, each with the value of the grid of 2024 as default."""
 
@@ -113,6 +123,7 @@ class Options(BaseModel):
     # ---- DC imports
     dc_flexible_share: Share = 0.0  # of the room beside their schedule: used within the day, contract energy kept
 
+    hydrogen_pipeline: list[HydrogenPipeline] = Field(default_factory=list)  # as [[jiangsu.hydrogen_pipeline]]
     local_grid: list[LocalGrid] = Field(default_factory=list)  # as [[jiangsu.local_grid]]
 
     @model_validator(mode="after")
@@ -121,6 +132,14 @@ class Options(BaseModel):
         found: list[tuple[tuple[str, ...], str]] = []
         if self.tariff is not None and self.tariff_file is not None:
             found.append((("tariff_file",), f"must not be there beside tariff = {self.tariff}: got {self.tariff_file}"))
+        gives, ends = {line.from_city for line in self.hydrogen_pipeline}, set[str]()
+        for number, line in enumerate(self.hydrogen_pipeline, start=1):
+            at = ("hydrogen_pipeline", str(number), "to_city")
+            if line.to_city in gives:
+                found.append((at, f"must be no city that a pipeline begins in: got {line.to_city}"))
+            if line.to_city in ends:
+                found.append((at, f"must be the end of one pipeline only: {line.to_city} is that of two"))
+            ends.add(line.to_city)
         for number, grid in enumerate(self.local_grid, start=1):
             if grid.name in seen:
                 text = f"must be there once: local grid {seen[grid.name]} is called {grid.name}, too"

@@ -252,8 +252,12 @@ def _constant(at: Place, row: Any) -> FloatArray:
 
 
 def _hydrogen(at: Place, row: Any) -> FloatArray:
-    """Demand for hydrogen by `pattern`: hour (flat), day (drawn by works and stations through the day), season."""
-    said = words(at.profile, str(row.character), {"pattern": ("hour", "day", "season")})
+    """Demand for hydrogen by `pattern`: hour (flat), day (drawn by works and stations through the day), season.
+
+    A pipeline serves the demand at its end before the tank there does, up to what it carries: `take` says how much of a
+    city's demand one may serve [MW], `give` what it draws from here: "LIMIT:TWH,...", of the demand TWH at its end.
+    """
+    said = words(at.profile, str(row.character), {"pattern": ("hour", "day", "season"), "take": None, "give": None})
     pattern = said.get("pattern", "hour")
     shape = np.ones(at.weather.hours)
     if pattern == "day":
@@ -263,7 +267,21 @@ def _hydrogen(at: Place, row: Any) -> FloatArray:
     elif pattern == "season":
         day = np.arange(at.weather.hours) / 24.0
         shape = 1.0 + 0.3 * np.cos(2 * np.pi * (day - 15.0) / 365.25)  # most in the middle of January
-    return _with_energy(shape, float(row.energy_twh))
+    own = _with_energy(shape, float(row.energy_twh))
+    own = own - np.minimum(own, number(at.profile, said, "take", low=0.0, high=np.inf, default=0.0))
+    for limit_mw, twh in _ends(at.profile, said.get("give", "")):
+        own = own + np.minimum(_with_energy(shape, twh), limit_mw)
+    return own
+
+
+def _ends(profile: str, text: str) -> list[tuple[float, float]]:
+    """What pipelines carry, and the demand at their ends: "LIMIT:TWH,..."."""
+    try:
+        pairs = [tuple(map(float, part.split(":"))) for part in text.split(",") if part]
+        return [(limit_mw, twh) for limit_mw, twh in pairs]
+    except ValueError:
+        rule = f"give must be LIMIT:TWH, with a comma between several, is {text!r}"
+        raise InputError("profile_site", [Problem(f"{profile}: character", rule)]) from None
 
 
 class Kind(NamedTuple):
