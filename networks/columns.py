@@ -121,6 +121,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("sgen", "origin_co2_t_per_mwh", "float", "t/MWh", 0.0, "emitted where an import comes from", low=0),
     Column("sgen", "clean_share", "float", "1", NAN, "not from fossil fuel; NaN: as its tech", low=0, high=1),
     Column("sgen", "export_limit_mw", "float", "MW", NAN, "most that its own connection takes; NaN: no limit", low=0),
+    Column("sgen", "export_profile", "str", "", "", "series, p.u. of export_limit_mw: what the connection takes"),
     Column("sgen", "reverse_limit_mw", "float", "MW", NAN, "most beyond the load at its bus; NaN: no limit", low=0),
     *_each(("load",), "component", "str", "", "", "part of the load, for reports: base, ev, building, ..."),
     *_each(("load",), "profile", "str", "", "", "series of the consumption"),

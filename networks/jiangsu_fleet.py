@@ -19,6 +19,7 @@ from gridsim.networks.jiangsu_local import buses as local_buses
 from gridsim.networks.options import Options
 from gridsim.networks.tables import read_parameters, read_table, standing
 from gridsim.networks.unit_costs import FuelCurve, depth_pieces, equal_pieces, unit_cost
+from gridsim.profiles.character import sentence
 
 SLACK = "Tianwan nuclear 1-2"
 STEAM = "Tianwan nuclear 3-4"  # gives steam to the works beside it
@@ -178,7 +179,7 @@ def sgen_row(grid: Grid, bus: str, name: str, tech: str, p_mw: tuple[float, floa
     limits = {"min_p_mw": low, "max_p_mw": high, "sn_mva": high}
     row = {"name": name, "bus": grid.bus[bus], "p_mw": now, "q_mvar": 0.0, "tech": tech, "cost": 0.0, "profile": ""}
     row |= limits | {"curtailable": False, "band_down": np.nan, "export_limit_mw": np.nan, "reverse_limit_mw": np.nan}
-    row |= {"clean_share": np.nan, "origin_co2_t_per_mwh": 0.0}
+    row |= {"export_profile": "", "clean_share": np.nan, "origin_co2_t_per_mwh": 0.0}
     return row | {"ramp_up_mw_per_h": np.nan, "ramp_down_mw_per_h": np.nan} | more
 
 
@@ -186,15 +187,19 @@ def wind_farms(grid: Grid) -> list[Row]:
     """Offshore farms one by one; those of a wind zone follow one series, each has its own cable to the shore."""
     farms = standing(read_table("wind_farms"), grid.options.fleet)
     rated, city = farms.groupby("wind_zone")["mw"].sum(), farms.groupby("wind_zone")["zone"].first()
+    eased = grid.options.storm_derating
     for zone in grid.table("wind_zones"):
         key = zone["wind_zone"]
         if key in rated.index:
             hours = {"full_load_h": zone["full_load_h"]}
             grid.need(f"wind_offshore/{key}", "wind_offshore", city[key], zone, rated[key], **hours)
+            if eased > 0.0:
+                grid.need(f"storm/{key}", "storm", city[key], zone, rated[key], character=sentence(share=eased))
     rows = []
     for farm in farms.to_dict("records"):
         p_mw, name = farm["mw"] * PEAK_PU["wind_offshore"], f"offshore wind {farm['name']}"
         free = FREE | {"profile": f"wind_offshore/{farm['wind_zone']}", "export_limit_mw": farm["export_mw"]}
+        free["export_profile"] = f"storm/{farm['wind_zone']}" if eased > 0.0 else ""
         rows.append(sgen_row(grid, farm["bus"], name, "wind_offshore", (p_mw, 0.0, farm["mw"]), **free))
     return rows
 

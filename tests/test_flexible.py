@@ -162,3 +162,22 @@ def test_a_link_that_runs_both_ways_says_that_it_loses_nothing(tmp_path):
     case = assemble(write_grid(tmp_path, net, series={"cheap [1]": NIGHT}))
     assert float(case.links["loss_share"].iloc[0]) == 0.0
     assert any("left out, because it runs both ways" in note.why for note in case.notes)
+
+
+def test_a_connection_that_is_eased_off_takes_its_share(tmp_path):
+    """120 MW of cable, half of it from 3 h on: of 150 MW of PV 30 are cut before, 90 after."""
+    net = one_bus()
+    net.sgen["export_limit_mw"], net.sgen["export_profile"] = 120.0, "eased"
+    eased = np.where(HOUR >= 3, 0.5, 1.0)
+    _, run = lived(tmp_path, net, series={"eased [1]": eased})
+    want = np.where(HOUR[:H] >= 3, 90.0, 30.0) * NIGHT[:H]
+    assert_allclose(run.array("dispatch/source_own_mw")[:, 0], want)
+    own = run.array("curtailment/cause_mw")[:, 0, 0]
+    assert_allclose(own, want)
+
+
+def test_a_share_of_no_limit_is_refused(tmp_path):
+    net = one_bus()
+    net.sgen["export_profile"] = "cheap"
+    with pytest.raises(InputError, match="export_limit_mw"):
+        lived(tmp_path, net)

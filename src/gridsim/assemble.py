@@ -121,7 +121,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     reader = SeriesReader(inputs.series, scenario.start, scenario.hours, inputs.complete, scenario.steps_per_hour)
     load_mw = load_mw_of(elements, reader, scenario.factor("load"))
     low, high = source_bounds(elements, reader, float(load_mw.sum(axis=1).max(initial=0.0)))
-    high, own_mw = own_limits(elements, low, high, load_mw)
+    high, own_mw = own_limits(elements, low, high, load_mw, reader)
     floor, ceiling = unit_range(elements, reader)
     available = units_available(elements, reader)
     check_initial_on(elements, reader, available)

@@ -28,6 +28,7 @@ class SourceSpec:
     band_down: float = np.nan
     curtailable: bool = False
     export_limit_mw: float = np.inf  # most that its own connection takes
+    export_profile: str = ""  # share of that in each hour; "": all
     reverse_limit_mw: float = np.inf  # most beyond the load at its bus
 
 

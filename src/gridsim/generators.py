@@ -190,8 +190,10 @@ class GeneratorReader(RowWriter):
             what = f"source of constant {p_mw:.6g} MW" + (" at most" if curtailable else "")
         if curtailable:
             spec.export_limit_mw, spec.reverse_limit_mw = float(data.export_limit[i]), float(data.reverse_limit[i])
+            spec.export_profile = data.export_profile[i]
             if np.isfinite(spec.export_limit_mw):
-                said.append(f"its connection takes at most {spec.export_limit_mw:.6g} MW")
+                by = f", by profile '{spec.export_profile}'" if spec.export_profile else ""
+                said.append(f"its connection takes at most {spec.export_limit_mw:.6g} MW{by}")
             if np.isfinite(spec.reverse_limit_mw):
                 said.append(f"at most {spec.reverse_limit_mw:.6g} MW beyond the load at its bus")
         if curtailable and np.isfinite(ramp):
@@ -259,6 +261,7 @@ class GeneratorData:
         self.curtailable = table.flag("curtailable", renewable)
         self.band = table.number("band_down")
         self.export_limit, self.reverse_limit = (table.number(f"{k}_limit_mw", np.inf) for k in ("export", "reverse"))
+        self.export_profile = table.text("export_profile")
         self.heat_min, self.heat_max = (table.text(f"heat_{end}_profile") for end in ("min", "max"))
         self.reserve_up_unit, self.reserve_down_unit = table.flag("reserve_up", True), table.flag("reserve_down", True)
         self.reserve_up_source = table.flag("reserve_up", False)
@@ -295,6 +298,8 @@ class GeneratorData:
             given = np.isfinite(limit_mw)
             table.complain(problems, column, on & given & ~self.curtailable, "empty, or the row curtailable")
             table.complain(problems, column, on & given & (limit_mw < 0), "at least 0 MW")
+        alone = np.array([bool(name) for name in self.export_profile], dtype=bool) & ~np.isfinite(self.export_limit)
+        table.complain(problems, "export_profile", on & alone, "empty where there is no export_limit_mw")
         for end, names in (("min", self.heat_min), ("max", self.heat_max)):
             heat = on & np.array([bool(name) for name in names], dtype=bool)
             rule = "empty, or the row must-run: heat keeps its units on"

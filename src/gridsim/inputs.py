@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # pvlib and pandapower load when a run needs them
 _WITH_PROFILES = (
     *((element, "profile") for element in ("load", "gen", "sgen")),
     *(("gen", f"heat_{end}_profile") for end in ("min", "max")),
+    ("sgen", "export_profile"),
     *(("storage", f"{what}_profile") for what in ("inflow", "demand", "charge", "discharge", "min_e")),
 )
 _DEFAULT_UTC_OFFSET_H = 8.0  # of a run without any hourly series: where Jiangsu is

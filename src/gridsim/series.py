@@ -178,7 +178,7 @@ def source_bounds(elements: Elements, reader: SeriesReader, peak_load_mw: float)
 
 
 def own_limits(
-    elements: Elements, low: FloatArray, high: FloatArray, load_mw: FloatArray
+    elements: Elements, low: FloatArray, high: FloatArray, load_mw: FloatArray, reader: SeriesReader
 ) -> tuple[FloatArray, FloatArray]:
     """What the rows' own connections leave of `high` (n, ns), and what they cut. [MW]
 
@@ -198,8 +198,23 @@ def own_limits(
         local = load_mw[:, load_bus == bus].sum(axis=1) * share
         left[:, j] = np.minimum(left[:, j], local + specs[j].reverse_limit_mw)
     for j, spec in enumerate(specs):
-        left[:, j] = np.maximum(np.minimum(left[:, j], spec.export_limit_mw), np.minimum(low[:, j], high[:, j]))
+        export_mw = _export_limit(rows[j], spec, reader)
+        left[:, j] = np.maximum(np.minimum(left[:, j], export_mw), np.minimum(low[:, j], high[:, j]))
     return left, high - left
+
+
+def _export_limit(row: Mapping[Any, Any], spec: SourceSpec, reader: SeriesReader) -> FloatArray | float:
+    """What a row's own connection takes, in each step where a series says. [MW]"""
+    limited = spec.export_profile and np.isfinite(spec.export_limit_mw)
+    series = reader.get(spec.export_profile, who(row)) if limited else None
+    if series is None:
+        return spec.export_limit_mw
+    bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
+    if series.unit != "1":
+        reader.once(spec.export_profile, f"must be p.u. ('1') of export_limit_mw for {who(row)}")
+    elif bad.any():
+        reader.complain(spec.export_profile, bad, f"must be from 0 to 1 for {who(row)}", series.values)
+    return np.clip(series.values, 0.0, 1.0) * spec.export_limit_mw
 
 
 def unit_range(elements: Elements, reader: SeriesReader) -> tuple[FloatArray, FloatArray]:
