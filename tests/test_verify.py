@@ -119,6 +119,23 @@ def test_what_is_wrong_is_found_and_named(tampered, check: str):
     assert "failed" in report.as_text().splitlines()[-1]
 
 
+def test_other_units_at_another_cost_are_another_schedule_above_the_bound(tampered):
+    """As if a window had been rounded otherwise: so far as it keeps to its bound."""
+
+    def otherwise(factor):
+        def change(file):
+            times("commitment/on", (30, 0), 1, -1)(file)
+            times("windows/cost", 1, factor)(file)
+
+        return change
+
+    report = verify(tampered(otherwise(1.0005)), 3)
+    assert report.row("record: another schedule").worst == 1.0
+    assert report.row("record: units on").ok
+    assert report.row("record: cost").ok
+    assert not verify(tampered(otherwise(0.98)), 3).row("record: cost").ok
+
+
 def test_a_moved_store_changes_the_window_after_it(tampered):
     report = verify(tampered(times("storage/e_mwh", (23, 1), 1.0, 20.0)), 3)
     assert not report.row("record: cost").ok

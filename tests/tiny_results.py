@@ -397,6 +397,7 @@ def consumed(served: np.ndarray, tech_t: np.ndarray, origin: np.ndarray) -> dict
         "carbon/zone_emission_t": np.stack((tech_t[:, :3].sum(1), tech_t[:, 3]), axis=1),
         "carbon/zone_load_t": rate[:, None] * served,
         "carbon/zone_intensity": np.tile(rate[:, None], (1, 2)),
+        "carbon/zone_marginal": np.full((len(rate), 2), 0.8),
         **{f"carbon/{name}": none for name in ("export_t", "lost_t", "store_change_t")},
         "carbon/unit_t": tech_t[:, :2].sum(0),
         "carbon/source_t": np.array([0.0, tech_t[:, 3].sum()]),

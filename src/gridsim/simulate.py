@@ -24,6 +24,7 @@ from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.network import BASE_MVA, ptdf, shift_offset_mw
 from gridsim.kernels.warmup import warm_up, warm_up_rest
 from gridsim.ledger import Ledger
+from gridsim.marginal import Marginal
 from gridsim.outages import OutageWatch
 from gridsim.plan import Plan, Planner
 from gridsim.restate import State
@@ -175,6 +176,7 @@ class Accountant:
         self.curtailment = Curtailment(case, f)
         self.settlement = Settlement(case, f, shift_mw, tou_price)
         self.carbon = Carbon(case, f)
+        self.marginal = Marginal(case, f, self.carbon.zone_of)
         self.weather = np.isin(tech, WEATHER_TECHS)
         self.on_before = case.units["initial_on"].to_numpy(dtype=np.int64)
         must = case.units["must_run"].to_numpy(dtype=bool)
@@ -220,6 +222,7 @@ class Accountant:
             "price/bus": plan.price_bus[:kept],
             **self.settlement.live(h, plan, t0),
             **self.carbon.live(h, t0),
+            "carbon/zone_marginal": self.marginal.live(h, plan.line_rows),
             **self.curtailment.live(h, plan, case.source_own_mw[t0 : t0 + kept]),
             "unserved/load_mw": h.shed,
             "spill/bus_mw": h.spill,

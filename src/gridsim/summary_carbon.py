@@ -10,6 +10,7 @@ co2_traced_mt                 {load, exports, losses, stores}: own emissions and
 intensity                     t/MWh of consumption, traced, the run as a whole
 intensity_by_zone             {zone: t/MWh}
 intensity_by_month            {YYYY-MM: t/MWh}
+marginal_intensity_by_zone    {zone: t/MWh} of one MWh more, mean over the hours by load: `gridsim.marginal`
 co2_mt_by_month               {YYYY-MM: Mt emitted}
 coal_mtce                     coal burnt, million tonnes of coal equivalent: CO2 of coal over 2.7 t/tce
 coal_mtce_by_month            {YYYY-MM: Mtce}
@@ -65,6 +66,10 @@ def carbon_keys(run: ResultsReader) -> dict[str, Any]:
         "co2_traced_mt": traced,
         "intensity": _ratio(used.sum(), energy.sum()),
         "intensity_by_zone": {z: _ratio(used[:, k].sum(), energy[:, k].sum()) for k, z in enumerate(zones)},
+        "marginal_intensity_by_zone": {
+            z: _ratio((run.array("carbon/zone_marginal")[:, k] * energy[:, k]).sum(), energy[:, k].sum())
+            for k, z in enumerate(zones)
+        },
         "intensity_by_month": by_month(used.sum(axis=1), energy.sum(axis=1)),
         "co2_mt_by_month": by_month(emitted.sum(axis=1)),
         "coal_mtce": float(coal.sum()) / 1e6,
