@@ -66,6 +66,18 @@ class SeriesReader:
             return None
         return found
 
+    def share(self, name: str, element: str) -> FloatArray | None:
+        """A series in p.u. from 0 to 1 that `element` names, (n,); None as for `get`."""
+        series = self.get(name, element)
+        if series is None:
+            return None
+        bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
+        if series.unit != "1":
+            self.once(name, f"must be p.u. ('1') for {element}: it is in '{series.unit}'")
+        elif bad.any():
+            self.complain(name, bad, f"must be from 0 to 1 for {element}", series.values)
+        return np.clip(series.values, 0.0, 1.0)
+
     def complain(self, name: str, bad: NDArray[np.bool_], rule: str, values: FloatArray) -> None:
         """One problem naming the first step where `bad` holds."""
         t = int(np.flatnonzero(bad)[0])
@@ -206,15 +218,8 @@ def own_limits(
 def _export_limit(row: Mapping[Any, Any], spec: SourceSpec, reader: SeriesReader) -> FloatArray | float:
     """What a row's own connection takes, in each step where a series says. [MW]"""
     limited = spec.export_profile and np.isfinite(spec.export_limit_mw)
-    series = reader.get(spec.export_profile, who(row)) if limited else None
-    if series is None:
-        return spec.export_limit_mw
-    bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
-    if series.unit != "1":
-        reader.once(spec.export_profile, f"must be p.u. ('1') of export_limit_mw for {who(row)}")
-    elif bad.any():
-        reader.complain(spec.export_profile, bad, f"must be from 0 to 1 for {who(row)}", series.values)
-    return np.clip(series.values, 0.0, 1.0) * spec.export_limit_mw
+    share = reader.share(spec.export_profile, who(row)) if limited else None
+    return spec.export_limit_mw if share is None else share * spec.export_limit_mw
 
 
 def unit_range(elements: Elements, reader: SeriesReader) -> tuple[FloatArray, FloatArray]:
@@ -223,15 +228,9 @@ def unit_range(elements: Elements, reader: SeriesReader) -> tuple[FloatArray, Fl
     floor, ceiling = (np.tile(end, (reader.steps, 1)) for end in ends.T)
     for j, (row, spec) in enumerate(zip(elements.units, elements.unit_specs, strict=True)):
         for profile, out in ((spec.heat_min_profile, floor), (spec.heat_max_profile, ceiling)):
-            series = reader.get(profile, who(row)) if profile else None
-            if series is None:
-                continue
-            bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
-            if series.unit != "1":
-                reader.once(profile, f"must be p.u. ('1') of max_p_mw for {who(row)}: it is in '{series.unit}'")
-            elif bad.any():
-                reader.complain(profile, bad, f"must be from 0 to 1 for {who(row)}", series.values)
-            out[:, j] = np.clip(series.values * row["p_max_mw"], row["p_min_mw"], row["p_max_mw"])
+            share = reader.share(profile, who(row)) if profile else None
+            if share is not None:
+                out[:, j] = np.clip(share * row["p_max_mw"], row["p_min_mw"], row["p_max_mw"])
         crossed = floor[:, j] > ceiling[:, j] * (1 + 1e-9)
         if crossed.any():
             rule = f"must not be above heat_max_profile for {who(row)}"

@@ -62,19 +62,9 @@ def _profiles(specs: list[StoreSpec]) -> list[tuple[str, str]]:
 
 
 def _shared(profile: str, row: dict[Any, Any], reader: SeriesReader) -> FloatArray:
-    """A series in p.u., 0 to 1; ones without a profile."""
-    whole = np.ones(reader.steps)
-    if not profile:
-        return whole
-    series = reader.get(profile, who(row))
-    if series is None:
-        return whole
-    bad = (series.values < -1e-9) | (series.values > 1 + 1e-9)
-    if series.unit != "1":
-        reader.once(profile, f"must be p.u. ('1') for {who(row)}: it is in '{series.unit}'")
-    elif bad.any():
-        reader.complain(profile, bad, f"must be from 0 to 1 for {who(row)}", series.values)
-    return np.clip(series.values, 0.0, 1.0)
+    """A series in p.u.; ones without a profile."""
+    found = reader.share(profile, who(row)) if profile else None
+    return np.ones(reader.steps) if found is None else found
 
 
 def _demand(spec: StoreSpec, row: dict[Any, Any], reader: SeriesReader) -> FloatArray:
