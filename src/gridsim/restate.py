@@ -10,6 +10,7 @@ what flows in or is spilled in a step is a power.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -187,7 +188,7 @@ class Windows:
         moved = (case.unit_floor_mw > units.p_min_mw.to_numpy(float)) | (
             case.unit_ceiling_mw < units.p_max_mw.to_numpy(float)
         )
-        self.heated = np.flatnonzero(moved.any(axis=0))  # rows whose limits heat moves
+        self.heated = np.flatnonzero(moved.any(axis=0)[self.seg_unit])  # segments of rows whose limits heat moves
         self.limits = ramping.limits_of(units, self.dt_h)
         per_hour = case.steps_per_hour
         self.min_up, self.min_down = (
@@ -233,6 +234,16 @@ class Windows:
         if self.network:
             self._widen_all()
             self.elements = len(self.H)
+
+    @cached_property
+    def shift_flow(self) -> tuple[FloatArray, FloatArray]:
+        """Flow (nbr,) that the shifts of the net drive, and (nbr, shifters) a degree more of each. [MW, MW/degree]"""
+        case = self.case
+        every = np.arange(len(case.branches))
+        if not every.size:
+            return np.zeros(0), np.zeros((0, len(case.shifters)))
+        H, at_rest = branch_sensitivities(case, every)
+        return at_rest, shifters.flow_columns(case, H, every, np.zeros((0, every.size)))
 
     def _widen_all(self) -> None:
         """The columns of phase shifters, zones and losses, for all that has rows."""
@@ -526,10 +537,10 @@ class Windows:
         """Least and most on every segment (T, nk) with units `on` (T, nu), as far as heat leaves them. [MW]"""
         seg_hi = on[:, self.seg_unit].astype(np.float64) * self.given_seg_mw
         seg_lo = np.zeros(seg_hi.shape)
-        for k in np.flatnonzero(np.isin(self.seg_unit, self.heated)):
-            row, width = self.seg_unit[k], self.given_seg_mw[k]
-            for out, end in ((seg_lo, self.case.unit_floor_mw), (seg_hi, self.case.unit_ceiling_mw)):
-                out[:, k] = on[:, row] * np.clip(end[at, row] - self.seg_begin[k], 0.0, width)
+        k = self.heated
+        row = self.seg_unit[k]
+        for out, end in ((seg_lo, self.case.unit_floor_mw), (seg_hi, self.case.unit_ceiling_mw)):
+            out[:, k] = on[:, row] * np.clip(end[at][:, row] - self.seg_begin[k], 0.0, self.given_seg_mw[k])
         return seg_lo, seg_hi
 
     def _shift_limits(self) -> FloatArray:

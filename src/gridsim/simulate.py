@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsim import bills, losses, pumping, shifters
+from gridsim import bills, losses, pumping
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
 from gridsim.carbon import Carbon
@@ -21,7 +21,7 @@ from gridsim.curtailment import Curtailment
 from gridsim.errors import WindowError
 from gridsim.kernels import commit, step
 from gridsim.kernels.jit import FloatArray, IntArray
-from gridsim.kernels.network import BASE_MVA, ptdf, shift_offset_mw
+from gridsim.kernels.network import BASE_MVA, ptdf
 from gridsim.kernels.warmup import warm_up, warm_up_rest
 from gridsim.ledger import Ledger
 from gridsim.marginal import Marginal
@@ -108,7 +108,7 @@ def _hours(
     on = head(plan.on)
     floor, ceiling = on * case.unit_floor_mw[at], on * case.unit_ceiling_mw[at]
     seg_lo, seg_hi = planner.seg_range(on, at)
-    limits = case.store_limits
+    limits, (at_rest, per_degree) = case.store_limits, planner.shift_flow
     return step.Hour(
         on=on,
         start=head(plan.start),
@@ -135,7 +135,7 @@ def _hours(
         inflow=case.store_inflow_mw[at] - limits.demand_mw[at],
         let_go=head(plan.spilled_mw),
         link=head(plan.link_mw),
-        offset=shifted_mw(case, f, plan.shift_deg[:kept]),
+        offset=np.ascontiguousarray(at_rest + plan.shift_deg[:kept] @ per_degree.T),
         loss=head(plan.loss_mw),
         load=np.array(case.load_mw[at], order="C"),
         shed=head(plan.shed_mw),
@@ -148,17 +148,6 @@ def _hours(
         short=np.zeros((kept, np_)),
         margin=np.zeros((kept, 2)),
     )
-
-
-def shifted_mw(case: Case, f: step.Fleet, shift_deg: FloatArray) -> FloatArray:
-    """Flow (T, nbr) that phase shifts drive: those of the net, and the hour's own (T, shifters)."""
-    branches = case.branches
-    begin, end = (branches[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row"))
-    x_pu, shift = (branches[name].to_numpy(dtype=np.float64) for name in ("x_pu", "shift_deg"))
-    reference = np.flatnonzero(case.buses["reference"].to_numpy(dtype=bool))
-    fixed = shift_offset_mw(begin, end, x_pu, shift, len(case.buses), reference)
-    columns = shifters.flow_columns(case, f.ptdf, np.arange(len(branches)), np.zeros((0, len(branches))))
-    return np.ascontiguousarray(fixed + shift_deg @ columns.T)
 
 
 class Accountant:
