@@ -66,7 +66,8 @@ def dc_links(grid: Grid) -> list[Row]:
     rows = grid.table("dc_links")
     if grid.options.river_crossing_mw > 0:
         rows.append(_crossing_ends(grid) | {"name": "Yangtze crossing DC, added", "loss_percent": 1.5, "min_mw": 0.0})
-    return rows
+    back = grid.options.dc_reverse_share
+    return [row | {"min_mw": -back * row["max_mw"]} for row in rows] if back else rows
 
 
 def crossing_members(grid: Grid) -> list[Row]:

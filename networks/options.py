@@ -89,6 +89,7 @@ class Options(BaseModel):
     pumped_hydro_by_unit: bool = False  # pumps run whole, at their rating, and turbines at half of theirs or more
     storm_derating: Share = 0.0  # of the export of farms at sea, in a typhoon of force 10; from force 8 on
     river_crossing_mw: NotNegative = 0.0  # one more DC link across the Yangtze, and as much more in its section
+    dc_reverse_share: Share = 0.0  # of their rating, that embedded DC links may carry back
 
     # ---- demand. None: the figure of the fleet's year in flexibility.csv
     load_components: bool = True  # vehicles, buildings, ships and data centres as loads of their own

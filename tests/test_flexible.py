@@ -6,7 +6,6 @@ import pytest
 from numpy.testing import assert_allclose
 from tiny_grid import HOURS, run_audited, write_grid
 
-from gridsim.assemble import assemble
 from gridsim.errors import InputError
 from gridsim.verify import verify
 
@@ -155,13 +154,6 @@ def test_a_dc_link_delivers_less_than_it_takes(tmp_path):
     assert summary["unserved_mwh"] == 0.0
     supply = run.array("dispatch/unit_p_mw").sum(axis=1) + run.array("dispatch/source_p_mw").sum(axis=1)
     assert_allclose(supply, 150.0, atol=1e-3)
-
-
-def test_a_link_that_runs_both_ways_says_that_it_loses_nothing(tmp_path):
-    net = across_a_link(one_bus(), load_mw=10.0, least_mw=-80.0)
-    case = assemble(write_grid(tmp_path, net, series={"cheap [1]": NIGHT}))
-    assert float(case.links["loss_share"].iloc[0]) == 0.0
-    assert any("left out, because it runs both ways" in note.why for note in case.notes)
 
 
 def test_a_connection_that_is_eased_off_takes_its_share(tmp_path):

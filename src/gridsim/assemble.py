@@ -82,7 +82,7 @@ _BALANCE_OVER_SHED = 2.0
 
 _DTYPES: dict[str, str] = {
     **dict.fromkeys(("element_index", "bus_row", "units", "min_up_h", "min_down_h"), "int64"),
-    **dict.fromkeys(("initial_on", "initial_hours", "from_row", "to_row"), "int64"),
+    **dict.fromkeys(("initial_on", "initial_hours", "from_row", "to_row", "way"), "int64"),
     **dict.fromkeys(("must_run", "reserve_up", "reserve_down", "curtailable", "quick_start"), "bool"),
 }
 _TEXTS = frozenset({"name", "element", "zone", "tech", "fuel", "end_rule", "component"})

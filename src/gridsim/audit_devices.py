@@ -292,7 +292,10 @@ def curtailment(record: Record) -> list[AuditRow]:
 def blamed_on_lines(
     record: Record, cause: dict[str, FloatArray], label: Callable[[tuple[int, ...]], str]
 ) -> list[AuditRow]:
-    """Lines and interfaces that are to blame are full: beside each entry, what is left of their limit."""
+    """Lines and interfaces that are to blame are full: beside each entry, what is left of their limit.
+
+    The balance of an island that only DC links join to the rest has a limit of 0, and is always full.
+    """
     loading = np.zeros((record.steps, 0))
     for table, path in (("branches", "flow/branch_p_mw"), ("interfaces", "flow/interface_p_mw")):
         rows = record.tables[table]
@@ -300,7 +303,8 @@ def blamed_on_lines(
             columns = ("limit_mw", "reverse_limit_mw") if table == "interfaces" else ("rating_mw", "rating_mw")
             most, least = (rows[column].to_numpy(float) for column in columns)
             flow = record.series(path)
-            loading = np.hstack((loading, np.maximum(flow / np.maximum(most, 1e-6), -flow / np.maximum(least, 1e-6))))
+            used = np.maximum(flow / np.maximum(most, 1e-6), -flow / np.maximum(least, 1e-6))
+            loading = np.hstack((loading, np.where(np.minimum(most, least) <= 0.0, 1.0, used)))
     hour, source = np.nonzero(cause["section"] > LINE_MW)
     element = record.series("curtailment/section_element").astype(int)[hour, source]
     left = np.zeros_like(cause["section"])

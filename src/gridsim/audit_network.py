@@ -245,16 +245,15 @@ def weights(record: Record) -> tuple[FloatArray | None, FloatArray | None, str]:
     if net is not None and "interface_member" in net and isinstance(net["interface_member"], pd.DataFrame):
         on_branch, on_link = np.zeros((len(names), len(branch))), np.zeros((len(names), len(link)))
         places = {"branch": (branch, on_branch), "link": (link, on_link)}
-        found = {
-            (str(row.element), int(row.element_index)): (kind, k)
-            for kind, (frame, _) in places.items()
-            if not frame.empty
-            for k, row in enumerate(frame.itertuples())
-        }
+        found: dict[tuple[str, int], list[tuple[str, int, float]]] = {}
+        for kind, (frame, _) in places.items():
+            for k, row in enumerate(frame.itertuples()):
+                way = -1.0 if getattr(row, "way", 1) < 0 else 1.0  # of a link back: against the member's direction
+                found.setdefault((str(row.element), int(row.element_index)), []).append((kind, k, way))
         for member in net["interface_member"].itertuples():
-            place = found.get((str(member.element), int(member.element_index)))
-            if place is not None and member.interface in names:
-                places[place[0]][1][names[member.interface], place[1]] += float(member.weight)
+            for kind, k, way in found.get((str(member.element), int(member.element_index)), []):
+                if member.interface in names:
+                    places[kind][1][names[member.interface], k] += way * float(member.weight)
         return on_branch, on_link, ""
     if record.has("interfaces/branch_weight"):
         return record.series("interfaces/branch_weight"), record.series("interfaces/link_weight"), ""
@@ -262,14 +261,24 @@ def weights(record: Record) -> tuple[FloatArray | None, FloatArray | None, str]:
 
 
 def links(record: Record) -> list[AuditRow]:
-    """DC links within their limits."""
+    """DC links within their limits, and never both ways at once."""
     table = record.tables["links"]
     if table.empty:
         return [skipped("DC link limits", "the run has no embedded DC link")]
     p = record.series("dispatch/link_p_mw")
     excess = outside(p, table["p_min_mw"].to_numpy(float), table["p_max_mw"].to_numpy(float))
     excess = excess - record.rounding("dispatch/link_p_mw")
-    return [row_of("DC link limits", excess, 1e-3, at(record, record.names("links")))]
+    rows = [row_of("DC link limits", excess, LIMIT_MW, at(record, record.names("links")))]
+    back = np.flatnonzero(table["way"].to_numpy(int) < 0) if "way" in table else np.zeros(0, int)
+    ahead = {int(k): row for row, k in enumerate(table["element_index"]) if row not in back}
+    both = [
+        (ahead[int(table["element_index"].iloc[k])], k) for k in back if int(table["element_index"].iloc[k]) in ahead
+    ]
+    if both:
+        less = np.stack([np.minimum(p[:, a], p[:, b]) for a, b in both], axis=1)
+        names = [record.names("links")[a] for a, _ in both]
+        rows.append(row_of("DC links one way at a time", less, LIMIT_MW, at(record, names)))
+    return rows
 
 
 def against_net(record: Record, injection: FloatArray, flow: FloatArray) -> list[AuditRow]:
@@ -382,6 +391,13 @@ def limits_of_net(record: Record, net: Any) -> list[AuditRow]:
                 compare(f"{name} p_charge_max_mw", number(row, "max_p_mw"), total["p_charge_max_mw"])
                 compare(f"{name} p_discharge_max_mw", -number(row, "min_p_mw"), total["p_discharge_max_mw"])
                 compare(f"{name} e_max_mwh", number(row, "max_e_mwh"), total["e_max_mwh"])
+    for row in record.tables["links"].itertuples():
+        said = net.dcline.loc[row.element_index]
+        back = getattr(row, "way", 1) < 0
+        allowed = -number(said, "min_p_mw") if back else number(said, "max_p_mw")
+        compare(f"{row.name} p_max_mw", allowed, float(row.p_max_mw))
+        if back or row.p_min_mw >= 0:
+            compare(f"{row.name} arrives", 1.0 - number(said, "loss_percent") / 100.0, 1.0 - float(row.loss_share))
     branch = record.tables["branches"]
     if not branch.empty:
         for row in branch[branch["element"].isin(["line", "trafo"])].itertuples():

@@ -109,8 +109,19 @@ BRANCH_COLUMNS = (
     "emergency_rating_mw",
     "circuits",
 )  # further: overload_cost (currency/MWh over the rating: penalties.overload, more for island_balance)
-# Embedded DC. What flows is what is taken at from_row; loss_share of it does not arrive (then p_min_mw >= 0).
-LINK_COLUMNS = ("name", "element", "element_index", "from_row", "to_row", "p_min_mw", "p_max_mw", "loss_share")
+# Embedded DC. What flows is what is taken at from_row; loss_share of it does not arrive. A dcline that loses something
+# is a row for each way that is open (p_min_mw >= 0), one behind the other; without losses one row is both ways.
+LINK_COLUMNS = (
+    "name",
+    "element",
+    "element_index",
+    "from_row",
+    "to_row",
+    "p_min_mw",
+    "p_max_mw",
+    "loss_share",
+    "way",  # 1: from_row is the dcline's from_bus; -1: the row is its way back
+)
 INTERFACE_COLUMNS = ("name", "limit_mw", "reverse_limit_mw")  # further: overload_cost
 
 # Reserve products; "up" and "down" of the scenario's [reserve] are always the first two.

@@ -237,26 +237,21 @@ class _Reader(RowWriter):
         loss_mw, loss_percent = table.number("loss_mw", 0.0), table.number("loss_percent", 0.0)
         bad = steered & ~((loss_percent >= 0) & (loss_percent < 100))
         table.complain(self.out.problems, "loss_percent", bad, "at least 0 and less than 100 %")
+        bad = steered & ~((loss_mw >= 0) & np.isfinite(loss_mw))
+        table.complain(self.out.problems, "loss_mw", bad, "at least 0 MW")
         for i, (begin, end) in enumerate(zip(begins, ends, strict=True)):
             if begin is None:
                 continue
             if end is None:
                 self.note(table, i, "ignored", "its to_bus is out of service")
                 continue
-            row = self.row(table, i, begin)
             if steered[i]:
-                link = {k: row[k] for k in ("name", "element", "element_index")}
-                # with both ways open, what is lost would be no linear function of what flows
-                loss_share = loss_percent[i] / 100.0 if p_min[i] >= 0 else 0.0
-                link |= {"from_row": begin, "to_row": end, "p_min_mw": p_min[i], "p_max_mw": p_max[i]}
-                self.out.links.append(link | {"loss_share": loss_share})
-                why = f"DC link dispatched between {p_min[i]:.6g} and {p_max[i]:.6g} MW"
-                if loss_share:
-                    why += f", {loss_percent[i]:g} % of it lost on the way"
-                elif loss_percent[i]:
-                    why += f"; losses ({loss_percent[i]:g} %) are left out, because it runs both ways"
+                row = self.row(table, i, begin) | {"to_row": end, "p_min_mw": p_min[i], "p_max_mw": p_max[i]}
+                why = self._steer(row, loss_percent[i])
                 if loss_mw[i]:
-                    why += f"; a constant loss ({loss_mw[i]:g} MW) is left out"
+                    self.consume(table, i, end, float(loss_mw[i]), why)
+                    self.out.notes.pop()
+                    why += f"; a constant loss of {loss_mw[i]:g} MW is load at to_bus"
                 self.note(table, i, "used", why)
                 continue
             # pandapower: p_mw leaves from_bus; to_bus receives it less the losses; a negative p_mw flows back
@@ -267,3 +262,19 @@ class _Reader(RowWriter):
                 before = len(self.out.notes)
                 self.consume(table, i, end, -float(delivered), why)
                 del self.out.notes[before:]  # one note for the pair
+
+    def _steer(self, row: dict[str, Any], loss_percent: float) -> str:
+        """Add the rows of a dispatched dcline; in words. `row` has its limits, from `bus_row` to `to_row`."""
+        begin, end, least, most = row["bus_row"], row["to_row"], row["p_min_mw"], row["p_max_mw"]
+        same = {k: row[k] for k in ("name", "element", "element_index")} | {"loss_share": loss_percent / 100.0}
+        ahead = same | {"from_row": begin, "to_row": end, "p_min_mw": least, "p_max_mw": most, "way": 1}
+        said = f"DC link dispatched between {least:.6g} and {most:.6g} MW"
+        if not loss_percent:
+            self.out.links.append(ahead)
+            return said
+        if least >= 0 or most > 0:
+            self.out.links.append(ahead | {"p_min_mw": max(least, 0.0)})
+        if least < 0:
+            back = {"name": f"{row['name']}, back", "from_row": end, "to_row": begin, "way": -1}
+            self.out.links.append(same | back | {"p_min_mw": 0.0, "p_max_mw": -least})
+        return f"{said}, {loss_percent:g} % of it lost on the way"

@@ -2,7 +2,7 @@
 
 ``net["interface"]``: name, limit_mw, reverse_limit_mw (empty: as limit_mw). ``net["interface_member"]``: interface
 (name), element (line, trafo, impedance, switch or dcline), element_index, weight (empty: 1; -1 where the element counts
-from its to side to its from side).
+from its to side to its from side). A DC link counts with what it takes, a way back with the other sign.
 """
 
 from typing import Any
@@ -39,11 +39,12 @@ def read_interfaces(
     problems += [Problem("interface.name", f"must be unique: '{name}' is not") for name in sorted(twice)]
 
     row_of_name = {name: k for k, name in enumerate(table.given_names)}
-    column_of = {
-        (element, int(index)): k
-        for k, (element, index) in enumerate(zip(branches["element"], branches["element_index"], strict=True))
-    }
-    column_of |= {("dcline", int(index)): len(branches) + k for k, index in enumerate(links["element_index"])}
+    columns_of: dict[tuple[str, int], list[tuple[int, float]]] = {}  # and the way in which each counts
+    members = pd.concat(
+        [branches[["element", "element_index"]].assign(way=1), links[["element", "element_index", "way"]]]
+    )
+    for k, row in enumerate(members.itertuples()):
+        columns_of.setdefault((row.element, int(row.element_index)), []).append((k, float(row.way)))
     weight = np.zeros((table.n, len(branches) + len(links)))
     weights, elements = member.number("weight", 1.0), member.text("element")
     member.complain(problems, "weight", ~np.isfinite(weights), "finite")
@@ -61,8 +62,9 @@ def read_interfaces(
                     "interface_member.element", f"must be one of {', '.join(_MEMBERS)}: row {i} has {say(elements[i])}"
                 )
             )
-        elif (elements[i], int(index)) in column_of:
-            weight[row_of_name[name], column_of[elements[i], int(index)]] += weights[i]
+        elif (elements[i], int(index)) in columns_of:
+            for column, way in columns_of[elements[i], int(index)]:
+                weight[row_of_name[name], column] += way * weights[i]
         elif int(index) in NetTable(net, elements[i]).index:
             missing.setdefault(name, []).append(what)  # out of service: it carries nothing
         else:

@@ -24,13 +24,14 @@ from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import branch_sensitivities, sensitivities
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
 from gridsim.kernels.start import Prices
+from gridsim.links import idle_cost
 from gridsim.pumping import Modes
 from gridsim.segments import cut_segments
 
 NEAR = 0.96  # of a binding loading: hours of the element whose rows are added with it
 EMPTY_HAIR = 1e-5  # of scaled energy, about a ten-millionth of the highest load for an hour
 KEEP = 2  # outages whose rows are added for an element, hour and direction at once
-HAIR = 1e-4  # scaled price of a MW of a phase shifter or of losses: none is used that does not pay
+HAIR = 1e-4  # scaled price of a MW of a phase shifter, of losses, of a link that may run back: none that does not pay
 LOSS_MOST = 25.0  # scaled, a quarter of the highest load: more than an island loses
 LOSS_MW = 0.01  # losses that are not counted on and not looked at
 LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
@@ -500,7 +501,7 @@ class Windows:
         ))  # fmt: skip
         cost = np.concatenate(
             (self.seg_cost[segs], sources.cost.to_numpy(float)[plain], np.full(nl, penalties.shed),
-             np.full(nf, penalties.spill), np.full(np_, penalties.reserve_short), np.zeros(self.nlink),
+             np.full(nf, penalties.spill), np.full(np_, penalties.reserve_short), idle_cost(case, HAIR * sc),
              np.full(steered + self.loss.groups, HAIR * sc))
         ) / sc  # fmt: skip
         ones, none = np.ones, np.zeros

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsim import bills, losses, pumping
+from gridsim import bills, links, losses, pumping
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
 from gridsim.carbon import Carbon
@@ -335,6 +335,7 @@ def live(
 ) -> tuple[step.Hour, Lived]:
     """Live the `kept` steps of a plan from step `t0` with the step kernel and carry `state` forward; with budgets."""
     h = _hours(case, f, planner, plan, t0, kept, state.unit_p_mw)
+    links.one_way(case, f, h)
     e = state.e_mwh / case.dt_h
     moved = step.walk(f, h, e)
     state.e_mwh = e * case.dt_h

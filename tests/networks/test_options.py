@@ -111,6 +111,12 @@ def test_one_more_crossing_is_a_link_inside_the_wider_section(net):
     assert mine.to_dict() == {"Yangtze 500 kV": 1.0, "Su-zhong out": 1.0, "Su-nan out": -1.0}
 
 
+def test_links_that_run_back_lose_as_much():
+    back = jiangsu(Options(dc_reverse_share=0.5, river_crossing_mw=3000.0)).dcline
+    assert back["min_p_mw"].tolist() == [-600.0, -1500.0]
+    assert back["loss_percent"].tolist() == [1.5, 1.5]
+
+
 def test_pumps_of_a_plant_run_whole(net):
     whole = jiangsu(Options(pumped_hydro_by_unit=True)).storage
     pumped = whole["tech"] == "pumped_hydro"
