@@ -32,6 +32,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 gc.set_threshold(100_000)
 
 ISSUES = "the project's issue tracker"
+EXPORTS = {"csv": "", "parquet": "", "netcdf": ".nc", "xlsx": ".xlsx", "pypsa": "", "pandapower": ".json"}  # endings
 _NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -225,6 +226,64 @@ def report(file: Path, output: Path | None, verbose: bool) -> None:
 
     for picture in make_report(file, output or file.with_suffix("")):
         click.echo(str(picture))
+
+
+@main.command()
+@file_argument
+@click.argument("hour")
+@verbose_option
+def explain(file: Path, hour: str, verbose: bool) -> None:
+    """Say what happened in an HOUR of a results FILE, and why: 2024-02-10T12, local time."""
+    from gridsim.opened import Results
+
+    with Results(file) as results:
+        click.echo(results.explain(hour))
+
+
+@main.command()
+@file_argument
+@click.option("--to", "form", required=True, type=click.Choice(EXPORTS), help="The form.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder. [default: beside FILE]")
+@click.option("--variable", "variables", multiple=True, help="GROUP/NAME or a whole GROUP; repeatable. -v lists them.")
+@click.option("--element", "elements", multiple=True, help="Name of a unit, line, store, supplier ...; repeatable.")
+@click.option("--zone", "zones", multiple=True, help="City; repeatable.")
+@click.option("--tech", "techs", multiple=True, help="Technology; repeatable.")
+@click.option("--start", help="First step: 2024-07-15T14, 2024-07-15 or 2024-07.")
+@click.option("--end", help="Last step; a day or month means all of it.")
+@click.option("--hour", help="pandapower: the hour whose dispatch the net gets.")
+@click.option("-f", "--force", is_flag=True, help="Replace what an earlier export made.")
+@verbose_option
+def export(
+    file: Path,
+    form: str,
+    output: Path | None,
+    variables: tuple[str, ...],
+    elements: tuple[str, ...],
+    zones: tuple[str, ...],
+    techs: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    hour: str | None,
+    force: bool,
+    verbose: bool,
+) -> None:
+    """Write parts of a results FILE as tables, netCDF, a PyPSA folder, or a pandapower net of one hour."""
+    from gridsim.opened import Selection
+
+    out = output or file.with_name(f"{file.stem}-{form}{EXPORTS[form]}")
+    if form == "pandapower":
+        from gridsim.export_net import write_net
+
+        made = [write_net(file, hour, out, force=force)]
+    else:
+        from gridsim.export import export as write
+
+        selection = Selection(elements, zones, techs, start, end)
+        made = write(file, form, out, variables=variables, selection=selection, force=force)
+    for path in made if verbose else made[-1:]:
+        click.echo(str(path))
+    if len(made) > 1 and not verbose:
+        click.echo(f"{len(made)} files in {out}")
 
 
 @main.command()

@@ -5,7 +5,7 @@ code meaning
 ==== =====================================================================
 0    done
 1    internal error (a bug: please report)
-2    usage (click)
+2    usage (click), or a package of an extra is missing
 3    the input is not usable
 4    a window could not be solved
 5    done, with warnings that ``--strict`` counts as errors
@@ -45,6 +45,12 @@ class InputError(GridsimError):
         self.source, self.problems = source, problems
         noun = "problem" if len(problems) == 1 else "problems"
         super().__init__("\n  ".join([f"{source}: {len(problems)} {noun}", *map(str, problems)]))
+
+
+class MissingPackageError(GridsimError):
+    """What was asked for needs a package of an extra that is not installed."""
+
+    exit_code = 2
 
 
 class WindowError(GridsimError):

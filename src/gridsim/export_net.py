@@ -1,0 +1,118 @@
+"""A dispatched hour written back into its pandapower net, ready for ``pandapower.runpp`` or ``rundcpp``.
+
+Every element gets the power that it had: generators (out of service where all their units were off), loads less what
+was not served, stores, DC links, shifts of phase shifters. What a load draws of reactive power keeps its power factor.
+Energy spilled is a load of its own. The result is the net of the results file: no column is lost.
+"""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gridsim.errors import InputError, IntegrityError, Problem
+from gridsim.explain import step_of
+from gridsim.opened import Results
+from gridsim.part_file import check_output
+
+SPILLED_MW = 1e-3
+
+
+def net_of(run: Results) -> Any:
+    """The pandapower net of a run, as it was given.
+
+    Raises
+    ------
+    IntegrityError
+        If the file holds none.
+    """
+    import pandapower as pp
+
+    text = run.reader.net_json
+    if not text:
+        raise IntegrityError(f"{run.reader.path}: holds no net")
+    return pp.from_json_string(text)
+
+
+def write_net(path: Path, hour: str | None, out: Path, *, force: bool = False) -> Path:
+    """Write the net of an hour as pandapower JSON.
+
+    Raises
+    ------
+    InputError
+        If there is no hour, it is not in the run, or the place is taken.
+    """
+    if hour is None:
+        raise InputError(str(path), [Problem("hour", "is missing: a net has the power of one hour")])
+    import pandapower as pp
+
+    with Results(path) as run:
+        t = step_of(run, hour)
+        check_output(out, force=force)
+        net = dispatched(run, t)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    pp.to_json(net, str(out))
+    return out
+
+
+def dispatched(run: Results, t: int, net: Any = None) -> Any:
+    """The net with the power of step `t`; of a copy of `net`, where it was read before."""
+    net = net_of(run) if net is None else copy.deepcopy(net)
+    r = run.reader
+    _set_machines(run, net, t)
+    served = r["dispatch/load_mw"][t] - r["unserved/load_mw"][t]
+    _set(net, run.table("loads"), served, keep_power_factor=True)
+    _set(net, run.table("stores"), r["storage/charge_mw"][t] - r["storage/discharge_mw"][t])
+    _set(net, run.table("links"), r["dispatch/link_p_mw"][t])
+    _set_shifts(run, net, t)
+    _add_spilled(run, net, t)
+    return net
+
+
+def _set_machines(run: Results, net: Any, t: int) -> None:
+    """Generators and static generators: units and sources may be rows of one table."""
+    r, units, sources = run.reader, run.table("units"), run.table("sources")
+    _set(net, units, r["dispatch/unit_p_mw"][t])
+    _set(net, sources, r["dispatch/source_p_mw"][t])
+    off = units[r["commitment/on"][t] == 0]
+    for element, rows in off.groupby("element"):
+        index = rows["element_index"].to_numpy(int)
+        if "slack" in net[element]:
+            index = index[~net[element].loc[index, "slack"].to_numpy(bool)]  # the reference stays
+        net[element].loc[index, "in_service"] = False
+
+
+def _set(net: Any, table: pd.DataFrame, p_mw: Any, *, keep_power_factor: bool = False) -> None:
+    """Power of the elements of an index table; an external grid takes what is left and is not set."""
+    power = pd.Series(np.asarray(p_mw, dtype=float), index=table.index)
+    for element, rows in table.groupby("element"):
+        if element == "ext_grid":
+            continue
+        frame = net[element]
+        given = power[rows.index].groupby(rows["element_index"].to_numpy(int)).sum()
+        if keep_power_factor and "q_mvar" in frame:
+            before = frame.loc[given.index, "p_mw"]
+            ratio = (frame.loc[given.index, "q_mvar"] / before).where(before != 0.0, 0.0)
+            frame.loc[given.index, "q_mvar"] = ratio * given
+        frame.loc[given.index, "p_mw"] = given
+        if "scaling" in frame:
+            frame.loc[given.index, "scaling"] = 1.0
+
+
+def _set_shifts(run: Results, net: Any, t: int) -> None:
+    shifters, branches = run.table("shifters"), run.table("branches")
+    if shifters.empty:
+        return
+    rows = branches.iloc[shifters["branch_row"].to_numpy(int)]
+    net.trafo.loc[rows["element_index"].to_numpy(int), "shift_degree"] += run.reader["flow/shift_deg"][t]
+
+
+def _add_spilled(run: Results, net: Any, t: int) -> None:
+    import pandapower as pp
+
+    spilled, buses = run.reader["spill/bus_mw"][t], run.table("buses")
+    for row in np.flatnonzero(spilled > SPILLED_MW):
+        bus = int(buses["bus_id"].iloc[row])
+        pp.create_load(net, bus, p_mw=float(spilled[row]), name=f"spilled at {buses['name'].iloc[row]}")
