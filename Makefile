@@ -25,7 +25,7 @@ PYTEST_ARGS ?=
 .PHONY: help run test lint types bench clean
 
 help:
-	@echo "make run     simulate $(SCENARIO): $(RESULTS), and pictures beside it"
+	@echo "make run     simulate $(SCENARIO): $(RESULTS), and a page beside it"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff: style and formatting"
 	@echo "make types   mypy"

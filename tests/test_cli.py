@@ -46,6 +46,14 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> Mock:
     return module.report  # type: ignore[attr-defined]
 
 
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    module = types.ModuleType("gridsim.page")
+    module.write_page = Mock(side_effect=lambda path, output, **_: output)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gridsim.page", module)
+    return module.write_page  # type: ignore[attr-defined]
+
+
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cli") / "run.h5"
@@ -56,7 +64,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- run
 
 
-def test_run_passes_what_was_asked(simulated, pictures, tmp_path):
+def test_run_passes_what_was_asked(simulated, page, tmp_path):
     out = tmp_path / "new" / "x.h5"
     options = ("--start", "2024-07-01", "--hours", "60", "--engine", "highs", "--set", "scale.pv=2", "-o", out)
     result = call("run", "jiangsu-2024", *options)
@@ -65,7 +73,7 @@ def test_run_passes_what_was_asked(simulated, pictures, tmp_path):
     assert (given.hours, str(given.start), given.solver.engine) == (60, "2024-07-01T00", "highs")
     assert given.scale == {"load": 1.0, "pv": 2.0}
     assert (target, simulated.call_args.kwargs["force"]) == (out, False)
-    pictures.assert_called_once_with(out, out.with_suffix(""))
+    page.assert_called_once_with(out, out.with_suffix(".html"))
     assert f"results: {out}" in result.stdout
     assert "total cost" in result.stdout
 
@@ -236,9 +244,17 @@ def test_verify_takes_a_scenario_too(monkeypatch):
 
 
 def test_report_names_its_pictures(pictures, path, tmp_path):
-    result = call("report", path, "-o", tmp_path)
+    result = call("report", path, "-o", tmp_path, "--svg", "--png")
     assert result.stdout.split() == ["a.png", "b.png"]
-    pictures.assert_called_once_with(path, tmp_path)
+    pictures.assert_called_once_with(path, tmp_path, formats=["png", "svg"])
+
+
+def test_report_writes_the_page_beside_the_file(page, path, tmp_path):
+    result = call("report", path, "--lang", "zh")
+    assert result.stdout.strip() == str(path.with_suffix(".html"))
+    page.assert_called_once_with(path, path.with_suffix(".html"), language="zh")
+    assert call("report", path, "-o", tmp_path / "a.html").stdout.strip() == str(tmp_path / "a.html")
+    assert call("report", path, "--lang", "de").exit_code == 2
 
 
 def test_validate_counts_and_lists(monkeypatch):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from gridsim.errors import InputError, IntegrityError, ResourceError
+from gridsim.palette import TECH_COLOURS, amount, colour_of, power_unit
 from gridsim.plots_data import Year, span_of
-from gridsim.plots_style import TECH_COLOURS, amount, colour_of, power_unit
 from gridsim.report import draw_pictures, report
 from gridsim.results import ResultsReader
 
@@ -52,14 +52,16 @@ def test_a_run_of_ten_days_has_every_picture(tmp_path: Path):
 
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path):
     path = write_tiny(tmp_path / "run.h5", hours=30)
-    first, second = (report(path, tmp_path / name, dpi=40) for name in ("a", "b"))
+    first, second = (report(path, tmp_path / name, formats=("png", "svg"), dpi=40) for name in ("a", "b"))
     assert [p.read_bytes() for p in first] == [p.read_bytes() for p in second]
+    assert sorted({p.suffix for p in first}) == [".png", ".svg"]
+    assert len({p.stem for p in first}) == len(first) / 2
 
 
 def test_a_short_run_leaves_the_second_week_out(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     with caplog.at_level(logging.INFO, logger="gridsim.report"):
         pictures = draw_pictures(write_tiny(tmp_path / "run.h5", hours=6), tmp_path, dpi=80)
-    assert set(pictures.skipped) == {"week_peak.png"}
+    assert set(pictures.skipped) == {"week_peak"}
     assert "no longer than a week" in caplog.text
     for picture in pictures.made:
         assert_seen(picture)
@@ -93,7 +95,7 @@ def test_a_single_bus_without_anything_but_a_unit_and_a_load(tmp_path: Path):
         path, frames=frames, data=data, numbers=numbers, techs=["tidal"], hours=hours, start="2023-12-31T05"
     )  # fmt: skip
     pictures = draw_pictures(path, tmp_path / "out", dpi=60)
-    assert set(pictures.skipped) == {"week_peak.png", "peak_shaving.png", "interface.png", "map.png"}
+    assert set(pictures.skipped) == {"week_peak", "peak_shaving", "interface", "map"}
     assert all(reason for reason in pictures.skipped.values())
     assert [p.name for p in pictures.made] == [
         "week_spring.png", "energy.png", "durations.png", "curtailment.png", "gaps.png"

@@ -146,6 +146,7 @@ def tables() -> dict[str, dict[str, Any]]:
             "element_index": [0, 1],
             "bus_row": [1, 2],
             "zone": ["north", "south"],
+            "component": ["base", "base"],
         },
         "branches": {
             "name": ["line 0", "line 1", "line 2"],
@@ -528,6 +529,8 @@ def write_file(
             group = file.create_group(name)
             group.attrs["columns"] = json.dumps(["name"])
             put_strings_or_numbers(group, "name", [])
+        for name in ("budget_name", "shifter"):
+            put_strings_or_numbers(file, name, np.array([], dtype=object))
         of_absent = {d.path: d for d in DATASETS if d.dims[-1] in ("budget_name", "shifter", "island")}
         rows = {"time": hours, "window": len(data["windows/hours"])}
         for name, dataset in of_absent.items():

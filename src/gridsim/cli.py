@@ -101,7 +101,7 @@ def main() -> None:
 @click.option("--effort", type=click.Choice(["fast", "standard", "best"]), help="Time spent on a better commitment.")
 @click.option("--n1", type=click.Choice(["off", "report", "enforce"]), help="Loss of any one circuit or DC link.")
 @click.option("-f", "--force", is_flag=True, help="Replace an existing results file.")
-@click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Draw pictures at the end.")
+@click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Write the page at the end.")
 @verbose_option
 def run(
     scenario: str,
@@ -117,7 +117,7 @@ def run(
     with_report: bool,
     verbose: bool,
 ) -> None:
-    """Simulate SCENARIO and write one results file, then pictures beside it.
+    """Simulate SCENARIO and write one results file, then the page of `gridsim report` beside it.
 
     SCENARIO is the name of a built-in scenario, a .toml file, or a folder with scenario.toml.
     """
@@ -134,10 +134,9 @@ def run(
     _print_summary(summary)
     click.echo(f"results: {path}")
     if with_report:
-        from gridsim.report import report as make_report
+        from gridsim.page import write_page
 
-        pictures = make_report(path, path.with_suffix(""))
-        click.echo(f"pictures: {len(pictures)} in {path.with_suffix('')}")
+        click.echo(f"page: {write_page(path, path.with_suffix('.html'))}")
 
 
 @main.command()
@@ -217,14 +216,35 @@ def show_indicators(file: Path, as_json: bool, verbose: bool) -> None:
 
 @main.command()
 @file_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder. [default: FILE without its ending]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The page, or the folder of pictures. [default: FILE.html, or FILE without its ending]",
+)
+@click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["en", "zh"]),
+    default="en",
+    show_default=True,
+    help="What the page opens in. It has both languages.",
+)
+@click.option("--png", is_flag=True, help="Draw pictures for print into a folder instead of the page.")
+@click.option("--svg", is_flag=True, help="The same as drawings; both may be given.")
 @verbose_option
-def report(file: Path, output: Path | None, verbose: bool) -> None:
-    """Draw the pictures of a results FILE."""
+def report(file: Path, output: Path | None, language: str, png: bool, svg: bool, verbose: bool) -> None:
+    """Write the page of a results FILE: one HTML file with everything in it, which needs no network."""
     _check_results(file)
+    formats = [name for name, given in (("png", png), ("svg", svg)) if given]
+    if not formats:
+        from gridsim.page import write_page
+
+        click.echo(str(write_page(file, output or file.with_suffix(".html"), language=language)))
+        return
     from gridsim.report import report as make_report
 
-    for picture in make_report(file, output or file.with_suffix("")):
+    for picture in make_report(file, output or file.with_suffix(""), formats=formats):
         click.echo(str(picture))
 
 

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 
 from gridsim.compare import Comparison, Row, said
 from gridsim.errors import InputError, Problem, ResourceError
-from gridsim.plots_style import INK, MUTED, SUPPLIER_COLOURS, TECH_COLOURS, headline, label_of, new_figure, save
+from gridsim.palette import INK, MUTED, SUPPLIER_COLOURS, TECH_COLOURS, label_of
+from gridsim.plots_style import headline, new_figure, save
 from gridsim.report import look
 
 PANELS = (

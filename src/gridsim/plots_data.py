@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gridsim.plots_style import FloatArray
+from gridsim.palette import FloatArray
 from gridsim.results import ResultsReader
 from gridsim.schema import ordered_techs
 
@@ -207,3 +208,17 @@ def span_of(time: pd.DatetimeIndex) -> str:
         return f"{first.day} to {end}"
     begin = f"{first.day} {first:%B}"
     return f"{begin} to {end}" if first.year == last.year else f"{begin} {first.year} to {end}"
+
+
+def periods(time: pd.DatetimeIndex) -> tuple[Any, str, list[str]]:
+    """Number of the period of every hour, what a period is called, and its label."""
+    step = pd.Timedelta(hours=1) if time.freq is None else pd.Timedelta(time.freq)
+    days = (time[-1] + step - time[0]) / pd.Timedelta(days=1)
+    if days >= 60:
+        codes = (time.year - time[0].year) * 12 + time.month - time[0].month
+        months = pd.date_range(time[0].to_period("M").to_timestamp(), periods=int(codes[-1]) + 1, freq="MS")
+        return codes.to_numpy(), "month", [f"{m:%b}" for m in months]
+    size = 7 if days > 14 else 1
+    codes = (time.normalize() - time[0].normalize()).days.to_numpy() // size
+    begins = [time[0].normalize() + pd.Timedelta(days=size * k) for k in range(int(codes[-1]) + 1)]
+    return codes, "week" if size == 7 else "day", [f"{d.day} {d:%b}" for d in begins]

@@ -8,24 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
+from gridsim.palette import HEAT_COLOURS, INK, RED, FloatArray, amount, colour_of, count, duration, power_unit
 from gridsim.plots_data import NotInThisRunError, Year, without_dust
-from gridsim.plots_style import (
-    INK,
-    RED,
-    FloatArray,
-    amount,
-    colour_of,
-    count,
-    date_axis,
-    duration,
-    headline,
-    new_figure,
-    power_unit,
-)
+from gridsim.plots_style import date_axis, headline, new_figure
 from gridsim.schema import CAUSES
 
-# paper white, yellow, red, near black: lightness falls all the way, so it reads in grey and colour-blind
-HEAT = LinearSegmentedColormap.from_list("heat", ["#f4f4f0", "#f6d55c", "#ed7d31", "#a4243b", "#2b0a3d"])
+HEAT = LinearSegmentedColormap.from_list("heat", HEAT_COLOURS)
 MISSING = "#cfcfcf"
 
 

@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from gridsim.palette import INK, FloatArray, colour_of, count, power_unit
 from gridsim.plots_data import NotInThisRunError, Year
-from gridsim.plots_style import INK, FloatArray, colour_of, count, headline, new_figure, power_unit
+from gridsim.plots_style import headline, new_figure
 
 LOADING = LinearSegmentedColormap.from_list("loading", ["#b9c7d6", "#5fa8d3", "#f2a541", "#c1121f", "#4a0410"])
 EXTERNAL = "external"

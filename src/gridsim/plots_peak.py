@@ -7,18 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from gridsim.palette import INK, MUTED, FloatArray, colour_of, label_of, power_unit
 from gridsim.plots_data import NotInThisRunError, Year, span_of
-from gridsim.plots_style import (
-    INK,
-    MUTED,
-    FloatArray,
-    colour_of,
-    headline,
-    label_of,
-    new_figure,
-    power_unit,
-    side_legend,
-)
+from gridsim.plots_style import headline, new_figure, side_legend
 
 
 def peak_shaving(year: Year) -> Figure:

@@ -3,13 +3,11 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from gridsim.plots_data import WIND, NotInThisRunError, Year, span_of
-from gridsim.plots_style import (
+from gridsim.palette import (
     INK,
     MUTED,
     RED,
@@ -17,17 +15,12 @@ from gridsim.plots_style import (
     amount,
     colour_of,
     count,
-    date_axis,
-    edges,
     energy_unit,
-    headline,
     label_of,
-    new_figure,
     power_unit,
-    side_legend,
-    stack_steps,
-    steps,
 )
+from gridsim.plots_data import WIND, NotInThisRunError, Year, periods, span_of
+from gridsim.plots_style import date_axis, edges, headline, new_figure, side_legend, stack_steps, steps
 
 
 def spring_week(year: Year) -> Figure:
@@ -141,20 +134,6 @@ def energy(year: Year) -> Figure:
     )
     headline(figure, f"Energy by technology and {words}, {year.span}", f"{year.name}. Stores: discharged less charged")
     return figure
-
-
-def periods(time: pd.DatetimeIndex) -> tuple[Any, str, list[str]]:
-    """Number of the period of every hour, what a period is called, and its label."""
-    begin, *_, end = edges(time)
-    days = (end - begin) / np.timedelta64(1, "D")
-    if days >= 60:
-        codes = (time.year - time[0].year) * 12 + time.month - time[0].month
-        months = pd.date_range(time[0].to_period("M").to_timestamp(), periods=int(codes[-1]) + 1, freq="MS")
-        return codes.to_numpy(), "month", [f"{m:%b}" for m in months]
-    size = 7 if days > 14 else 1
-    codes = (time.normalize() - time[0].normalize()).days.to_numpy() // size
-    begins = [time[0].normalize() + pd.Timedelta(days=size * k) for k in range(int(codes[-1]) + 1)]
-    return codes, "week" if size == 7 else "day", [f"{d.day} {d:%b}" for d in begins]
 
 
 def durations(year: Year) -> Figure:

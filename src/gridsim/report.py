@@ -1,17 +1,17 @@
-"""Pictures of a run: what `gridsim report` draws into a folder.
+"""Pictures of a run: what `gridsim report --png` or `--svg` draws into a folder. The page is made by `gridsim.page`.
 
 =========================== ==========================================================================================
 file                        shows
 =========================== ==========================================================================================
-week_spring.png             dispatch by technology in the spring week with the most curtailment
-week_peak.png               the same in the week of the highest load
-energy.png                  energy by technology and month
-durations.png               duration curves of load, net load, wind, PV and price
-curtailment.png             curtailment by day, hour and cause
-peak_shaving.png            regulation by supplier on the day of the highest load and of the deepest valley
-interface_<name>.png        flow over each interface against its limit
-map.png                     mean loading of the network
-gaps.png                    gap of every window to its proven bound
+week_spring             dispatch by technology in the spring week with the most curtailment
+week_peak               the same in the week of the highest load
+energy                  energy by technology and month
+durations               duration curves of load, net load, wind, PV and price
+curtailment             curtailment by day, hour and cause
+peak_shaving            regulation by supplier on the day of the highest load and of the deepest valley
+interface_<name>        flow over each interface against its limit
+map                     mean loading of the network
+gaps                    gap of every window to its proven bound
 =========================== ==========================================================================================
 
 A picture that has nothing to show is left out, and the log (logger ``gridsim.report``, level INFO) and
@@ -19,7 +19,7 @@ A picture that has nothing to show is left out, and the log (logger ``gridsim.re
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -46,10 +46,10 @@ class Pictures:
     """What was drawn, and why the rest was not."""
 
     made: list[Path] = field(default_factory=list)
-    skipped: dict[str, str] = field(default_factory=dict)  # file name: reason
+    skipped: dict[str, str] = field(default_factory=dict)  # name: reason
 
 
-def report(path: Path, folder: Path, *, dpi: int = 130) -> list[Path]:
+def report(path: Path, folder: Path, *, formats: Sequence[str] = ("png",), dpi: int = 130) -> list[Path]:
     """Draw the pictures of a run.
 
     Parameters
@@ -57,7 +57,9 @@ def report(path: Path, folder: Path, *, dpi: int = 130) -> list[Path]:
     path : Path
         Results file of ``gridsim run``.
     folder : Path
-        Where the PNG files go; made if missing, files of the same name are replaced.
+        Where the files go; made if missing, files of the same name are replaced.
+    formats : sequence of str
+        "png", "svg" or both.
     dpi : int
         Dots per inch; pictures are 8 to 11 inches wide.
 
@@ -73,10 +75,10 @@ def report(path: Path, folder: Path, *, dpi: int = 130) -> list[Path]:
     ResourceError
         If the folder cannot be written.
     """
-    return draw_pictures(path, folder, dpi=dpi).made
+    return draw_pictures(path, folder, formats=formats, dpi=dpi).made
 
 
-def draw_pictures(path: Path, folder: Path, *, dpi: int = 130) -> Pictures:
+def draw_pictures(path: Path, folder: Path, *, formats: Sequence[str] = ("png",), dpi: int = 130) -> Pictures:
     """As `report`, with the pictures that were left out and why."""
     pictures = Pictures()
     with ResultsReader(path) as run, matplotlib.rc_context(look()):
@@ -89,10 +91,12 @@ def draw_pictures(path: Path, folder: Path, *, dpi: int = 130) -> Pictures:
                 pictures.skipped[name] = str(reason)
                 log.info("%s left out: %s", name, reason)
                 continue
-            try:
-                pictures.made.append(save(figure, folder / name, dpi))
-            except OSError as error:
-                raise ResourceError(f"{folder / name}: cannot be written ({error.strerror or error})") from error
+            for ending in formats:
+                file = folder / f"{name}.{ending}"
+                try:
+                    pictures.made.append(save(figure, file, dpi))
+                except OSError as error:
+                    raise ResourceError(f"{file}: cannot be written ({error.strerror or error})") from error
     return pictures
 
 
@@ -103,20 +107,20 @@ def look() -> Any:
 
 
 def gallery(year: Year) -> Iterator[tuple[str, Draw]]:
-    """File name and drawing function of every picture."""
-    yield "week_spring.png", plots_time.spring_week
-    yield "week_peak.png", plots_time.peak_week
-    yield "energy.png", plots_time.energy
-    yield "durations.png", plots_time.durations
-    yield "curtailment.png", plots_heat.curtailment
-    yield "peak_shaving.png", plots_peak.peak_shaving
+    """Name and drawing function of every picture."""
+    yield "week_spring", plots_time.spring_week
+    yield "week_peak", plots_time.peak_week
+    yield "energy", plots_time.energy
+    yield "durations", plots_time.durations
+    yield "curtailment", plots_heat.curtailment
+    yield "peak_shaving", plots_peak.peak_shaving
     names = plots_heat.interface_names(year)
     if not names:
-        yield "interface.png", no_interface
+        yield "interface", no_interface
     for row, name in enumerate(names[:MOST_INTERFACES]):
-        yield f"interface_{plots_heat.slug(name)}.png", partial(plots_heat.interface, row=row)
-    yield "map.png", plots_map.network_map
-    yield "gaps.png", plots_time.gaps
+        yield f"interface_{plots_heat.slug(name)}", partial(plots_heat.interface, row=row)
+    yield "map", plots_map.network_map
+    yield "gaps", plots_time.gaps
 
 
 def no_interface(_: Year) -> Figure:

@@ -1,0 +1,208 @@
+// Draws the charts of the page from its payload: see gridsim/page/parts.py for what a specification is.
+"use strict";
+
+const page = JSON.parse(document.getElementById("payload").textContent);
+const HOUR_MS = 3600e3, DAY_MS = 24 * HOUR_MS;
+const begin = Date.parse(page.time.start); // local time, kept as if it were UTC: plotly shows it unchanged
+const hours = page.time.hours;
+const firstHour = new Date(begin).getUTCHours();
+const days = Math.ceil((firstHour + hours) / 24);
+const decoded = new Map();
+const states = new Map(); // of every chart, by key
+let language = page.languages.indexOf(page.language);
+
+Plotly.register({
+  moduleType: "locale", name: "zh", dictionary: {},
+  format: {
+    days: ["星期日", "星期一", "星期二", "星期三", "星期四", "星期五", "星期六"],
+    shortDays: ["周日", "周一", "周二", "周三", "周四", "周五", "周六"],
+    months: [...Array(12).keys()].map((k) => `${k + 1}月`), shortMonths: [...Array(12).keys()].map((k) => `${k + 1}月`),
+    date: "%Y-%m-%d", year: "%Y年", month: "%Y年%b", dayMonth: "%b%-d日", dayMonthYear: "%Y年%b%-d日",
+  },
+});
+
+// --- texts and arrays
+
+function say(text) {
+  return text.startsWith("@") ? page.words[text.slice(1)][language] : text;
+}
+
+function array(name) {
+  if (!decoded.has(name)) {
+    if (name === "hour") decoded.set(name, Float64Array.from({ length: hours }, (_, k) => begin + k * HOUR_MS));
+    else if (name === "day") decoded.set(name, Float64Array.from({ length: days }, (_, k) => dayStart(k)));
+    else {
+      const { type, data } = page.arrays[name];
+      const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+      decoded.set(name, new { f4: Float32Array, f8: Float64Array, i1: Int8Array, u1: Uint8Array }[type](bytes.buffer));
+    }
+  }
+  return decoded.get(name);
+}
+
+function dayStart(day) {
+  return begin - firstHour * HOUR_MS + day * DAY_MS;
+}
+
+// Hours of the run as 24 rows of days; null where the run has no hour.
+function grid(values) {
+  return Array.from({ length: 24 }, (_, h) =>
+    Array.from({ length: days }, (_, d) => values[24 * d + h - firstHour] ?? null));
+}
+
+// An array, cut to [from, to) if given. Its last value is repeated, so that the last step is as wide as the others.
+function cut(name, window) {
+  const values = array(name);
+  if (!window) return values;
+  const part = Array.from(values.subarray(...window));
+  part.push(name === "hour" ? part.at(-1) + HOUR_MS : part.at(-1));
+  return part;
+}
+
+// A specification with its texts and arrays filled in.
+function filled(spec, window) {
+  if (typeof spec === "string") return say(spec);
+  if (Array.isArray(spec)) return spec.map((item) => filled(item, window));
+  if (spec === null || typeof spec !== "object") return spec;
+  if ("$" in spec) return spec.grid ? grid(array(spec.$)) : cut(spec.$, window);
+  return Object.fromEntries(Object.entries(spec).map(([key, value]) => [key, filled(value, window)]));
+}
+
+// --- drawing
+
+const FONT = getComputedStyle(document.body).fontFamily;
+const AXIS = { gridcolor: "#e3e6ea", zerolinecolor: "#1a1a1a", linecolor: "#8a8f96", ticks: "outside", automargin: true };
+
+function layoutOf(layout, wide) {
+  const base = {
+    font: { family: FONT, size: 13, color: "#1a1a1a" }, margin: { l: 60, r: 12, t: 14, b: 36 }, autosize: true,
+    paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", bargap: 0.2, hoverlabel: { font: { size: 12 } },
+    legend: { tracegroupgap: 0, font: { size: 12 } }, separators: ".,",
+  };
+  if (!wide) { // a legend beside it would take a third of the width
+    base.legend = { ...base.legend, orientation: "h", x: 0, y: 1.02, yanchor: "bottom", traceorder: "normal" };
+  }
+  const axes = new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((key) => /^[xy]axis/.test(key))]);
+  const merged = { ...base, ...layout, legend: { ...base.legend, ...layout.legend } };
+  for (const name of axes) merged[name] = { ...AXIS, ...layout[name] };
+  return merged;
+}
+
+const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+
+function windowOf(state) {
+  if (state.view === "year") return null;
+  const length = state.view === "week" ? 168 : 24;
+  const from = Math.max(Math.min(state.hour, hours - length), 0);
+  return [from, Math.min(from + length, hours)];
+}
+
+function draw(state) {
+  if (!state.seen) return;
+  const option = state.chart.options[state.option];
+  const window = option.hours ? windowOf(state) : null;
+  const spec = filled(window ? option.hours : option.whole, window);
+  Plotly.newPlot(state.plot, spec.data, layoutOf(spec.layout, state.chart.wide), { ...CONFIG, locale: page.languages[language] });
+}
+
+// --- controls
+
+function button(text, action, pressed) {
+  const node = document.createElement("button");
+  node.type = "button";
+  node.textContent = say(text);
+  node.setAttribute("aria-pressed", String(Boolean(pressed)));
+  node.addEventListener("click", action);
+  return node;
+}
+
+function group(...nodes) {
+  const node = document.createElement("span");
+  node.className = "group";
+  node.append(...nodes);
+  return node;
+}
+
+function change(state, news) {
+  Object.assign(state, news);
+  controls(state);
+  draw(state);
+}
+
+// The hour at which the calendar day of `hour` begins, within the run.
+function dayOf(hour) {
+  return Math.max(Math.floor((hour + firstHour) / 24) * 24 - firstHour, 0);
+}
+
+function controls(state) {
+  const box = state.figure.querySelector(".controls");
+  box.replaceChildren();
+  const { options, presets } = state.chart;
+  if (options.length > 1) {
+    const select = document.createElement("select");
+    select.setAttribute("aria-label", say("@view.show"));
+    options.forEach((option, k) => select.add(new Option(say(option.label), k, false, k === state.option)));
+    select.addEventListener("change", () => change(state, { option: Number(select.value) }));
+    box.append(select);
+  }
+  if (!options[state.option].hours) return;
+  const views = ["year", "week", "day"].filter((view) => view !== "week" || hours > 24);
+  box.append(group(...views.map((view) =>
+    button(`@view.${view}`, () => change(state, { view, hour: dayOf(state.hour) }), view === state.view))));
+  const length = state.view === "day" ? 24 : 168;
+  const move = (by) => change(state, { hour: Math.max(Math.min(state.hour + by, hours - length), 0) });
+  if (state.view !== "year") {
+    const date = document.createElement("input");
+    date.type = "date";
+    const iso = (hour) => new Date(begin + hour * HOUR_MS).toISOString().slice(0, 10);
+    [date.value, date.min, date.max] = [iso(windowOf(state)[0]), iso(0), iso(hours - 1)];
+    date.addEventListener("change", () => {
+      const hour = (Date.parse(date.value) - begin) / HOUR_MS;
+      if (Number.isFinite(hour)) change(state, { hour: Math.max(hour, 0) });
+    });
+    const [before, after] = [button("◀", () => move(-length)), button("▶", () => move(length))];
+    before.setAttribute("aria-label", say("@view.before"));
+    after.setAttribute("aria-label", say("@view.after"));
+    box.append(group(before, after), date);
+  }
+  if (presets.length) {
+    box.append(group(...presets.map(([text, hour]) => button(text, () => change(state, { view: "day", hour: dayOf(hour) })))));
+  }
+}
+
+function languages() {
+  const names = { en: "English", zh: "中文" };
+  document.getElementById("languages").replaceChildren(
+    group(...page.languages.map((code, k) => button(names[code], () => speak(k), k === language))));
+}
+
+function speak(k) {
+  language = k;
+  document.documentElement.lang = page.languages[k];
+  for (const node of document.querySelectorAll("[data-word]")) node.textContent = page.words[node.dataset.word][k];
+  languages();
+  for (const state of states.values()) {
+    controls(state);
+    draw(state);
+  }
+}
+
+// A chart is drawn when it comes near the window: a page of many charts opens as fast as one of few.
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries.filter((e) => e.isIntersecting)) {
+    const state = states.get(entry.target.id.slice("chart-".length));
+    watcher.unobserve(entry.target);
+    state.seen = true;
+    draw(state);
+  }
+}, { rootMargin: "600px" });
+
+languages();
+for (const chart of page.charts) {
+  const figure = document.getElementById(`chart-${chart.key}`);
+  const [view, hour] = chart.start;
+  const state = { chart, figure, plot: figure.querySelector(".plot"), option: 0, view, hour, seen: false };
+  states.set(chart.key, state);
+  controls(state);
+  watcher.observe(figure);
+}

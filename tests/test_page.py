@@ -1,0 +1,204 @@
+"""The page of a run: specifications that plotly accepts, arrays of the file, two languages, no network."""
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from chromium import opened
+from tiny_results import write_tiny
+
+from gridsim.errors import InputError, ResourceError
+from gridsim.page import write_page
+from gridsim.page.cards import cards
+from gridsim.page.words import WORDS
+from gridsim.results import ResultsReader
+
+HOURS = 240
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny(tmp_path_factory.mktemp("page") / "run.h5", hours=HOURS, start="2024-04-20T05")
+
+
+@pytest.fixture(scope="module")
+def made(run: Path) -> Path:
+    return write_page(run, run.with_suffix(".html"))
+
+
+def payload(path: Path) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="payload">(.*?)</script>', path.read_text("utf-8"), re.S)
+    assert found
+    return json.loads(found[1])
+
+
+def array(content: dict[str, Any], name: str) -> np.ndarray:
+    stored = content["arrays"][name]
+    return np.frombuffer(base64.b64decode(stored["data"]), dtype=f"<{stored['type']}")
+
+
+def specs(content: dict[str, Any]) -> list[dict[str, Any]]:
+    options = [option for chart in content["charts"] for option in chart["options"]]
+    return [spec for option in options for spec in (option["whole"], option["hours"]) if spec]
+
+
+def strings(tree: Any) -> list[str]:
+    if isinstance(tree, dict):
+        return [s for value in tree.values() for s in strings(value)]
+    if isinstance(tree, list):
+        return [s for value in tree for s in strings(value)]
+    return [tree] if isinstance(tree, str) else []
+
+
+def filled(tree: Any, content: dict[str, Any]) -> Any:
+    """What page.js makes of a specification, roughly: arrays in place of their names."""
+    if isinstance(tree, dict):
+        if "$" in tree:
+            name = tree["$"]
+            return [0.0] if name in ("hour", "day") else [[0.0]] if tree.get("grid") else array(content, name)[:2]
+        return {key: filled(value, content) for key, value in tree.items()}
+    return [filled(value, content) for value in tree] if isinstance(tree, list) else tree
+
+
+def test_every_text_is_said_in_both_languages(made: Path):
+    for key, texts in WORDS.items():
+        assert len(texts) == 2, key
+        assert all(text.strip() for text in texts), key
+        fields = [sorted(re.findall(r"\{(\w+)\}", text)) for text in texts]
+        assert fields[0] == fields[1], key
+    content = payload(made)
+    for chart in content["charts"]:
+        assert {f"chart.{chart['key']}", f"chart.{chart['key']}.note"} <= content["words"].keys()
+    said = [s for s in strings([content["charts"]]) if s.startswith("@")]
+    assert said
+    assert {s[1:] for s in said} <= content["words"].keys()
+    marked = re.findall(r'data-word="([^"]*)"', made.read_text("utf-8"))
+    assert set(marked) <= content["words"].keys()
+
+
+def test_plotly_accepts_every_specification(made: Path):
+    content = payload(made)
+    assert len(specs(content)) > 5
+    for spec in specs(content):
+        go.Figure(filled(spec, content))  # refuses unknown names and values
+
+
+def test_arrays_are_those_of_the_file(run: Path, made: Path):
+    content = payload(made)
+    with h5py.File(run) as file:
+        load = file["dispatch/load_mw"][...].sum(axis=1)
+        curtailed = file["curtailment/source_mw"][...].sum(axis=1)
+    np.testing.assert_allclose(array(content, "load"), load, rtol=1e-6)
+    np.testing.assert_allclose(array(content, "curtailed"), np.where(curtailed < 0.1, 0.0, curtailed), rtol=1e-6)
+    days = array(content, "load.daily")  # the run begins at 5 o'clock
+    assert len(days) == 11
+    np.testing.assert_allclose([days[0], days[1], days[-1]], [load[:19].mean(), load[19:43].mean(), load[-5:].mean()])
+    assert content["time"] == {"start": "2024-04-20T05:00:00Z", "hours": HOURS}
+
+
+def test_the_page_needs_no_network_and_is_the_same_every_time(run: Path, made: Path, tmp_path: Path):
+    text = made.read_text("utf-8")
+    own = re.sub(r"<script>.*?plotly\.js v.*?</script>", "", text, flags=re.S)
+    assert len(text) - len(own) > 1e6
+    assert not re.search(r"https?://|src=|@import|url\(", own)
+    assert write_page(run, tmp_path / "again.html").read_bytes() == made.read_bytes()
+
+
+def test_cards_say_the_summary(run: Path):
+    with ResultsReader(run) as results:
+        summary = results.summary
+    shown = {card.key: card for card in cards(summary | {"peak_load_mw": 123_456.0, "total_cost": 2.5e9})}
+    assert shown["peak"][1:] == ("123.5", "GW")
+    assert shown["cost"][1:] == ("2.50", "bn CNY")
+    assert shown["curtailed"].value != "0"
+
+
+def test_names_of_a_run_cannot_break_out_of_the_page(run: Path, tmp_path: Path):
+    path = tmp_path / "odd.h5"
+    path.write_bytes(run.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["meta"].attrs["scenario_title"] = "</script><b>&"
+    text = write_page(path, tmp_path / "odd.html").read_text("utf-8")
+    assert "</script><b>" not in text
+    assert "<h1>&lt;/script&gt;&lt;b&gt;&amp;</h1>" in text
+
+
+def test_what_cannot_be_written_says_so(run: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="does not exist"):
+        write_page(tmp_path / "none.h5", tmp_path / "a.html")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="cannot be written"):
+        write_page(run, tmp_path / "file" / "a.html")
+
+
+def test_a_run_of_an_hour_and_one_without_curtailment(run: Path, tmp_path: Path):
+    short = write_page(write_tiny(tmp_path / "hour.h5", hours=1), tmp_path / "hour.html")
+    assert {c["key"] for c in payload(short)["charts"]} >= {"dispatch", "energy", "gap"}
+    path = tmp_path / "none.h5"
+    path.write_bytes(run.read_bytes())
+    with h5py.File(path, "r+") as file:
+        for name in ("curtailment/source_mw", "curtailment/cause_mw"):
+            file[name][...] = 0.0
+    text = write_page(path, tmp_path / "none.html").read_text("utf-8")
+    assert 'id="curtailment"' not in text
+    assert 'href="#curtailment"' not in text
+
+
+# --- in a browser
+
+
+def y_of(page: Any, key: str) -> list[list[float]]:
+    """The y of every trace of a chart, as drawn."""
+    script = "key => document.querySelector(`#chart-${key} .plot`).data.map(t => Array.from(t.y ?? []))"
+    return page.evaluate(script, key)
+
+
+def test_charts_are_drawn_and_answer(made: Path):
+    content = payload(made)
+    with opened(made.as_uri()) as (page, complaints):
+        paints = page.evaluate("performance.getEntriesByType('paint').map(entry => entry.startTime)")
+        assert paints
+        assert max(paints) < 3000.0
+        for chart in content["charts"]:
+            figure = page.locator(f"#chart-{chart['key']}")
+            figure.scroll_into_view_if_needed()
+            figure.locator(".main-svg").first.wait_for()
+        load = array(content, "load")
+        dispatch = page.locator("#chart-dispatch")
+        assert len(y_of(page, "dispatch")[-1]) == 169  # a week, and the end of its last hour
+        dispatch.get_by_role("button", name="day", exact=True).click()
+        assert len(y_of(page, "dispatch")[-1]) == 25
+        dispatch.get_by_role("button", name="later").click()
+        after = y_of(page, "dispatch")[-1]
+        begin = page.evaluate("states.get('dispatch').hour")
+        np.testing.assert_allclose(after[:24], load[begin : begin + 24])
+        script = "Array.from(document.querySelector('#chart-dispatch .plot').data[0].x)"
+        first = page.evaluate("begin") + begin * 3_600_000
+        assert page.evaluate(script)[:2] == [first, first + 3_600_000]
+        assert begin >= 24
+        dispatch.get_by_role("button", name="whole run").click()
+        np.testing.assert_allclose(y_of(page, "dispatch")[-1], array(content, "load.daily"))
+        assert complaints == []
+
+
+def test_language_switches_every_text(made: Path):
+    with opened(made.as_uri()) as (page, complaints):
+        titles = page.locator("h2, h3, .what, nav a").all_text_contents()
+        page.locator("#chart-dispatch .main-svg").first.wait_for()
+        assert "load" in page.locator("#chart-dispatch .legendtext").all_text_contents()
+        page.get_by_role("button", name="中文").click()
+        assert page.evaluate("document.documentElement.lang") == "zh"
+        other = page.locator("h2, h3, .what, nav a").all_text_contents()
+        assert len(titles) == len(other)
+        assert not set(titles) & set(other) - {"CO2"}
+        page.locator("#chart-dispatch .main-svg").first.wait_for()
+        assert "负荷" in page.locator("#chart-dispatch .legendtext").all_text_contents()
+        page.get_by_role("button", name="English").click()
+        assert page.locator("h2, h3, .what, nav a").all_text_contents() == titles
+        assert complaints == []
