@@ -69,6 +69,9 @@ def test_a_part_is_that_part(run, path):
     np.testing.assert_array_equal(part.to_numpy(), raw(path, "dispatch/unit_p_mw")[27:30, [2]])
     day = run.select("price/zone", Selection(start="2024-01-02", end="2024-01-02", elements=("A",)))
     np.testing.assert_array_equal(day.to_numpy(), raw(path, "price/zone")[24:48, [0]])
+    moment = pd.Timestamp("2024-01-02T03")
+    hour = run.select("price/energy", Selection(start=moment, end=moment.to_datetime64()))
+    np.testing.assert_array_equal(hour.to_numpy(), raw(path, "price/energy")[27:28])
 
 
 def test_all_that_is_wrong_with_a_selection_is_said_at_once(run):

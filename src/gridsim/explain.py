@@ -28,7 +28,7 @@ REASON = {
 }
 
 
-def explain(run: "Results", hour: str) -> str:
+def explain(run: "Results", hour: Any) -> str:
     """The hour as a page of text.
 
     Raises
@@ -44,7 +44,7 @@ def explain(run: "Results", hour: str) -> str:
     return "\n".join(lines)
 
 
-def step_of(run: "Results", hour: str) -> int:
+def step_of(run: "Results", hour: Any) -> int:
     """Row of the step that holds a time."""
     time = run.reader.time
     try:

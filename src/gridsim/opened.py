@@ -10,6 +10,7 @@
 file. Tables carry their unit in ``attrs["units"]``. Times are the starts of steps, local time of the network.
 """
 
+import datetime as dt
 from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cached_property
@@ -29,6 +30,8 @@ from gridsim.schema import BY_PATH, DATASETS, TABLES, ordered_techs
 LABELS = ("zone", "tech", "fuel", "component", "element")  # columns of index tables that label an axis
 OF_DIM = {dim: group for group, dim in TABLES.items()}
 
+Time = str | dt.datetime | np.datetime64 | None
+
 
 class Selection(NamedTuple):
     """What part of a dataset: names, cities, technologies, and a span of time. Nothing given is everything."""
@@ -36,8 +39,8 @@ class Selection(NamedTuple):
     elements: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     techs: tuple[str, ...] = ()
-    start: str | None = None  # first step, local time
-    end: str | None = None  # last step; a day or a month means all of it
+    start: Time = None  # first step, local time
+    end: Time = None  # last step; a day or a month means all of it
 
 
 class Results:
@@ -178,13 +181,15 @@ class Results:
         """First step and the one behind the last of a span of time; what cannot be read becomes a problem."""
         time = self.reader.time
         ends = [0, len(time)]
-        for i, (name, text) in enumerate((("start", selection.start), ("end", selection.end))):
-            if text is None:
+        for i, (name, given) in enumerate((("start", selection.start), ("end", selection.end))):
+            if given is None:
                 continue
             try:
-                period = pd.Period(text)
-            except ValueError:
-                problems.append(Problem(name, f"must be a time such as 2024-07-15T14, 2024-07-15 or 2024-07: {text!r}"))
+                # a text such as 2024-07 names all of the month, a moment nothing but itself
+                period = pd.Period(given) if isinstance(given, str) else pd.Period(pd.Timestamp(given), freq="s")
+            except (ValueError, TypeError):
+                rule = f"must be a time such as 2024-07-15T14, 2024-07-15 or 2024-07: {given!r}"
+                problems.append(Problem(name, rule))
                 continue
             moment = period.start_time if i == 0 else period.end_time
             ends[i] = int(np.searchsorted(time, moment, side="left" if i == 0 else "right"))
@@ -238,7 +243,7 @@ class Results:
         out = pd.DataFrame(rows, columns=["name", "table", "hours", "worst"]).set_index("name")
         return out.sort_values(["hours", "worst"], ascending=False, kind="stable")
 
-    def balance(self, start: str | None = None, end: str | None = None) -> pd.DataFrame:
+    def balance(self, start: Time = None, end: Time = None) -> pd.DataFrame:
         """6. Hour by hour: output by technology, demand, unserved, curtailed, price [MW, currency/MWh]."""
         span = Selection(start=start, end=end)
         out = self.select("dispatch/tech_p_mw", span).to_pandas()
@@ -288,7 +293,7 @@ class Results:
         values = pd.DataFrame({p.split("/")[1]: self.reader.array(p) for p in names}, index=self.reader.time)
         return _resampled(values, freq, self.reader.currency, "sum")
 
-    def explain(self, hour: str) -> str:
+    def explain(self, hour: str | dt.datetime | np.datetime64) -> str:
         """What happened in an hour, and why: see `gridsim.explain`."""
         from gridsim.explain import explain
 
