@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from click.testing import CliRunner
+from test_links import lived, two_ends
 from tiny_grid import run_audited, tiny_grid, write_grid
 
 from gridsim import export_files
@@ -100,6 +101,26 @@ def test_pandapower_finds_the_flows_of_the_hour(path, hour):
         np.testing.assert_allclose(net.load["q_mvar"], 0.3 * served, rtol=1e-9)
         pp.runpp(net)  # it is a net for AC as well
         assert net.converged
+
+
+def test_a_link_that_loses_either_way_does_so_in_pandapower(tmp_path):
+    """4 % of what is sent, by hand: 80 MW there arrive as 76.8 either way; 2 MW more are load."""
+    net = two_ends()
+    net.dcline["loss_mw"] = 2.0
+    pp.create_line_from_parameters(
+        net, 0, 1, 1.0, 0.0, 1.0, 0.0, 1e-3, name="thread"
+    )  # so that there is a flow to find
+    _, run = lived(tmp_path, net)
+    run.close()
+    with Results(tmp_path / "x.h5") as run:
+        for hour, at_a, at_b in ((0, 80.0, -76.8), (3, -76.8, 80.0)):
+            solved = dispatched(run, hour)
+            pp.rundcpp(solved)
+            assert solved.res_dcline.loc[0, "p_from_mw"] == pytest.approx(at_a, abs=2e-3)
+            assert solved.res_dcline.loc[0, "p_to_mw"] == pytest.approx(at_b, abs=2e-3)
+            assert solved.load["p_mw"].sum() == pytest.approx(202.0)
+            np.testing.assert_allclose(solved.res_line["p_from_mw"], run.reader["flow/branch_p_mw"][hour], atol=1e-5)
+            assert solved.ext_grid["in_service"].sum() == 1
 
 
 def test_the_net_of_an_hour_is_a_file(path, tmp_path):
