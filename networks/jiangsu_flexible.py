@@ -12,6 +12,7 @@ from gridsim.networks.jiangsu_common import Row, cities, city_shares, split, sto
 from gridsim.networks.jiangsu_demand import own_peak_mw
 from gridsim.networks.jiangsu_fleet import HOURS_PER_YEAR, PEAK_PU, Grid, sgen_row
 from gridsim.networks.jiangsu_heat import boilers
+from gridsim.networks.options import Options
 from gridsim.profiles.character import sentence
 
 EV_HELD = 0.6  # of the energy of vehicles, at midnight
@@ -32,7 +33,11 @@ def flexible(grid: Grid) -> Rows:
     Raises InputError for what cannot work.
     """
     chosen = grid.chosen
-    problems = [*_hydrogen_problems(chosen), *_pipeline_problems(grid), *local.problems(grid.options, grid.par)]
+    problems = [
+        *_hydrogen_problems(grid.options, chosen),
+        *_pipeline_problems(grid),
+        *local.problems(grid.options, grid.par),
+    ]
     if problems:
         raise InputError("jiangsu", problems)
     stores: list[Row] = []
@@ -49,6 +54,7 @@ def flexible(grid: Grid) -> Rows:
         )
         for key, name, tech, mw, series in local.sources(grid)
     ]
+    sources += [row for name in cities() for row in _electrolysers(grid, name)]
     return Rows(local.loads(grid), sources, [*stores, *boilers(grid), *local.batteries(grid)])
 
 
@@ -180,14 +186,18 @@ def _rooms(grid: Grid, city: str, power_mw: float) -> list[Row]:
     return rows
 
 
-def _hydrogen_problems(chosen: dict[str, float]) -> list[Problem]:
-    """Electrolysis that cannot make what is asked for in a year, at nine tenths of its hours."""
+def _hydrogen_problems(options: Options, chosen: dict[str, float]) -> list[Problem]:
+    """Electrolysis that cannot make what is asked for in a year, at nine tenths of its hours; cells without tanks."""
+    out = []
     most_twh = 0.9e-6 * HOURS_PER_YEAR * chosen["hydrogen_electrolyser_mw"] * chosen["hydrogen_electrolyser_eta"]
-    if chosen["hydrogen_twh"] <= most_twh:
-        return []
-    size = f"{chosen['hydrogen_electrolyser_mw']:g} MW of electrolysers"
-    rule = f"must be at most {most_twh:.4g} TWh, what {size} make: got {chosen['hydrogen_twh']:g}"
-    return [Problem("hydrogen_twh", rule)]
+    if chosen["hydrogen_twh"] > most_twh:
+        size = f"{chosen['hydrogen_electrolyser_mw']:g} MW of electrolysers"
+        rule = f"must be at most {most_twh:.4g} TWh, what {size} make: got {chosen['hydrogen_twh']:g}"
+        out.append(Problem("hydrogen_twh", rule))
+    if options.hydrogen_pattern == "year" and chosen["hydrogen_fuel_cell_mw"] > 0.0:
+        rule = "must be 0 with hydrogen_pattern = year, which has no tanks: "
+        out.append(Problem("hydrogen_fuel_cell_mw", f"{rule}got {chosen['hydrogen_fuel_cell_mw']:g}"))
+    return out
 
 
 def _pipeline_problems(grid: Grid) -> list[Problem]:
@@ -218,7 +228,7 @@ def _hydrogen(grid: Grid, city: str) -> list[Row]:
     chosen = grid.chosen
     share, place = float(city_shares().at[city, "hydrogen"]), cities()[city]
     power_mw = share * chosen["hydrogen_electrolyser_mw"]
-    if power_mw == 0:
+    if power_mw == 0 or grid.options.hydrogen_pattern == "year":
         return []
     said = sentence(pattern=grid.options.hydrogen_pattern, **_piped(grid, city))
     more = {"energy_twh": share * chosen["hydrogen_twh"], "character": said}
@@ -242,3 +252,15 @@ def _hydrogen(grid: Grid, city: str) -> list[Row]:
             )
         )
     return rows
+
+
+def _electrolysers(grid: Grid, city: str) -> list[Row]:
+    """Electrolysers that only owe hydrogen to the year, by a budget (`gridsim.budgets`): sources that take power."""
+    power_mw = float(city_shares().at[city, "hydrogen"]) * grid.chosen["hydrogen_electrolyser_mw"]
+    if power_mw == 0 or grid.options.hydrogen_pattern != "year":
+        return []
+    return [
+        sgen_row(grid, key, f"hydrogen {city} {grid.name[key]}", "hydrogen", (0.0, -part, 0.0), controllable=True)
+        | {"sn_mva": part}
+        for key, part in split(grid, city, power_mw)
+    ]

@@ -118,7 +118,8 @@ class Options(BaseModel):
     heat_store_h: Positive | None = None  # mean heat that the store holds
     hydrogen_electrolyser_mw: NotNegative | None = None  # province, by city_shares.csv
     hydrogen_twh: NotNegative | None = None  # demand for hydrogen, lower heating value
-    hydrogen_pattern: Literal["hour", "day", "season"] = "hour"  # flat; works by day; more in winter
+    # flat; works by day; more in winter; or any time of the year, without tanks and fuel cells
+    hydrogen_pattern: Literal["hour", "day", "season", "year"] = "hour"
     hydrogen_tank_h: Positive | None = None  # of full electrolysis
     hydrogen_fuel_cell_mw: NotNegative | None = None
 
@@ -134,6 +135,8 @@ class Options(BaseModel):
         found: list[tuple[tuple[str, ...], str]] = []
         if self.tariff is not None and self.tariff_file is not None:
             found.append((("tariff_file",), f"must not be there beside tariff = {self.tariff}: got {self.tariff_file}"))
+        if self.hydrogen_pipeline and self.hydrogen_pattern == "year":
+            found.append((("hydrogen_pipeline",), "must not be there with hydrogen_pattern = year: it has no tanks"))
         gives, ends = {line.from_city for line in self.hydrogen_pipeline}, set[str]()
         for number, line in enumerate(self.hydrogen_pipeline, start=1):
             at = ("hydrogen_pipeline", str(number), "to_city")

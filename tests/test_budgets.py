@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+import pandapower as pp
 import pandas as pd
 import pytest
 from budget_grid import budget_grid, write_budget_grid
@@ -329,6 +330,69 @@ def assemble_free(demand):
     for _, width, co2 in sorted(steps):
         taken = np.clip(left, 0.0, width)
         total, left = total + co2 * taken.sum(), left - taken
+    return total
+
+
+def with_electrolysers(net, most_mw):
+    """Takes up to so much from the grid, for nothing."""
+    k = pp.create_sgen(net, 0, 0.0, name="electrolysers", max_p_mw=0.0, min_p_mw=-most_mw, controllable=True)
+    net.sgen.loc[k, ["tech", "profile", "curtailable"]] = ["hydrogen", "", False]
+    net.sgen.loc[k, "band_down"] = np.nan
+    return net
+
+
+HYDROGEN = {"name": "hydrogen", "techs": ["hydrogen"], "quantity": "taken", "penalty": 3000.0}
+
+
+def test_hydrogen_of_a_day_is_made_in_its_cheap_hours(run):
+    """100 MW of coal, 60 of load: 240 MWh of 300 a day at 300 by night, the rest with gas at 400, and not at 600."""
+    load = np.where(np.arange(48) % 24 < 6, 60.0, np.where(np.arange(48) % 24 < 12, 160.0, 230.0))
+    r = run(HYDROGEN | {"period": "day", "at_least": 300.0}, net=with_electrolysers(budget_grid(), 50.0), load=load)
+    taken = -r.array("dispatch/source_p_mw")[:, 1].reshape(2, 24)
+    assert (taken[:, :6] > 40.0 - 1e-3).all()
+    assert_allclose(taken[:, :12].sum(axis=1), 300.0, atol=0.1)
+    assert_allclose(taken[:, 12:], 0.0, atol=1e-3)
+    assert_allclose(r.array("budget/used")[[23, 47], 0], 300.0, rtol=1e-6)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")
+def test_hydrogen_of_a_year_is_made_at_one_price(run):
+    """A fifth of the electrolysers' year at a steady price, met to a thousandth in its cheapest hours."""
+    t = np.arange(8784)
+    noise = np.random.default_rng(5).normal(0.0, 1.0, 8784 // 24).repeat(24)
+    load = 120 + 25 * np.cos(2 * np.pi * t / 8784) + 22 * np.sin(2 * np.pi * (t - 9) / 24) + 6 * noise
+    most, least = 20.0, 0.2 * 20.0 * 8784
+    r = run(
+        HYDROGEN | {"period": "year", "at_least": 10 * least},
+        net=with_electrolysers(budget_grid(bent=True, size=10.0), 10 * most), load=10 * load, hours=8784,
+    )  # fmt: skip
+    used = r.array("budget/used")[:, 0]
+    assert used[-1] == pytest.approx(10 * least, rel=1e-3)
+    assert not r.array("budget/missing").any()
+    running = r.array("budget/running_least")[:300, 0]
+    assert running.std() < 0.01 * running.mean()
+    best, free = cheapest_cost(load, most, least), cheapest_cost(load, 0.0, 0.0)
+    paid = r.array("cost/total").sum() / 10
+    assert 0.0 <= paid - best < 0.002 * (best - free)
+
+
+def cheapest_cost(load, most, least):
+    """Cost of a year of the bent grid that also makes `least` MWh at up to `most` MW, each at the cheapest hours."""
+    steps = [(c * (1 + 0.04 * i), m / 8) for m, c in ((100, 300), (100, 400), (200, 700)) for i in range(8)]
+    steps = sorted([*steps, (600.0, 40.0)])
+    total, offers = 0.0, []  # what a MWh more would cost, hour by hour
+    for mw in load:
+        left, more = mw, most
+        for price, width in steps:
+            used = min(left, width)
+            total, left = total + price * used, left - used
+            spare = min(width - used, more)
+            if spare > 0:
+                offers.append((price, spare))
+                more -= spare
+    for price, mwh in sorted(offers):
+        taken = min(mwh, least)
+        total, least = total + price * taken, least - taken
     return total
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gridsim.budgets import check_budgets, make_budgets
+from gridsim.budgets import all_budgets, check_budgets, make_budgets
 from gridsim.case import (
     BRANCH_COLUMNS,
     LINK_COLUMNS,
@@ -175,7 +175,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         units, sources, available, floor, ceiling, low, high, load_mw.sum(axis=1),
         _full_load_cost(units, seg_mw, seg_cost, min_cost), seg_mw, seg_cost, _frame(elements.stores, STORE_COLUMNS),
     )  # fmt: skip
-    budgets, terms, found = make_budgets(scenario.budget, fleet, scenario.start, reader)
+    budgets, terms, found = make_budgets(all_budgets(scenario), fleet, scenario.start, reader)
     if found or reader.problems:
         raise InputError(_source(scenario, net), [*found, *reader.problems])
     of_branches = say_shifters(topology.notes, shifters, branches)
@@ -231,7 +231,7 @@ def _check_budgets(scenario: Scenario, elements: Elements, topology: Topology) -
     """Names in [[budget]] that the network does not have."""
     fuels = [str(row["fuel"]) for row in elements.units]
     names = [str(row["name"]) for row in (*elements.units, *elements.sources)]
-    return check_budgets(scenario.budget, elements.techs, fuels, topology.buses["zone"], names)
+    return check_budgets(all_budgets(scenario), elements.techs, fuels, topology.buses["zone"], names)
 
 
 def _source(scenario: Scenario, net: Any) -> str:

@@ -101,7 +101,8 @@ def weights(record: Record) -> AuditRow:
         carbon = units["co2_t_per_mwh"].to_numpy(float)
         idle = units["co2_no_load_t_per_h"].to_numpy(float)
         emitted = [carbon, idle + carbon * energy[1], sources["co2_t_per_mwh"].to_numpy(float)]
-        kinds = {"energy": [energy], "co2": [emitted]}.get(str(row.quantity), [energy, emitted])
+        taken = [np.zeros(len(units)), np.zeros(len(units)), -np.ones(len(sources))]
+        kinds = {"energy": [energy], "co2": [emitted], "taken": [taken]}.get(str(row.quantity), [energy, emitted])
         found = np.concatenate((rate[k], on[k], source[k]))
         inside = np.concatenate((rate[k] != 0.0, (rate[k] != 0.0) | (on[k] != 0.0), source[k] != 0.0))
         away = []
@@ -109,6 +110,6 @@ def weights(record: Record) -> AuditRow:
             want = np.concatenate(kind)[inside]
             factor = 1.0 if row.quantity != "fuel" else found[inside].sum() / max(want.sum(), 1e-12)
             away.append(float(np.abs(found[inside] - factor * want).max(initial=0.0)))
-        off.append(min(away) / max(float(found.max()), 1e-12))
+        off.append(min(away) / max(float(np.abs(found).max()), 1e-12))
         names.append(str(row.name))
     return row_of("budgets: use of units and sources", np.array(off), SHARE, among(names), "of largest")

@@ -19,11 +19,30 @@ from gridsim.case import BUDGET_COLUMNS, BudgetTerms
 from gridsim.errors import Problem
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.outlook import Fleet, MeritOrder, Outlook, no_outlook, prices_of_use
-from gridsim.scenario import Budget, check_names
+from gridsim.scenario import HYDROGEN_BUDGET, Budget, Scenario, check_names
 from gridsim.series import SeriesReader
 
 ROUNDING = 1e-9  # relative
-_UNIT = {"energy": "MWh", "co2": "t"}
+_UNIT = {"energy": "MWh", "co2": "t", "taken": "MWh"}
+HYDROGEN_PENALTY = 3000.0  # a MWh of electrolysis that the year lacks; as reserve that is short. Assumed
+
+
+def all_budgets(scenario: Scenario) -> list[Budget]:
+    """Those of the scenario, and the hydrogen of the year where the built-in grid asks for it."""
+    options = scenario.jiangsu
+    if scenario.network.source != "jiangsu" or options.hydrogen_pattern != "year":
+        return scenario.budget
+    from gridsim.networks.jiangsu_common import choices  # reads tables
+
+    chosen = choices(options)
+    if not chosen["hydrogen_twh"] > 0.0:
+        return scenario.budget
+    least_mwh = 1e6 * chosen["hydrogen_twh"] / chosen["hydrogen_electrolyser_eta"]
+    asked = Budget(
+        name=HYDROGEN_BUDGET, techs=["hydrogen"], quantity="taken", period="year", at_least=least_mwh,
+        penalty=HYDROGEN_PENALTY,
+    )  # fmt: skip
+    return [*scenario.budget, asked]
 
 
 def check_budgets(
@@ -101,9 +120,10 @@ def bounds_of_use(
     """(n, nb) each: what members must use in an hour that counts (must-run units, schedules) and what they can."""
     p_min, must = units["p_min_mw"].to_numpy(dtype=np.float64), units["must_run"].to_numpy(dtype=bool)
     on = available * must
-    low = on @ terms.unit_on.T + (on * (floor_mw - p_min)) @ terms.unit_rate.T + source_lo @ terms.source_rate.T
+    gives, takes = np.maximum(terms.source_rate, 0.0).T, np.minimum(terms.source_rate, 0.0).T
+    low = on @ terms.unit_on.T + (on * (floor_mw - p_min)) @ terms.unit_rate.T + source_lo @ gives + source_hi @ takes
     high = available @ terms.unit_on.T + (available * (ceiling_mw - p_min)) @ terms.unit_rate.T
-    return low * terms.counts, (high + source_hi @ terms.source_rate.T) * terms.counts
+    return low * terms.counts, (high + source_hi @ gives + source_lo @ takes) * terms.counts
 
 
 def _members(budget: Budget, rows: pd.DataFrame) -> BoolArray:
@@ -126,6 +146,8 @@ def _uses(budgets: Sequence[Budget], fleet: Fleet) -> tuple[FloatArray, FloatArr
             per = 1.0 / (budget.co2_t_per_fuel or 1.0)
             idle = units["co2_no_load_t_per_h"].to_numpy(dtype=np.float64) * per
             of_unit, of_source = (rows["co2_t_per_mwh"].to_numpy(dtype=np.float64) * per for rows in (units, sources))
+        elif budget.quantity == "taken":
+            of_unit, of_source = 0.0 * of_unit, -of_source
         elif budget.fuel_per_mwh is not None:
             of_unit, of_source = of_unit * budget.fuel_per_mwh, of_source * budget.fuel_per_mwh
         inside = _members(budget, units)
@@ -189,7 +211,8 @@ def _who_must(terms: BudgetTerms, k: int, fleet: Fleet, at: BoolArray) -> str:
     must = fleet.units["must_run"].to_numpy(dtype=bool)
     above = fleet.floor_mw[at] - fleet.units["p_min_mw"].to_numpy(dtype=np.float64)
     of_units = (fleet.available[at] * must * (terms.unit_on[k] + terms.unit_rate[k] * above)).sum(axis=0)
-    use = np.concatenate((of_units, fleet.source_lo[at].sum(axis=0) * terms.source_rate[k]))
+    rate = terms.source_rate[k]
+    use = np.concatenate((of_units, rate * np.where(rate > 0.0, fleet.source_lo[at], fleet.source_hi[at]).sum(axis=0)))
     names = [*fleet.units["name"].astype(str), *(fleet.sources["name"].astype(str) if len(fleet.sources) else ())]
     order = [int(i) for i in np.argsort(-use, kind="stable") if use[i] > 0.0]
     more = f" and {len(order) - 3} more" if len(order) > 3 else ""

@@ -133,7 +133,7 @@ PRODUCT_COLUMNS = (
 )
 BUDGET_COLUMNS = (
     "name",
-    "quantity",  # energy | co2 | fuel
+    "quantity",  # energy | co2 | fuel | taken
     "unit",  # MWh | t | tce: of all amounts of the budget
     "period",  # day | month | year
     "months",  # numbers of those in which it holds, "1 2 12"; "": all

@@ -70,7 +70,8 @@ class GeneratorReader(RowWriter):
         low, high = max(float(data.p_min_mw[i]), 0.0), max(float(data.p_max_mw[i]), 0.0)
         raw = self.costs.get((table.element, table.index[i]))
         if raw is None:
-            price = DEFAULT_COST.get(data.tech[i], _DEFAULT_COST_OTHER)
+            takes = float(data.p_max_mw[i]) <= 0.0  # and gives nothing: what it takes is paid for by who gives it
+            price = 0.0 if takes else DEFAULT_COST.get(data.tech[i], _DEFAULT_COST_OTHER)
             said.append(f"no cost entry: {price:g} per MWh assumed for tech {data.tech[i]}")
             raw = RawCost(0.0, price, 0.0, ())
         elif raw.c0 != 0 and data.no_load_cost[i] != 0:

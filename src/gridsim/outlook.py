@@ -121,10 +121,10 @@ class MeritOrder(NamedTuple):
         need = fleet.load_mw - floor.sum(axis=1) - fleet.source_lo.sum(axis=1)
         free = np.maximum(fleet.source_hi - fleet.source_lo, 0.0)[:, sources["cost"].to_numpy() <= 0.0].sum(axis=1)
         need = np.maximum(levelled(need - free, fleet.stores) + free, 0.0)
-        users = rate > 0
+        users = rate != 0
         typical = float(np.median(cost[np.isfinite(cost) & (cost > 0)])) if (cost > 0).any() else 1.0
         merit = np.where(np.isfinite(cost), cost, 0.0)
-        return cls(need, np.ascontiguousarray(room.T), merit, rate, base, typical / float(rate[users].mean()))
+        return cls(need, np.ascontiguousarray(room.T), merit, rate, base, typical / float(np.abs(rate[users]).mean()))
 
     def use(self, price: float) -> FloatArray:
         """(n,) use in each hour where a unit of it costs `price` more."""

@@ -56,6 +56,7 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Month = Annotated[int, Field(ge=1, le=12)]
 
+HYDROGEN_BUDGET = "hydrogen of the year"  # of jiangsu.hydrogen_pattern = "year"
 NETWORK_NAMES = ("jiangsu",)
 RESERVE_NAMES = ("up", "down")  # the products that the keys of [reserve] make
 NETWORK_SUFFIXES = (".json", ".xlsx", ".sqlite")
@@ -222,7 +223,8 @@ class Budget(_Section):
     fuels: list[str] = Field(default_factory=list)
     zones: list[str] = Field(default_factory=list)
     names: list[str] = Field(default_factory=list)
-    quantity: Literal["energy", "co2", "fuel"]  # MWh of output, t, or fuel in `fuel_unit`
+    # MWh of output, t, fuel in `fuel_unit`, or MWh that sources take from the grid
+    quantity: Literal["energy", "co2", "fuel", "taken"]
     fuel_unit: Literal["MWh", "tce", "t"] = "MWh"
     fuel_per_mwh: Positive | None = None  # fuel of a MWh of output; or
     co2_t_per_fuel: Positive | None = (
@@ -394,10 +396,17 @@ class Scenario(_Section):
     def _budgets_differ(self) -> "Scenario":
         seen: dict[str, int] = {}
         found: list[tuple[Key, str]] = []
-        if self.budget and self.horizon.resolution_min != 60:
-            text = f"must be 60 where there is a [[budget]], which counts hours: got {self.horizon.resolution_min}"
+        yearly = self.jiangsu.hydrogen_pattern == "year"
+        if (self.budget or yearly) and self.horizon.resolution_min != 60:
+            why = (
+                "[[budget]], which counts hours" if self.budget else "hydrogen of the year, which is a budget of hours"
+            )
+            text = f"must be 60 where there is a {why}: got {self.horizon.resolution_min}"
             found.append((("horizon", "resolution_min"), text))
         for number, budget in enumerate(self.budget, start=1):
+            if yearly and budget.name == HYDROGEN_BUDGET:
+                text = f"must be another: the hydrogen of jiangsu.hydrogen_pattern is called {budget.name}"
+                found.append((("budget", str(number), "name"), text))
             if budget.name in seen:
                 text = f"must be there once: budget {seen[budget.name]} is called {budget.name}, too"
                 found.append((("budget", str(number), "name"), text))

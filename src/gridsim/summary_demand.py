@@ -6,7 +6,8 @@ key                           meaning
 load_twh_by_component         {component: TWh before shedding}; "load" where the net names none
 load_twh_by_zone              {zone: {component: TWh}}
 flexible_gwh                  {tech: {zone: {charged, discharged, used}}}, GWh of stores that stand for demand, heat
-                              and hydrogen: load more, load less, and what was taken out of the store for its use
+                              and hydrogen: load more, load less, and what was taken out of the store for its use;
+                              sources that only take power (hydrogen of the year) are charged
 ============================= ====================================================================================
 """
 
@@ -41,6 +42,11 @@ def demand_keys(run: ResultsReader) -> dict[str, Any]:
             sums = flexible.setdefault(str(tech), {}).setdefault(str(zone), dict.fromkeys(PARTS, 0.0))
             for part in PARTS:
                 sums[part] += float(gwh[part][j])
+    sources, taken = run.table("sources"), -run.array("dispatch/source_p_mw").clip(max=0.0).sum(axis=0)
+    for j, (tech, zone) in enumerate(zip(sources["tech"], sources["zone"], strict=True)):
+        if str(tech) in DEMAND_TECHS:
+            sums = flexible.setdefault(str(tech), {}).setdefault(str(zone), dict.fromkeys(PARTS, 0.0))
+            sums["charged"] += float(taken[j]) * run.dt_h / 1e3
     return {"load_twh_by_component": by_component, "load_twh_by_zone": by_zone, "flexible_gwh": flexible}
 
 

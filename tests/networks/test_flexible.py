@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
+from gridsim.budgets import all_budgets
 from gridsim.errors import InputError
 from gridsim.inputs import load_net
 from gridsim.networks import Options, jiangsu
@@ -12,7 +14,7 @@ from gridsim.networks.options import LocalGrid
 from gridsim.networks.tables import read_table
 from gridsim.profiles import make_year
 from gridsim.profiles.load import tariff
-from gridsim.scenario import load
+from gridsim.scenario import Scenario, load
 
 PARTS = ("ev", "building", "shore_power", "data_centre")
 SOME = {
@@ -395,3 +397,39 @@ def test_local_grids_that_make_no_sense_are_refused(tmp_path):
     with pytest.raises(InputError) as caught:
         jiangsu(Options(local_grid=bad))
     assert len(caught.value.problems) == 3
+
+
+def test_hydrogen_of_the_year_is_a_budget_of_electrolysers_without_tanks(tmp_path):
+    """1000 MW make 3 TWh at 65 %: 4.615 TWh of power, owed by the province."""
+    tree = {
+        "name": "hydrogen",
+        "jiangsu": {"hydrogen_electrolyser_mw": 1000.0, "hydrogen_twh": 3.0, "hydrogen_pattern": "year"},
+    }
+    scenario = Scenario.model_validate(tree)
+    (budget,) = all_budgets(scenario)
+    assert budget.at_least == pytest.approx(3.0e6 / 0.65)
+    assert (budget.quantity, budget.period, budget.techs) == ("taken", "year", ["hydrogen"])
+    net = jiangsu(scenario.jiangsu)
+    taking = net.sgen[net.sgen["tech"] == "hydrogen"]
+    assert taking["min_p_mw"].sum() == pytest.approx(-1000.0)
+    assert (taking["max_p_mw"] == 0.0).all()
+    assert "hydrogen" not in set(net.storage["tech"])
+
+
+def test_what_hydrogen_of_the_year_cannot_have_is_refused():
+    pipe = {"from_city": "Yancheng", "to_city": "Suzhou", "limit_mw": 10.0}
+    tree = {
+        "name": "hydrogen",
+        "horizon": {"resolution_min": 30},
+        "jiangsu": {"hydrogen_pattern": "year", "hydrogen_pipeline": [pipe]},
+    }
+    with pytest.raises(ValidationError) as error:
+        Scenario.model_validate(tree)
+    assert "hydrogen_pipeline" in str(error.value.errors())
+    tree["jiangsu"] = {"hydrogen_pattern": "year"}
+    with pytest.raises(ValidationError) as error:
+        Scenario.model_validate(tree)
+    assert "resolution_min" in str(error.value.errors())
+    cells = Options(hydrogen_pattern="year", hydrogen_electrolyser_mw=1000.0, hydrogen_fuel_cell_mw=50.0)
+    with pytest.raises(InputError, match="hydrogen_fuel_cell_mw"):
+        jiangsu(cells)
