@@ -86,6 +86,8 @@ def test_plotly_accepts_every_specification(made: Path):
     content = payload(made)
     assert len(specs(content)) > 5
     for spec in specs(content):
+        if "lines" in spec:  # the map: drawn by code of its own
+            continue
         go.Figure(filled(spec, content))  # refuses unknown names and values
 
 
@@ -100,6 +102,29 @@ def test_arrays_are_those_of_the_file(run: Path, made: Path):
     assert len(days) == 11
     np.testing.assert_allclose([days[0], days[1], days[-1]], [load[:19].mean(), load[19:43].mean(), load[-5:].mean()])
     assert content["time"] == {"start": "2024-04-20T05:00:00Z", "hours": HOURS}
+
+
+def test_map_is_that_of_the_flows(run: Path, made: Path):
+    content = payload(made)
+    spec = next(chart for chart in content["charts"] if chart["key"] == "map")["options"][0]["whole"]
+    with ResultsReader(run) as results:
+        flow, link = results.array("flow/branch_p_mw"), results.array("dispatch/link_p_mw")
+        rating = np.append(results.table("branches")["rating_mw"], 40.0)
+    assert [line["name"] for line in spec["lines"]] == ["line 0", "line 1", "line 2", "link"]
+    loading = array(content, "map.loading").reshape(HOURS, 4)
+    percent = 100.0 * np.hstack([flow, link]) / rating
+    np.testing.assert_allclose(loading, np.clip(percent, -127.0, 127.0), atol=0.5)
+    # buses 0 and 1 are north, bus 2 is south: lines 1 and 2 and the link lead from north to south
+    balance = array(content, "map.balance").reshape(HOURS, 2)
+    np.testing.assert_allclose(balance[:, 0], flow[:, 1] + flow[:, 2] + link[:, 0], rtol=1e-5, atol=1e-3)
+    np.testing.assert_allclose(balance[:, 1], -balance[:, 0])
+
+
+def test_a_large_network_is_shown_in_fewer_hours(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gridsim.page.network.MOST_BYTES", 4 * HOURS // 3)
+    content = payload(write_page(run, tmp_path / "large.html"))
+    assert next(c for c in content["charts"] if c["key"] == "map")["options"][0]["whole"]["every"] == 3
+    assert len(array(content, "map.loading")) == 4 * HOURS // 3
 
 
 def test_the_page_needs_no_network_and_is_the_same_every_time(run: Path, made: Path, tmp_path: Path):
@@ -184,6 +209,40 @@ def test_charts_are_drawn_and_answer(made: Path):
         assert begin >= 24
         dispatch.get_by_role("button", name="whole run").click()
         np.testing.assert_allclose(y_of(page, "dispatch")[-1], array(content, "load.daily"))
+        assert complaints == []
+
+
+def test_slider_moves_the_map_and_hours_of_the_table_are_shown(made: Path):
+    content = payload(made)
+    lines = next(chart for chart in content["charts"] if chart["key"] == "map")["options"][0]["whole"]["lines"]
+    with opened(made.as_uri()) as (page, complaints):
+        figure = page.locator("#chart-map")
+        figure.scroll_into_view_if_needed()
+        figure.locator(".main-svg").first.wait_for()
+        texts = "document.querySelector('#chart-map .plot').data.filter(t => t.text).map(t => t.text).flat()"
+        slider = figure.locator("input[type=range]")
+        seen = []
+        for hour in (3, 15):
+            slider.evaluate("(node, h) => { node.value = h; node.dispatchEvent(new Event('input')); }", hour)
+            seen.append(page.evaluate(texts))
+            said = array(content, "map.loading").reshape(HOURS, len(lines))[hour]
+            for line, percent in zip(lines, said, strict=True):
+                assert any(text.startswith(f"<b>{line['name']}</b><br>{abs(percent)} %") for text in seen[-1])
+        assert seen[0] != seen[1]
+        assert figure.locator("output").text_content() == "2024-04-20 20:00"
+
+        table = page.locator("#table-worst")
+        hours = table.locator("td:first-child").all_text_contents()
+        assert hours == sorted(hours)
+        table.get_by_role("button", name="curtailed, MW").click()
+        column = [float(v.replace(",", "")) for v in table.locator("td:nth-child(5)").all_text_contents()]
+        assert column == sorted(column, reverse=True)
+        assert column[0] > column[-1]
+        first = table.locator("td:first-child button").first
+        when = first.text_content()
+        first.click()
+        assert figure.locator("output").text_content() == when
+        assert page.locator("#chart-dispatch input[type=date]").input_value() == when[:10]
         assert complaints == []
 
 

@@ -76,6 +76,9 @@ CAUSE_COLOURS = {  # why a source is curtailed
 # paper white, yellow, red, near black: lightness falls all the way, so it reads in grey and colour-blind
 HEAT_COLOURS = ("#f4f4f0", "#f6d55c", "#ed7d31", "#a4243b", "#2b0a3d")
 
+LOADING_COLOURS = ("#b9c7d6", "#5fa8d3", "#f2a541", "#c1121f", "#4a0410")
+LINE_COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#cc3f8b", "#5b3a8e", "#8a9a2b", "#7cc4ee", "#4a4a4a")
+
 
 def colour_of(tech: str, known: Sequence[str] = ()) -> str:
     """Colour of a technology or supplier; one that the palette does not know gets a spare, by its place in `known`."""

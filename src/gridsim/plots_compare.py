@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from gridsim.compare import Comparison, Row, said
 from gridsim.errors import InputError, Problem, ResourceError
-from gridsim.palette import INK, MUTED, SUPPLIER_COLOURS, TECH_COLOURS, label_of
+from gridsim.palette import INK, LINE_COLOURS, MUTED, SUPPLIER_COLOURS, TECH_COLOURS, label_of
 from gridsim.plots_style import headline, new_figure, save
 from gridsim.report import look
 
@@ -21,7 +21,6 @@ PANELS = (
     ("cost", "cost"),
 )
 MOST_BARS = 14  # of a panel, the largest changes
-RUN_COLOURS = ("#0072b2", "#d55e00", "#007a5a", "#cc3f8b", "#5b3a8e", "#8a9a2b", "#7cc4ee", "#4a4a4a")
 
 
 def draw(comparison: Comparison, path: Path, *, dpi: int = 130) -> Path:
@@ -73,7 +72,7 @@ def _bars(axes: Axes, title: str, rows: Sequence[Row], names: Sequence[str]) -> 
     keys = [row.name.replace(" ", "_") for row in rows]
     known = SUPPLIER_COLOURS | TECH_COLOURS
     for k, name in enumerate(names):
-        colours = [known.get(key, MUTED) for key in keys] if len(names) == 1 else RUN_COLOURS[k % len(RUN_COLOURS)]
+        colours = [known.get(key, MUTED) for key in keys] if len(names) == 1 else LINE_COLOURS[k % len(LINE_COLOURS)]
         at = place + (k - 0.5 * (len(names) - 1)) * height
         axes.barh(at, changes[:, k], height=0.92 * height, color=colours, label=name)
         for y, value in zip(at, changes[:, k], strict=True):

@@ -15,6 +15,7 @@ from gridsim.schema import ordered_techs
 WIND = ("wind_offshore", "wind_onshore")
 SPRING_MONTHS = (3, 4, 5)
 WEEK_H = 168
+EXTERNAL = "external"  # zone of buses beyond the border
 SEEN_MW = 0.1  # curtailed or unserved power of the whole system below this is not worth ink
 
 
@@ -222,3 +223,9 @@ def periods(time: pd.DatetimeIndex) -> tuple[Any, str, list[str]]:
     codes = (time.normalize() - time[0].normalize()).days.to_numpy() // size
     begins = [time[0].normalize() + pd.Timedelta(days=size * k) for k in range(int(codes[-1]) + 1)]
     return codes, "week" if size == 7 else "day", [f"{d.day} {d:%b}" for d in begins]
+
+
+def frame(lat: FloatArray, lon: FloatArray) -> tuple[float, float, float, float]:
+    """West, east, south, north with a margin."""
+    margin = 0.06 * max(float(np.ptp(lat)), float(np.ptp(lon)), 0.2)
+    return lon.min() - margin, lon.max() + margin, lat.min() - margin, lat.max() + margin

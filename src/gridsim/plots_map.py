@@ -11,12 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from gridsim.palette import INK, FloatArray, colour_of, count, power_unit
-from gridsim.plots_data import NotInThisRunError, Year
+from gridsim.palette import INK, LOADING_COLOURS, FloatArray, colour_of, count, power_unit
+from gridsim.plots_data import EXTERNAL, NotInThisRunError, Year, frame
 from gridsim.plots_style import headline, new_figure
 
-LOADING = LinearSegmentedColormap.from_list("loading", ["#b9c7d6", "#5fa8d3", "#f2a541", "#c1121f", "#4a0410"])
-EXTERNAL = "external"
+LOADING = LinearSegmentedColormap.from_list("loading", LOADING_COLOURS)
 
 
 def network_map(year: Year) -> Figure:
@@ -78,12 +77,6 @@ def network_map(year: Year) -> Figure:
     below = f"{year.name}. {many}; highest mean loading {loading[worst]:.0f} % ({name})"
     headline(figure, f"Mean loading of the network, {year.span}", below)
     return figure
-
-
-def frame(lat: FloatArray, lon: FloatArray) -> tuple[float, float, float, float]:
-    """West, east, south, north with a margin."""
-    margin = 0.06 * max(float(np.ptp(lat)), float(np.ptp(lon)), 0.2)
-    return lon.min() - margin, lon.max() + margin, lat.min() - margin, lat.max() + margin
 
 
 def thickness(rating: FloatArray, top: float) -> FloatArray:

@@ -58,4 +58,4 @@ def _scaled(key: str, value: float, units: tuple[tuple[float, str], ...]) -> Car
 
 def _digits(value: float) -> str:
     size = abs(value)
-    return f"{value:,.{0 if size >= 1e4 or size == 0.0 else 1 if size >= 100 else 2}f}"
+    return "0" if size < 0.005 else f"{value:,.{0 if size >= 1e4 else 1 if size >= 100 else 2}f}"

@@ -9,6 +9,7 @@ const firstHour = new Date(begin).getUTCHours();
 const days = Math.ceil((firstHour + hours) / 24);
 const decoded = new Map();
 const states = new Map(); // of every chart, by key
+const sorts = new Map(); // of every table
 let language = page.languages.indexOf(page.language);
 
 Plotly.register({
@@ -25,6 +26,26 @@ Plotly.register({
 
 function say(text) {
   return text.startsWith("@") ? page.words[text.slice(1)][language] : text;
+}
+
+// A text of the table with values put into it.
+function withValues(text, values) {
+  return say(text).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+function number(value, places, sign = false) {
+  return value.toLocaleString("en-US", {
+    minimumFractionDigits: places, maximumFractionDigits: places, signDisplay: sign ? "exceptZero" : "auto",
+  });
+}
+
+// plotly reads tags in its texts.
+function escaped(text) {
+  return text.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c]);
+}
+
+function stamp(hour) {
+  return new Date(begin + hour * HOUR_MS).toISOString().slice(0, 16).replace("T", " ");
 }
 
 function array(name) {
@@ -99,6 +120,10 @@ function windowOf(state) {
 
 function draw(state) {
   if (!state.seen) return;
+  if (state.chart.kind === "map") {
+    drawMap(state);
+    return;
+  }
   const option = state.chart.options[state.option];
   const window = option.hours ? windowOf(state) : null;
   const spec = filled(window ? option.hours : option.whole, window);
@@ -137,6 +162,10 @@ function dayOf(hour) {
 function controls(state) {
   const box = state.figure.querySelector(".controls");
   box.replaceChildren();
+  if (state.chart.kind === "map") {
+    mapControls(state, box);
+    return;
+  }
   const { options, presets } = state.chart;
   if (options.length > 1) {
     const select = document.createElement("select");
@@ -170,39 +199,3 @@ function controls(state) {
   }
 }
 
-function languages() {
-  const names = { en: "English", zh: "中文" };
-  document.getElementById("languages").replaceChildren(
-    group(...page.languages.map((code, k) => button(names[code], () => speak(k), k === language))));
-}
-
-function speak(k) {
-  language = k;
-  document.documentElement.lang = page.languages[k];
-  for (const node of document.querySelectorAll("[data-word]")) node.textContent = page.words[node.dataset.word][k];
-  languages();
-  for (const state of states.values()) {
-    controls(state);
-    draw(state);
-  }
-}
-
-// A chart is drawn when it comes near the window: a page of many charts opens as fast as one of few.
-const watcher = new IntersectionObserver((entries) => {
-  for (const entry of entries.filter((e) => e.isIntersecting)) {
-    const state = states.get(entry.target.id.slice("chart-".length));
-    watcher.unobserve(entry.target);
-    state.seen = true;
-    draw(state);
-  }
-}, { rootMargin: "600px" });
-
-languages();
-for (const chart of page.charts) {
-  const figure = document.getElementById(`chart-${chart.key}`);
-  const [view, hour] = chart.start;
-  const state = { chart, figure, plot: figure.querySelector(".plot"), option: 0, view, hour, seen: false };
-  states.set(chart.key, state);
-  controls(state);
-  watcher.observe(figure);
-}

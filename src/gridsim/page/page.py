@@ -10,18 +10,37 @@ from typing import Any
 
 from gridsim import __version__
 from gridsim.errors import ResourceError
-from gridsim.page import certificate, curtailment, dispatch
+from gridsim.page import (
+    carbon,
+    certificate,
+    curtailment,
+    dispatch,
+    interfaces,
+    network,
+    prices,
+    regulation,
+    storage,
+    worst,
+)
 from gridsim.page.cards import Card, cards
 from gridsim.page.data import Hours
-from gridsim.page.parts import Chart, Payload, Section
+from gridsim.page.parts import Chart, Payload, Section, Table
 from gridsim.page.words import LANGUAGES, WORDS
 from gridsim.results import ResultsReader
 
 GROUPS = {
     "dispatch": dispatch.charts,
+    "map": network.charts,
     "curtailment": curtailment.charts,
+    "regulation": regulation.charts,
+    "storage": storage.charts,
+    "prices": prices.charts,
+    "interfaces": interfaces.charts,
+    "carbon": carbon.charts,
     "certificate": certificate.charts,
 }
+
+SCRIPTS = ("page.js", "map.js", "tables.js", "start.js")  # one script, in this order
 
 
 def write_page(path: Path, output: Path, *, language: str = "en") -> Path:
@@ -51,6 +70,7 @@ def write_page(path: Path, output: Path, *, language: str = "en") -> Path:
 def page_of(run: ResultsReader, language: str) -> str:
     hours, payload = Hours(run), Payload()
     sections = [Section(key, make(hours, payload)) for key, make in GROUPS.items()]
+    sections.append(Section("worst", [], [worst.table(hours, payload)]))
     below = payload.say(
         "made_by", hours=f"{run.hours:,}", start=str(run.start).replace("T", " ") + ":00", version=__version__
     )
@@ -69,11 +89,12 @@ def assemble(
     language: str,
 ) -> str:
     """The HTML text. What can be read without a script stands first, so that it is painted at once."""
-    sections = [section for section in sections if section.charts]
+    sections = [section for section in sections if section.charts or section.tables]
     say = Speaker(payload, language)
     content = {
         "language": language, "languages": LANGUAGES, "time": time, "words": {**WORDS, **payload.texts},
         "arrays": payload.arrays, "charts": [asdict(chart) for section in sections for chart in section.charts],
+        "tables": [asdict(table) for section in sections for table in section.tables],
     }  # fmt: skip
     links = "".join(
         f'<a href="#{key}">{say(f"@section.{key}")}</a>' for key in ("headline", *(s.key for s in sections))
@@ -101,7 +122,7 @@ def assemble(
 </main>
 <script type="application/json" id="payload">{_json(content)}</script>
 <script>{_plotly()}</script>
-<script>{_file("page.js")}</script>
+<script>{"".join(_file(name) for name in SCRIPTS)}</script>
 </body>
 </html>
 """
@@ -121,15 +142,22 @@ class Speaker:
 
 
 def _section(section: Section, say: Speaker) -> str:
-    inner = "\n".join(_chart(chart, say) for chart in section.charts)
+    inner = "\n".join([*(_chart(c, say) for c in section.charts), *(_table(t, say) for t in section.tables)])
     title = say(f"@section.{section.key}")
     return f'<section id="{section.key}"><h2>{title}</h2>\n<div class="charts">{inner}</div></section>'
 
 
+def _caption(key: str, say: Speaker) -> str:
+    return f"<figcaption><h3>{say(f'@chart.{key}')}</h3><p>{say(f'@chart.{key}.note')}</p></figcaption>"
+
+
+def _table(table: Table, say: Speaker) -> str:
+    return f'<figure id="table-{table.key}" class="wide">{_caption(table.key, say)}<div class="scroll"></div></figure>'
+
+
 def _chart(chart: Chart, say: Speaker) -> str:
     return (
-        f'<figure id="chart-{chart.key}" class="{"wide" if chart.wide else "half"}">'
-        f"<figcaption><h3>{say(f'@chart.{chart.key}')}</h3><p>{say(f'@chart.{chart.key}.note')}</p></figcaption>"
+        f'<figure id="chart-{chart.key}" class="{"wide" if chart.wide else "half"}">{_caption(chart.key, say)}'
         f'<div class="controls"></div><div class="plot" style="height:{chart.height}px"></div></figure>'
     )
 

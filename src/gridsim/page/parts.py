@@ -11,7 +11,7 @@ day that is shown.
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,11 +50,30 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Column:
+    """Numbers of a table, headed by the text ``column.<key>``."""
+
+    key: str
+    places: int  # decimals
+    text: str = ""  # instead of column.<key>
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows that a click on a heading sorts. Texts as of a chart: ``chart.<key>``."""
+
+    key: str
+    columns: list[Column]
+    rows: Sequence[tuple[int | None, list[str], list[float]]]  # hour of the run, words, numbers
+
+
+@dataclass(frozen=True)
 class Section:
-    """Charts under a heading, the text ``section.<key>``."""
+    """Charts and tables under a heading, the text ``section.<key>``."""
 
     key: str
     charts: list[Chart]
+    tables: list[Table] = field(default_factory=list)
 
 
 @dataclass
