@@ -22,13 +22,14 @@ BENCH ?= results/bench
 BENCH_ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help run test lint types bench clean
+.PHONY: help run test lint types docs bench clean
 
 help:
 	@echo "make run     simulate $(SCENARIO): $(RESULTS), and a page beside it"
 	@echo "make test    run the tests"
 	@echo "make lint    ruff: style and formatting"
 	@echo "make types   mypy"
+	@echo "make docs    build the documentation: site/index.html"
 	@echo "make bench   measure beside HiGHS: $(BENCH)"
 	@echo "make clean   remove .venv, caches and builds; results stay"
 
@@ -47,11 +48,15 @@ types: $(VENV)/.dev-stamp
 	$(BIN)/python tools/link_view.py
 	$(BIN)/mypy
 
+docs: $(VENV)/.dev-stamp
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 bench: $(VENV)/.dev-stamp
 	$(BIN)/python bench/run.py $(BENCH) --date $$(date +%F) $(BENCH_ARGS)
 
 clean:
-	rm -rf $(VENV) .view build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	rm -rf $(VENV) .view build dist site src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
 	find src kernels networks profiles tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A Python that is named on the path may still not run (a shim of pyenv), or lack venv (Debian's python3).

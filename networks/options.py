@@ -36,14 +36,14 @@ class LocalGrid(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    name: Annotated[str, Field(min_length=1)]
-    city: City
+    name: Annotated[str, Field(min_length=1)]  # of its bus, zone and section
+    city: City  # that it is part of
     exchange_limit_mw: Positive  # with the grid, either way; also the rating of each of its two circuits
     load_mw: Positive  # its peak; out of the load of its city
-    pv_mw: NotNegative = 0.0
+    pv_mw: NotNegative = 0.0  # rated
     wind_mw: NotNegative = 0.0  # onshore
-    battery_mw: NotNegative = 0.0
-    battery_mwh: NotNegative = 0.0
+    battery_mw: NotNegative = 0.0  # both ways
+    battery_mwh: NotNegative = 0.0  # what it holds
     tariff: str | None = None  # that its load answers to; None: of the province's
 
     @model_validator(mode="after")
@@ -61,22 +61,25 @@ class HydrogenPipeline(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
-    from_city: City
+    from_city: City  # whose tank gives
     to_city: City  # its demand is served from afar first, up to the limit
     limit_mw: Positive  # of hydrogen, lower heating value
 
 
 class Options(BaseModel):
-    """The choices, each with the value of the grid of 2024 as default."""
+    """The choices, each with the value of the grid of 2024 as default.
+
+    Where there is none, that of the fleet in the tables is taken, ``flexibility.csv`` or ``parameters.csv``.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
     fleet: Fleet = 2024  # plants, grid, imports and load of the end of that year; the calendar is the scenario's `year`
     pv_fleet: PvFleet = "year_average"  # PV of 2024 grew by half: its mean over the year, or the end of the year
-    # share of the MW of condensing coal units, and of coal units that run for heat, whose minimum output is the one
+    # share of the MW of condensing coal units whose minimum output is the one
     # after flexibility retrofit (灵活性改造); the largest and youngest units first
     coal_retrofit_share: Share = 1.0
-    chp_retrofit_share: Share = 0.0
+    chp_retrofit_share: Share = 0.0  # likewise, of coal units that run for heat
     coal_price_cny_per_tce: Positive | None = None  # None: of parameters.csv
     gas_price_cny_per_m3: Positive | None = None  # likewise
     co2_price_cny_per_t: NotNegative = 0.0  # on the emissions of coal and gas units, part of their cost
@@ -93,16 +96,16 @@ class Options(BaseModel):
 
     # ---- demand. None: the figure of the fleet's year in flexibility.csv
     load_components: bool = True  # vehicles, buildings, ships and data centres as loads of their own
-    ev_twh: NotNegative | None = None  # energy of the year of each, out of the load of the province
-    building_twh: NotNegative | None = None
-    shore_power_twh: NotNegative | None = None
-    data_centre_twh: NotNegative | None = None
+    ev_twh: NotNegative | None = None  # energy of the year, out of the load of the province
+    building_twh: NotNegative | None = None  # likewise
+    shore_power_twh: NotNegative | None = None  # likewise
+    data_centre_twh: NotNegative | None = None  # likewise
     ev_smart_share: Share | None = None  # of the vehicles: charging is dispatched
     ev_v2g_share: Share | None = None  # of the smart ones: they can also give back
     dr_interruptible_share: Share | None = None  # of a city's peak: load that may be cut when called
     dr_call_h: Annotated[float, Field(gt=0, le=24)] | None = None  # hours of a call
     dr_calls: NotNegative | None = None  # a year
-    dr_compensation_cny_per_mwh: NotNegative | None = None
+    dr_compensation_cny_per_mwh: NotNegative | None = None  # what a MWh cut is paid
     dr_shiftable_share: Share | None = None  # of a city's peak: industrial load that may be moved
     dr_shift_h: Annotated[float, Field(gt=0, le=12)] | None = None  # full power that may be owed or done ahead
     dr_shift_rebound: Share | None = None  # extra energy of what is moved
@@ -121,7 +124,7 @@ class Options(BaseModel):
     # flat; works by day; more in winter; or any time of the year, without tanks and fuel cells
     hydrogen_pattern: Literal["hour", "day", "season", "year"] = "hour"
     hydrogen_tank_h: Positive | None = None  # of full electrolysis
-    hydrogen_fuel_cell_mw: NotNegative | None = None
+    hydrogen_fuel_cell_mw: NotNegative | None = None  # that turn it back into electricity
 
     # ---- DC imports
     dc_flexible_share: Share = 0.0  # of the room beside their schedule: used within the day, contract energy kept

@@ -88,7 +88,7 @@ class _Section(BaseModel):
 class Network(_Section):
     """Which grid. assemble: ``networks.jiangsu(options)`` for "jiangsu", else the pandapower file at the path."""
 
-    source: str = "jiangsu"
+    source: str = "jiangsu"  # "jiangsu", or the path of a pandapower net: .json, .xlsx, .sqlite
 
 
 class ProfileEvent(_Section):
@@ -98,11 +98,11 @@ class ProfileEvent(_Section):
     calibrated without it, so that its load, wind and sun are more or less than those.
     """
 
-    kind: Literal["typhoon", "heat_dome", "cold_wave", "calm", "plum_rain"]
+    kind: Literal["typhoon", "heat_dome", "cold_wave", "calm", "plum_rain"]  # what happens
     # local time; of a typhoon when the eye passes 33 N. In a file also "08-05" or "08-05T12": of the scenario's year
     start: Annotated[dt.datetime, BeforeValidator(_whole_hour)]
     days: Annotated[float | None, Field(ge=0.5, le=60)] = None  # of a heat_dome, calm or plum_rain; default: as usual
-    strength: Annotated[float, Field(gt=0, le=2)] = 1.0
+    strength: Annotated[float, Field(gt=0, le=2)] = 1.0  # over the middle of those drawn
 
     @model_validator(mode="after")
     def _days_fit(self) -> "ProfileEvent":
@@ -163,14 +163,14 @@ class Product(_Section):
     response serves one of them. With zones it asks for its own requirement, of what stands there.
     """
 
-    name: Annotated[str, Field(min_length=1)]
-    direction: Literal["up", "down"]
+    name: Annotated[str, Field(min_length=1)]  # in the results; not "up" or "down"
+    direction: Literal["up", "down"]  # more output, or less
     within_min: Positive  # minutes to respond
     spinning: bool = True  # false: units with quick_start count while they are off; up only
     series: str = ""  # hourly requirement in MW, from the profiles
-    min_mw: NotNegative = 0.0
-    load_share: Share = 0.0
-    renewable_share: Share = 0.0
+    min_mw: NotNegative = 0.0  # least requirement
+    load_share: Share = 0.0  # of the load of the hour
+    renewable_share: Share = 0.0  # of the wind and PV available in the hour
     techs: list[str] = Field(default_factory=list)  # that respond; empty: all rows with reserve_up / reserve_down
     zones: list[str] = Field(default_factory=list)  # where what responds stands; empty: everywhere
 
@@ -181,11 +181,11 @@ class Reserve(_Section):
     These keys make the products "up" and "down": spinning, system-wide, without a time limit.
     """
 
-    up_load_share: Share = 0.03
-    up_renewable_share: Share = 0.05
-    up_min_mw: NotNegative = 2500.0
-    down_load_share: Share = 0.02
-    down_renewable_share: Share = 0.05
+    up_load_share: Share = 0.03  # of the load of the hour
+    up_renewable_share: Share = 0.05  # of the wind and PV available in the hour
+    up_min_mw: NotNegative = 2500.0  # least requirement
+    down_load_share: Share = 0.02  # as up_load_share
+    down_renewable_share: Share = 0.05  # as up_renewable_share
     product: list[Product] = Field(default_factory=list)  # further ones, as [[reserve.product]]
 
     @model_validator(mode="after")
@@ -218,25 +218,25 @@ class Budget(_Section):
     name of an hourly series.
     """
 
-    name: Annotated[str, Field(min_length=1)]
-    techs: list[str] = Field(default_factory=list)
-    fuels: list[str] = Field(default_factory=list)
-    zones: list[str] = Field(default_factory=list)
-    names: list[str] = Field(default_factory=list)
+    name: Annotated[str, Field(min_length=1)]  # in the results
+    techs: list[str] = Field(default_factory=list)  # of the members; as the lists below, empty: any
+    fuels: list[str] = Field(default_factory=list)  # likewise
+    zones: list[str] = Field(default_factory=list)  # likewise
+    names: list[str] = Field(default_factory=list)  # patterns of their names
     # MWh of output, t, fuel in `fuel_unit`, or MWh that sources take from the grid
     quantity: Literal["energy", "co2", "fuel", "taken"]
-    fuel_unit: Literal["MWh", "tce", "t"] = "MWh"
+    fuel_unit: Literal["MWh", "tce", "t"] = "MWh"  # of all amounts, where quantity is fuel
     fuel_per_mwh: Positive | None = None  # fuel of a MWh of output; or
     co2_t_per_fuel: Positive | None = (
         None  # t of CO2 of a unit of fuel: use follows the emissions, no-load part included
     )
-    period: Literal["day", "month", "year"]
+    period: Literal["day", "month", "year"]  # each has the limits for itself
     months: list[Month] = Field(default_factory=list)  # in which it holds: 1 to 12; empty: all
-    at_most: NotNegative | None = None
+    at_most: NotNegative | None = None  # most use of a period, MWh, t or fuel
     at_most_profile: str = ""  # instead: hourly series of what each hour adds to the limit of its period
-    at_least: Positive | None = None
+    at_least: Positive | None = None  # least use of a period
     penalty: Positive  # price of every unit beyond at_most or missing of at_least, currency per MWh, t, ...
-    pacing: Annotated[str, Field(min_length=1)] = "estimate"
+    pacing: Annotated[str, Field(min_length=1)] = "estimate"  # "even", "load", or a series: see above
     first_price: NotNegative | None = None  # running price to begin with; default: that of the merit order
 
     @model_validator(mode="after")
@@ -272,10 +272,10 @@ class Budget(_Section):
 class Penalties(_Section):
     """Prices of the slacks, currency/MWh (see `gridsim.case.Penalties`). assemble."""
 
-    shed: Positive = 20_000.0
-    spill: Positive = 500.0
-    reserve_short: Positive = 3_000.0
-    overload: Positive = 5_000.0
+    shed: Positive = 20_000.0  # load that is not served
+    spill: Positive = 500.0  # must-run energy thrown away
+    reserve_short: Positive = 3_000.0  # reserve that is missing
+    overload: Positive = 5_000.0  # flow beyond a rating or the limit of an interface
 
 
 class Grid(_Section):
@@ -303,9 +303,9 @@ class Compensation(_Section):
     """
 
     coal_50_40: NotNegative = 150.0  # between 50 and 40 % of the units on
-    coal_40_35: NotNegative = 300.0
-    coal_35_30: NotNegative = 450.0
-    coal_below_30: NotNegative = 600.0
+    coal_40_35: NotNegative = 300.0  # between 40 and 35 %
+    coal_35_30: NotNegative = 450.0  # between 35 and 30 %
+    coal_below_30: NotNegative = 600.0  # below 30 %
 
 
 class Ledger(_Section):
@@ -341,7 +341,7 @@ class Scenario(_Section):
     """One run, validated. Made by `gridsim.scenario.load`, or directly from sections."""
 
     name: Annotated[str, Field(min_length=1)]
-    title: str = ""
+    title: str = ""  # for pages and pictures
     year: Annotated[int, Field(ge=1980, le=2100)] = 2024  # calendar and weather year
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 2024  # of the synthetic profiles
     network: Network = Field(default_factory=Network)
