@@ -83,7 +83,7 @@ def _city(grid: Grid, city: Row) -> list[Row]:
     own_twh, were_twh, rest_twh = _energies(grid, city)
     _need_whole(grid, city)
     apart = {part: twh for part, twh in were_twh.items() if twh}
-    said = sentence(**apart, weather="apart") + tariff_words(grid.options)
+    said = sentence(**apart, weather="apart") + tariff_words(grid.options, name)
     rest_mw = own_peak_mw(grid, city) * rest_twh / energy_twh(grid, city)
     more = {"energy_twh": rest_twh}
     base = grid.need(f"load_base/{name}", "load_base", name, city, rest_mw, character=said, **more)

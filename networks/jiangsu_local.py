@@ -13,7 +13,7 @@ import pandas as pd
 
 from gridsim.errors import Problem
 from gridsim.networks.jiangsu_common import Row, cities, store
-from gridsim.networks.jiangsu_tariffs import tariff_table, tariff_words, words_of
+from gridsim.networks.jiangsu_tariffs import tariff_problems, tariff_words
 from gridsim.networks.options import LocalGrid, Options
 from gridsim.networks.tables import read_table
 
@@ -59,14 +59,11 @@ def problems(options: Options, par: dict[str, float]) -> list[Problem]:
             rule = f"must be at most half of the peak of {city}, {0.5 * most_mw:,.0f} MW, together: "
             out.append(Problem("local_grid: load_mw", f"{rule}got {taken_mw(options, city):g}"))
     taken = {*read_table("buses")["name"], *read_table("interfaces")["name"], *cities()}
-    tariffs = list(dict.fromkeys(read_table("tariffs")["tariff"]))
     for number, local in enumerate(options.local_grid, start=1):
         where = f"local_grid {number}"
         if local.name in taken:
             out.append(Problem(f"{where}: name", f"must be of its own: there is a bus, city or section {local.name}"))
-        if local.tariff is not None and local.tariff not in tariffs:
-            out.append(Problem(f"{where}: tariff", f"must be one of {', '.join(tariffs)}: got {local.tariff}"))
-    return out
+    return [*out, *tariff_problems(options)]
 
 
 def connections(grid: "Grid") -> list[Row]:
@@ -118,9 +115,7 @@ def loads(grid: "Grid") -> list[Row]:
     rows = []
     for number, local in enumerate(grid.options.local_grid, start=1):
         city = cities()[local.city]
-        said = tariff_words(grid.options)
-        if local.tariff is not None:
-            said = words_of(tariff_table(local.tariff), grid.options.tariff_elasticity)
+        said = tariff_words(grid.options, local.city, local.tariff)
         energy_twh = local.load_mw * twh_per_peak_mw(grid.par, city)
         profile = grid.need(
             f"load_base/{local.name}",

@@ -45,20 +45,32 @@ def own_tariff(path: Path) -> FloatArray:
     return _filled(str(path), table)
 
 
-def tariff_words(options: Options) -> str:
-    """What the site row of a city says of the tariff, a blank before it; nothing where the options change nothing."""
-    prices = None
+def tariff_at(options: Options, city: str, own: str | None = None) -> FloatArray | None:
+    """What load in a city answers to and is billed at; `own`: that of a local grid there. None: of the weather year."""
+    by_city = {str(name): tariff for name, tariff in options.city_tariff.items()}
+    if own is not None:
+        return tariff_table(own, "jiangsu.local_grid: tariff")
+    if city in by_city:
+        return tariff_table(by_city[city], f"jiangsu.city_tariff.{city}")
     if options.tariff_file is not None:
-        prices = own_tariff(Path(options.tariff_file))
-    elif options.tariff is not None:
-        prices = tariff_table(options.tariff)
-    return words_of(prices, options.tariff_elasticity)
+        return own_tariff(Path(options.tariff_file))
+    return None if options.tariff is None else tariff_table(options.tariff)
 
 
-def words_of(prices: FloatArray | None, elasticity: float | None) -> str:
-    """`tariff_words` of prices and an elasticity."""
-    said = sentence(tariff=None if prices is None else encode(prices), elasticity=elasticity)
+def tariff_words(options: Options, city: str, own: str | None = None) -> str:
+    """What a site row says of `tariff_at`, a blank before it; nothing where the options change nothing."""
+    prices = tariff_at(options, city, own)
+    said = sentence(tariff=None if prices is None else encode(prices), elasticity=options.tariff_elasticity)
     return f" {said}" if said else ""
+
+
+def tariff_problems(options: Options) -> list[Problem]:
+    """Names of tariffs that are not there."""
+    known = list(dict.fromkeys(read_table("tariffs")["tariff"]))
+    asked = {f"city_tariff.{city}": name for city, name in options.city_tariff.items()}
+    asked |= {f"local_grid {k}: tariff": grid.tariff for k, grid in enumerate(options.local_grid, 1) if grid.tariff}
+    rule = f"must be one of {', '.join(known)}: got "
+    return [Problem(where, f"{rule}{name}") for where, name in asked.items() if name not in known]
 
 
 def _filled(source: str, table: pd.DataFrame) -> FloatArray:

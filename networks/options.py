@@ -44,7 +44,8 @@ class LocalGrid(BaseModel):
     wind_mw: NotNegative = 0.0  # onshore
     battery_mw: NotNegative = 0.0  # both ways
     battery_mwh: NotNegative = 0.0  # what it holds
-    tariff: str | None = None  # that its load answers to; None: of the province's
+    tariff: str | None = None  # that its load answers to and it pays for what it takes; None: that of its city
+    feed_in_cny_per_mwh: NotNegative = 391.0  # for what it feeds in; coal power's base price 燃煤基准价
 
     @model_validator(mode="after")
     def _battery_is_whole(self) -> "LocalGrid":
@@ -111,6 +112,7 @@ class Options(BaseModel):
     dr_shift_rebound: Share | None = None  # extra energy of what is moved
     ac_flexible_share: Share | None = None  # of a city's cooling: rooms as thermal stores
     tariff: str | None = None  # of industry, by its name in tariffs.csv; None: of the scenario's `year`
+    city_tariff: dict[City, str] = Field(default_factory=dict)  # other names of tariffs.csv for single cities
     tariff_file: str | None = None  # own one instead: a CSV file with the columns months, hours, price
     # share of industrial load that leaves an hour per unit of relative price; None: 0.035
     tariff_elasticity: Share | None = None

@@ -176,7 +176,8 @@ def test_show_json_has_the_documented_keys(path):
         regulation_up_gwh regulation_down_gwh peak_valley_less_mw coal_load_rate deep_unit_h compensation
         two_shift_starts shortfall_hours load_twh_by_component load_twh_by_zone flexible_gwh
         money revenue_by_tech reserve_revenue_by_tech cost_by_tech capture_price price_by_zone
-        congestion_rent_by_element tou_bill_by_zone co2_mt_by_fuel co2_mt_by_zone co2_origin_mt co2_traced_mt intensity
+        congestion_rent_by_element tou_bill_by_zone local_bill
+        co2_mt_by_fuel co2_mt_by_zone co2_origin_mt co2_traced_mt intensity
         intensity_by_zone marginal_intensity_by_zone intensity_by_month co2_mt_by_month coal_mtce coal_mtce_by_month
         non_fossil_share
         non_fossil_share_by_month"""

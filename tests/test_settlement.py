@@ -7,12 +7,15 @@ import pandapower as pp
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
+from one_bus import HOUR, NIGHT, one_bus
+from one_bus import lived as two_days
 from test_curtailment import NO_RESERVE, windy
 from test_losses import R_PU, line
 from tiny_grid import run_audited, tiny_grid, write_grid
 
-from gridsim.bills import prices, tariff_of
-from gridsim.scenario import load
+from gridsim.bills import Tariffs, tables_of, tariffs
+from gridsim.scenario import Scenario, load
+from gridsim.schema import zones_of
 
 RENTS = ("congestion_rent", "link_rent", "shift_rent", "loss_surplus")
 
@@ -98,14 +101,61 @@ def test_tight_lines_outages_losses_and_a_store(tmp_path, minutes):
 
 def test_bills_follow_the_tariff_by_month_and_hour(tmp_path):
     """1 July 2025 by hand: the valley to 6 h, the peak from 14 to 22 h; own tables and names come before the year's."""
-    table = tariff_of(load("jiangsu-2024", ["year=2025"]))
+    table = tables_of(load("jiangsu-2024", ["year=2025"]), ["Wuxi"])["Wuxi"]
     july = table[6] * 739.0
     assert_allclose(july[[0, 8, 11, 15, 22]], np.array([0.35, 1.0, 0.35, 1.8, 1.0]) * 739.0)
     assert_allclose(table[0][[0, 9, 12]], [0.42, 1.7, 1.0])  # the old one until May
-    assert (tariff_of(load("jiangsu-2024", ["jiangsu.tariff=flat"])) == 1.0).all()
+    assert (tables_of(load("jiangsu-2024", ["jiangsu.tariff=flat"]), ["Wuxi"])["Wuxi"] == 1.0).all()
     own = tmp_path / "own.csv"
     own.write_text("months,hours,price\n1-12,0-24,1.5\n")
-    assert (tariff_of(load("jiangsu-2024", [f"jiangsu.tariff_file={own}"])) == 1.5).all()
-    case = SimpleNamespace(time=pd.date_range("2025-07-01T13:30", periods=3, freq="30min"), steps=3)
-    assert_allclose(prices(case, table, 739.0), np.array([1.0, 1.8, 1.8]) * 739.0)
-    assert_allclose(prices(case, None, 739.0), 0.0)
+    assert (tables_of(load("jiangsu-2024", [f"jiangsu.tariff_file={own}"]), ["Wuxi"])["Wuxi"] == 1.5).all()
+    assert tables_of(Scenario.model_validate({"name": "x", "network": {"source": "net.json"}}), ["A"]) == {}
+
+
+def test_every_zone_is_billed_at_its_tariff():
+    """Suzhou at the flat one, a park in Wuxi at its own, another there and the rest at that of the year."""
+    park = {"city": "Wuxi", "exchange_limit_mw": 100.0, "load_mw": 50.0}
+    tree = {
+        "name": "bills",
+        "year": 2025,
+        "jiangsu": {
+            "city_tariff": {"Suzhou": "flat"},
+            "local_grid": [
+                park | {"name": "Own", "tariff": "flat", "feed_in_cny_per_mwh": 300.0},
+                park | {"name": "Other"},
+            ],
+        },
+    }
+    scenario, zones = Scenario.model_validate(tree), ["Nanjing", "Own", "Suzhou", "Other"]
+    case = SimpleNamespace(
+        time=pd.date_range("2025-07-01T13:30", periods=3, freq="30min"), steps=3, buses=pd.DataFrame({"zone": zones})
+    )
+    priced = tariffs(scenario, case)
+    order = [zones_of(case).index(zone) for zone in zones]
+    dear = np.array([1.0, 1.8, 1.8]) * 739.0
+    assert_allclose(priced.energy[:, order], np.column_stack((dear, [739.0] * 3, [739.0] * 3, dear)))
+    assert priced.local[order].tolist() == [0, 1, 0, 1]
+    assert priced.feed_in[order].tolist() == [0, 300, 0, 391]
+
+
+def test_a_local_grid_pays_for_what_it_takes_and_is_paid_for_what_it_feeds_in(tmp_path, monkeypatch):
+    """60 MW of load, 100 MW of sun for 6 h of two days: 36 h at 60 MW bought at 500, 12 h at 40 MW sold at 300."""
+    net = one_bus()
+    b = pp.create_bus(net, vn_kv=220, name="Park", zone="Park")
+    pp.create_line_from_parameters(net, b, 0, 20.0, 0.03, 0.3, 10, 2.0, name="connection")
+    pp.create_load(net, b, 60.0, name="park")
+    net.load["profile"], net.load["profile_share"] = ["wanted", "park"], 1.0
+    k = pp.create_sgen(net, b, 0.0, min_p_mw=0.0, max_p_mw=100.0, name="sun")
+    net.sgen.loc[k, ["tech", "profile"]] = ["pv", "sun"]
+    monkeypatch.setattr(
+        "gridsim.bills.tariffs",
+        lambda scenario, case: Tariffs(np.full((case.steps, 2), 500.0), np.array([0.0, 1.0]), np.array([0.0, 300.0])),
+    )
+    summary, run = two_days(
+        tmp_path, net, load=1000.0, series={"park [MW]": np.full(HOUR.size, 60.0), "sun [1]": NIGHT}
+    )
+    bill = run.array("money/local_bill")
+    assert_allclose(bill[:, 0], 0.0)
+    assert_allclose(bill[:, 1], np.where(HOUR[:48] < 6, -40.0 * 300.0, 60.0 * 500.0), rtol=1e-5)
+    assert summary["local_bill"] == {"Park": pytest.approx(36 * 60 * 500.0 - 12 * 40 * 300.0, rel=1e-5)}
+    assert_allclose(run.array("money/tou_bill")[:, 1], 60.0 * 500.0, rtol=1e-6)

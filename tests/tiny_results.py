@@ -377,6 +377,7 @@ def settled(
         "price/zone": np.hstack((price, price)),
         "money/load_payment": price * served,
         "money/tou_bill": np.zeros((hours, 2)),
+        "money/local_bill": np.zeros((hours, 2)),
         "money/spill_payment": price[:, 0] * spill.sum(1),
         "money/tech_revenue": price * np.column_stack((unit_p, source_p, store)),
         "money/tech_cost": np.stack((spent, none, none, none, wear), axis=1),

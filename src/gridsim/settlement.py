@@ -21,6 +21,7 @@ is answered, up to what is asked, and all that answers alike.
 
 import numpy as np
 
+from gridsim.bills import Tariffs
 from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.step import Fleet, Hour
@@ -38,9 +39,9 @@ def standing(bus: IntArray, buses: int) -> FloatArray:
 class Settlement:
     """Settles lived steps, block by block; rents of lines and accounts of stores add up through the run."""
 
-    def __init__(self, case: Case, f: Fleet, shift_mw: FloatArray, tou_price: FloatArray):
-        """`shift_mw`: what a degree of each phase shifter drives; `tou_price` (n,): of a MWh at the tariff."""
-        self.case, self.f, self.shift_mw, self.tou_price = case, f, shift_mw, tou_price
+    def __init__(self, case: Case, f: Fleet, shift_mw: FloatArray, tariffs: Tariffs):
+        """`shift_mw`: what a degree of each phase shifter drives."""
+        self.case, self.f, self.shift_mw, self.tariffs = case, f, shift_mw, tariffs
         techs = np.array(techs_of(case))
         tables = (case.units, case.sources, case.stores)
         self.of_unit, self.of_source, self.of_store = (
@@ -76,7 +77,8 @@ class Settlement:
         return {
             "price/zone": self._zone_prices(served, price),
             "money/load_payment": paid @ self.zone_of[f.load_bus],
-            "money/tou_bill": served @ self.zone_of[f.load_bus] * self.tou_price[t0 : t0 + kept, None] * dt_h,
+            "money/tou_bill": served @ self.zone_of[f.load_bus] * self.tariffs.energy[t0 : t0 + kept] * dt_h,
+            "money/local_bill": self._local_bills(h, t0),
             "money/spill_payment": spent.sum(axis=1),
             "money/tech_revenue": unit @ self.of_unit + source @ self.of_source + store @ self.of_store,
             "money/tech_cost": cost_unit @ self.of_unit + cost_source @ self.of_source + cost_store @ self.of_store,
@@ -93,6 +95,16 @@ class Settlement:
             "money/store_revenue": self.store_revenue,
             "money/store_cost": self.store_cost,
         }
+
+    def _local_bills(self, h: Hour, t0: int) -> FloatArray:
+        """(T, zones) what local grids pay for what they take from the grid, less what they are paid for the rest."""
+        tariffs = self.tariffs
+        if not tariffs.local.any():
+            return np.zeros((len(h.load), tariffs.local.size))
+        fed = self._injections(h) @ self.zone_of
+        paid = np.maximum(-fed, 0.0) * tariffs.energy[t0 : t0 + len(h.load)] - np.maximum(fed, 0.0) * tariffs.feed_in
+        bills: FloatArray = paid * tariffs.local * self.case.dt_h
+        return bills
 
     def _zone_prices(self, served: FloatArray, price: FloatArray) -> FloatArray:
         """(T, zones) mean over its load; where there is none, over its buses."""

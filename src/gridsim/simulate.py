@@ -153,7 +153,7 @@ def _hours(
 class Accountant:
     """Turns lived hours into the datasets of the results file."""
 
-    def __init__(self, case: Case, f: step.Fleet, ledger: Ledger, shift_mw: FloatArray, tou_price: FloatArray):
+    def __init__(self, case: Case, f: step.Fleet, ledger: Ledger, shift_mw: FloatArray, tariffs: bills.Tariffs):
         self.case, self.f, self.ledger = case, f, ledger
         techs = techs_of(case)
         tables = (case.units, case.sources, case.stores)
@@ -163,7 +163,7 @@ class Accountant:
         )
         tech = case.sources["tech"].astype(str).to_numpy()
         self.curtailment = Curtailment(case, f)
-        self.settlement = Settlement(case, f, shift_mw, tou_price)
+        self.settlement = Settlement(case, f, shift_mw, tariffs)
         self.carbon = Carbon(case, f)
         self.marginal = Marginal(case, f, self.carbon.zone_of)
         self.weather = np.isin(tech, WEATHER_TECHS)
@@ -267,10 +267,9 @@ def simulate(
     )
     f = fleet(case, planner)
     ledger = Ledger(case, scenario.ledger.compensation_cny_per_mwh)
-    tou_price = bills.prices(case, bills.tariff_of(scenario), scenario.ledger.flat_price_cny_per_mwh)
     state, accountant, windows = (
         planner.first_state(),
-        Accountant(case, f, ledger, planner.shift_mw, tou_price),
+        Accountant(case, f, ledger, planner.shift_mw, bills.tariffs(scenario, case)),
         scenario.windows(),
     )
     running: list[FloatArray] = []  # prices of budgets, window by window

@@ -12,6 +12,8 @@ capture_price                 {tech: revenue of energy over energy fed in, curre
 price_by_zone                 {zone: what its load paid on average, currency/MWh}
 congestion_rent_by_element    {line or interface: rent}: the ten largest
 tou_bill_by_zone              {zone: bill of its load at the time-of-use tariff}; none without a tariff
+local_bill                    {local grid: what it pays for what it takes from the grid at its tariff, less what it is
+                              paid for what it feeds in}; none without local grids
 ============================= ====================================================================================
 """
 
@@ -38,6 +40,7 @@ def money_keys(run: ResultsReader) -> dict[str, Any]:
     )
     techs, zones = run.names("tech"), run.names("zone")
     bill = run.array("money/tou_bill").sum(axis=0)
+    local = run.array("money/local_bill").sum(axis=0)
     stores = set(run.table("stores")["tech"])
     energy = run.array("dispatch/tech_p_mw").sum(axis=0) * run.dt_h
     money = {
@@ -59,6 +62,7 @@ def money_keys(run: ResultsReader) -> dict[str, Any]:
         "price_by_zone": _zone_prices(run, paid, zones),
         "congestion_rent_by_element": _rents(run),
         "tou_bill_by_zone": _named(zones, bill) if bill.any() else {},
+        "local_bill": {zone: paid for zone, paid in _named(zones, local).items() if paid},
     }
 
 
@@ -102,4 +106,6 @@ def money_table(summary: dict[str, Any]) -> Table:
         table.add_row(
             "load, at the time-of-use tariff", f"{sum(summary['tou_bill_by_zone'].values()) / 1e6:,.2f}", "", "", ""
         )
+    for zone, paid in summary["local_bill"].items():
+        table.add_row(f"local grid {zone}, at its tariff", f"{paid / 1e6:,.2f}", "", "", "")
     return table

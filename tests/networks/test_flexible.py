@@ -263,6 +263,25 @@ def test_a_tariff_reaches_the_series_of_every_city():
         jiangsu(Options(tariff="jiangsu-1999"))
 
 
+def test_a_city_and_a_local_grid_answer_to_the_tariff_they_are_billed_at(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'base = "jiangsu-2024"\n[jiangsu.city_tariff]\nSuzhou = "flat"\n'
+        '[[jiangsu.local_grid]]\nname = "Park"\ncity = "Suzhou"\nexchange_limit_mw = 10\nload_mw = 10\n'
+    )
+    scenario = load(path)
+    sites = jiangsu(scenario.jiangsu)["profile_site"].set_index("profile")["character"]
+    flat = "tariff=1,2,3,4,5,6,7,8,9,10,11,12:1.0*24"
+    assert flat in sites["load_base/Suzhou"]
+    assert flat in sites["load_base/Park"]
+    assert "tariff" not in sites["load_base/Wuxi"]
+    (tmp_path / "again.toml").write_text(scenario.text)
+    assert load(tmp_path / "again.toml").jiangsu == scenario.jiangsu
+    with pytest.raises(InputError) as caught:
+        jiangsu(Options(city_tariff={"Suzhou": "dear", "Wuxi": "cheap"}))
+    assert [problem.where for problem in caught.value.problems] == ["city_tariff.Suzhou", "city_tariff.Wuxi"]
+
+
 def test_an_own_tariff_comes_from_a_file(tmp_path):
     """The file counts from the scenario's folder, and its prices are part of the cached net."""
     own = tmp_path / "own.csv"
