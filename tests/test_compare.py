@@ -4,16 +4,21 @@ import json
 import math
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import h5py
+import plotly.graph_objects as go
 import pytest
 from budget_grid import write_budget_grid
+from chromium import opened
 from click.testing import CliRunner
 from matplotlib.image import imread
+from pages import array, assert_said, filled, payload, specs
 
 from gridsim.cli import main
 from gridsim.compare import Comparison, Row, compare, said
 from gridsim.errors import InputError, IntegrityError
+from gridsim.page import write_comparison
 from gridsim.plots_compare import draw
 from gridsim.simulate import simulate
 
@@ -142,6 +147,64 @@ def test_command_draws_into_the_file_named(runs, monkeypatch):
     result = CliRunner().invoke(main, ["compare", *map(str, runs), "--json", "--png", "p.png"])
     assert drawn == [(3, Path("p.png"))]
     assert json.loads(result.stdout)["notes"] == []
+
+
+def test_page_of_changes(runs, tmp_path):
+    page = write_comparison(runs, tmp_path / "page.html")
+    assert_said(page)
+    content = payload(page)
+    energy = next(c for c in content["charts"] if c["key"] == "by_energy")["options"][0]["whole"]["data"]
+    assert [trace["name"] for trace in energy] == ["capped", "tight"]
+    assert dict(zip(energy[1]["y"], energy[1]["x"], strict=True)) == pytest.approx(
+        {"@tech.gas": -0.72, "@tech.import": 0.72}, rel=1e-4
+    )
+    # 600 and 720 MWh of gas less in two days, hour by hour
+    for k, less in ((0, -600.0), (1, -720.0)):
+        scale = 1.0 if array(content, f"change.{k}.gas.down").min() < -1.0 else 1e3
+        assert scale * array(content, f"change.{k}.gas.down").sum() == pytest.approx(less, rel=1e-4)
+        assert array(content, f"change.{k}.gas.up").sum() == pytest.approx(0.0, abs=1e-4)
+    for spec in specs(content):
+        go.Figure(filled(spec, content))
+    table = content["tables"][0]
+    assert len(table["columns"]) == 5
+    assert len(table["rows"]) == len(compare(runs).rows)
+    own = {row["words"][1][0] for row in table["rows"] if not row["words"][1][0].startswith("@")}
+    assert own == {"A"}  # a zone of this grid: all else has a text in Chinese
+    assert write_comparison(runs, tmp_path / "again.html").read_bytes() == page.read_bytes()
+
+
+def test_page_of_changes_in_a_browser(runs, tmp_path):
+    page = write_comparison(runs, tmp_path / "page.html", language="zh")
+    content = payload(page)
+    with opened(page.as_uri()) as (tab, complaints):
+        for chart in content["charts"]:
+            figure = tab.locator(f"#chart-{chart['key']}")
+            figure.scroll_into_view_if_needed()
+            figure.locator(".main-svg").first.wait_for()
+        names = tab.locator("#table-numbers td:nth-child(2)").all_text_contents()
+        assert "合计" in names
+        tab.get_by_role("button", name="English").click()
+        assert "total" in tab.locator("#table-numbers td:nth-child(2)").all_text_contents()
+        tab.get_by_role("button", name="change: tight").click()
+        shown = tab.locator("#table-numbers td:nth-child(8)").all_text_contents()
+        numbers = [float(text.replace(",", "")) for text in shown if text != "–"]
+        assert numbers == sorted(numbers, reverse=True)
+        assert complaints == []
+
+
+def test_page_of_other_hours_says_so_and_compares_sums_only(runs, tmp_path: Path):
+    simulate(write_budget_grid(tmp_path, name="day", hours=24), tmp_path / "day.h5")
+    page = write_comparison([runs[0], tmp_path / "day.h5"], tmp_path / "page.html")
+    assert "not of the same hours" in page.read_text("utf-8")
+    assert not {c["key"] for c in payload(page)["charts"]} & {"dispatch_change", "price_change"}
+
+
+def test_command_writes_the_page(runs, monkeypatch):
+    written = Mock(side_effect=lambda files, output, language: output)
+    monkeypatch.setattr("gridsim.page.write_comparison", written)
+    result = CliRunner().invoke(main, ["compare", *map(str, runs[:2]), "-o", "c.html", "--lang", "zh"])
+    assert result.stdout.splitlines()[-1] == "page: c.html"
+    written.assert_called_once_with(tuple(runs[:2]), Path("c.html"), language="zh")
 
 
 def test_numbers_are_said_shortly():

@@ -81,6 +81,10 @@ with_option = click.option(
     help="Lay an overlay on the scenario, by name or path; repeatable. `gridsim scenarios` lists them.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+language_option = click.option(
+    "--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True,
+    help="What the page opens in. It has both languages.",
+)  # fmt: skip
 verbose_option = click.option("-v", "--verbose", is_flag=True, callback=_keep_verbose, help="More detail; tracebacks.")
 
 
@@ -222,14 +226,7 @@ def show_indicators(file: Path, as_json: bool, verbose: bool) -> None:
     type=click.Path(path_type=Path),
     help="The page, or the folder of pictures. [default: FILE.html, or FILE without its ending]",
 )
-@click.option(
-    "--lang",
-    "language",
-    type=click.Choice(["en", "zh"]),
-    default="en",
-    show_default=True,
-    help="What the page opens in. It has both languages.",
-)
+@language_option
 @click.option("--png", is_flag=True, help="Draw pictures for print into a folder instead of the page.")
 @click.option("--svg", is_flag=True, help="The same as drawings; both may be given.")
 @verbose_option
@@ -344,11 +341,21 @@ def verify(
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the page of the changes, an .html file.")
+@language_option
 @click.option("--png", type=click.Path(path_type=Path), help="Draw the changes into this picture.")
 @click.option("--all", "everything", is_flag=True, help="Also what is the same in all runs.")
 @json_option
 @verbose_option
-def compare(files: tuple[Path, ...], png: Path | None, everything: bool, as_json: bool, verbose: bool) -> None:
+def compare(
+    files: tuple[Path, ...],
+    output: Path | None,
+    language: str,
+    png: Path | None,
+    everything: bool,
+    as_json: bool,
+    verbose: bool,
+) -> None:
     """Print what changed from the first results file of FILES to the others: energy, curtailment, regulation, cost."""
     from gridsim.compare import compare as compare_runs
 
@@ -364,6 +371,10 @@ def compare(files: tuple[Path, ...], png: Path | None, everything: bool, as_json
         from gridsim.plots_compare import draw
 
         click.echo(f"picture: {draw(found, png)}", err=as_json)
+    if output is not None:
+        from gridsim.page import write_comparison
+
+        click.echo(f"page: {write_comparison(files, output, language=language)}", err=as_json)
 
 
 @main.command()

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from gridsim.page.parts import named
 from gridsim.palette import energy_unit, power_unit
 
 
@@ -53,7 +54,7 @@ def _money(key: str, value: float, currency: str) -> Card:
 
 def _scaled(key: str, value: float, units: tuple[tuple[float, str], ...]) -> Card:
     scale, unit = next((u for u in reversed(units) if abs(value) >= 2.0 * u[0]), units[0])
-    return Card(key, _digits(value / scale), unit)
+    return Card(key, _digits(value / scale), named("unit", unit))
 
 
 def _digits(value: float) -> str:

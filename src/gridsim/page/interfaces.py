@@ -5,6 +5,7 @@ import numpy as np
 from gridsim.page.data import Hours
 from gridsim.page.parts import (
     DAY,
+    DIVERGING,
     HOUR,
     HOURS_AXIS,
     MISSING,
@@ -20,7 +21,6 @@ from gridsim.page.parts import (
 )
 from gridsim.palette import INK, LINE_COLOURS, RED, FloatArray, colour_of, power_unit
 
-DIVERGING = ("#08306b", "#4393c3", "#f7f7f7", "#ed7d31", "#7f1d1d")  # against the direction, none, in it
 BOUND = 0.999  # of its limit: it binds
 POINTS = 400
 

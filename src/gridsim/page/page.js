@@ -109,6 +109,13 @@ function layoutOf(layout, wide) {
   return merged;
 }
 
+// Steps of days: the last is as wide as the others.
+function holdLastDay(raw, trace) {
+  if (raw.type !== "scatter" || raw.x.$ !== "day") return;
+  trace.x = [...trace.x, dayStart(days)];
+  trace.y = [...trace.y, trace.y.at(-1)];
+}
+
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 
 function windowOf(state) {
@@ -126,7 +133,9 @@ function draw(state) {
   }
   const option = state.chart.options[state.option];
   const window = option.hours ? windowOf(state) : null;
-  const spec = filled(window ? option.hours : option.whole, window);
+  const raw = window ? option.hours : option.whole;
+  const spec = filled(raw, window);
+  if (!window) raw.data.forEach((trace, k) => holdLastDay(trace, spec.data[k]));
   Plotly.newPlot(state.plot, spec.data, layoutOf(spec.layout, state.chart.wide), { ...CONFIG, locale: page.languages[language] });
 }
 

@@ -11,7 +11,7 @@ day that is shown.
 """
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from gridsim.palette import label_of
 Spec = dict[str, Any]
 HOUR: Spec = {"$": "hour"}
 DAY: Spec = {"$": "day"}
+DIVERGING = ("#08306b", "#4393c3", "#f7f7f7", "#ed7d31", "#7f1d1d")  # below zero, zero, above
 MISSING = "#cfcfcf"  # hours that were not simulated
 
 
@@ -51,20 +52,28 @@ class Chart:
 
 @dataclass(frozen=True)
 class Column:
-    """Numbers of a table, headed by the text ``column.<key>``."""
+    """Numbers of a table under a heading."""
 
-    key: str
-    places: int  # decimals
-    text: str = ""  # instead of column.<key>
+    heading: str
+    places: int = -1  # decimals; -1: as many as the number needs
+    signed: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    words: list[list[str]]  # of every column of words
+    numbers: list[float]
+    hour: int | None = None  # of the run: may be looked at in the charts
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows that a click on a heading sorts. Texts as of a chart: ``chart.<key>``."""
+    """Rows that a click on a heading sorts. Title and note as of a chart: ``chart.<key>``."""
 
     key: str
+    words: list[str]  # headings of the columns of words
     columns: list[Column]
-    rows: Sequence[tuple[int | None, list[str], list[float]]]  # hour of the run, words, numbers
+    rows: list[Row]
 
 
 @dataclass(frozen=True)
@@ -91,18 +100,18 @@ class Payload:
 
     def say(self, key: str, **values: Any) -> str:
         """The text `key` with numbers in it. A value that is itself the name of a text is said in each language."""
-        said = tuple(
+        words = {**WORDS, **self.texts}
+
+        def in_language(value: Any, k: int) -> Any:
+            return words[value[1:]][k] if isinstance(value, str) and value.startswith("@") else value
+
+        said = [
             text.format(**{name: in_language(value, k) for name, value in values.items()})
             for k, text in enumerate(WORDS[key])
-        )
+        ]
         name = f"said.{len(self.texts)}"
         self.texts[name] = (said[0], said[1])
         return f"@{name}"
-
-
-def in_language(text: Any, k: int) -> Any:
-    """A text of the table in its k-th language; anything else as it is."""
-    return WORDS[text[1:]][k] if isinstance(text, str) and text.startswith("@") else text
 
 
 def named(kind: str, name: str) -> str:

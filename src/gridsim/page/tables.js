@@ -4,11 +4,10 @@ function drawTable(table) {
   const box = document.getElementById(`table-${table.key}`).querySelector(".scroll");
   const state = sorts.get(table.key) ?? { column: -1, down: false };
   sorts.set(table.key, state);
-  const value = (row) => (state.column < 0 ? row[0] : row[2][state.column]) ?? -Infinity;
-  const rows = [...table.rows].sort((a, b) => (state.down ? -1 : 1) * (value(a) - value(b)));
+  const order = table.rows.map((row, k) => [state.column < 0 ? k : row.numbers[state.column] ?? -Infinity, row]);
+  order.sort(([a], [b]) => (state.down ? b - a : a - b));
   const head = document.createElement("tr");
   const heading = (text, column) => {
-    const cell = document.createElement("th");
     const sorted = state.column === column;
     const sort = button(text, () => {
       Object.assign(state, { column, down: sorted ? !state.down : column >= 0 });
@@ -16,31 +15,49 @@ function drawTable(table) {
     });
     sort.removeAttribute("aria-pressed");
     sort.textContent += sorted ? (state.down ? " ▼" : " ▲") : "";
+    const cell = document.createElement("th");
+    cell.className = column < 0 ? "" : "number";
     cell.setAttribute("aria-sort", sorted ? (state.down ? "descending" : "ascending") : "none");
     cell.append(sort);
     head.append(cell);
   };
-  heading("@table.hour", -1);
-  head.insertCell().outerHTML = `<th>${escaped(say("@table.what"))}</th>`;
-  table.columns.forEach((column, k) => heading(`@column.${column.key}`, k));
+  const [first, ...words] = table.rows.some((row) => row.hour !== null) ? ["@table.hour", ...table.words] : table.words;
+  heading(first, -1); // the order of the file
+  for (const text of words) {
+    const cell = document.createElement("th");
+    cell.textContent = say(text);
+    head.append(cell);
+  }
+  table.columns.forEach((column, k) => heading(column.heading, k));
   const node = document.createElement("table");
-  node.append(head, ...rows.map((row) => rowOf(row, table.columns)));
+  node.append(head, ...order.map(([, row]) => rowOf(row, table.columns)));
   box.replaceChildren(node);
 }
 
-function rowOf([hour, words, numbers], columns) {
+function rowOf({ words, numbers, hour }, columns) {
   const row = document.createElement("tr");
-  const link = button(stamp(hour), () => visit(hour));
-  link.removeAttribute("aria-pressed");
-  link.title = say("@table.show");
-  row.insertCell().append(link);
-  row.insertCell().textContent = words.map(say).join(page.languages[language] === "zh" ? "；" : "; ");
-  numbers.forEach((n, k) => {
+  if (hour !== null) {
+    const link = button(stamp(hour), () => visit(hour));
+    link.removeAttribute("aria-pressed");
+    link.title = say("@table.show");
+    row.insertCell().append(link);
+  }
+  for (const texts of words) {
+    row.insertCell().textContent = texts.map(say).join(page.languages[language] === "zh" ? "；" : "; ");
+  }
+  numbers.forEach((value, k) => {
     const cell = row.insertCell();
+    const { places, signed } = columns[k];
     cell.className = "number";
-    cell.textContent = n === null ? "–" : number(n, columns[k].places);
+    cell.textContent = value === null ? "–" : number(value, places < 0 ? decimals(value) : places, signed);
   });
   return row;
+}
+
+// Five digits or so, as `gridsim compare` prints them.
+function decimals(value) {
+  const size = Math.abs(value);
+  return size >= 1e4 || Number.isInteger(value) ? 0 : size >= 1e3 ? 1 : size >= 10 ? 2 : 3;
 }
 
 // Show an hour in every chart that can.

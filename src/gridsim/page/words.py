@@ -4,6 +4,7 @@ Technologies, cities and sections of the built-in grid are in the table too; a n
 is in both languages.
 """
 
+from gridsim.page import words_compare
 from gridsim.palette import label_of
 
 LANGUAGES = ("en", "zh")
@@ -324,6 +325,7 @@ _INTERFACES_ZH = {
 }
 WORDS: dict[str, tuple[str, str]] = {
     **_PAGE,
+    **words_compare.WORDS,
     **_CONTROLS,
     **_CARDS,
     **_CHARTS,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gridsim.page.data import Hours
-from gridsim.page.parts import Column, Payload, Table
+from gridsim.page.parts import Column, Payload, Row, Table
 from gridsim.palette import FloatArray
 from gridsim.plots_data import SEEN_MW, without_dust
 
@@ -31,18 +31,21 @@ def table(run: Hours, page: Payload) -> Table:
         "no_down": without_dust(-down),
     }
     worst = {h for bad in kinds.values() for h in np.argsort(-bad, kind="stable")[:EACH] if bad[h] > 0.0}
-    columns = [
-        Column("load", 1), Column("net_load", 1), Column("curtailed", 0), Column("unserved", 0), Column("short", 1),
-        Column("overload", 0), Column("price", 1),
-    ]  # fmt: skip
-    numbers = (
-        run.load / 1e3, run.mean(run.year.net_load) / 1e3, curtailed, unserved, short, overload, price,
-    )  # fmt: skip
+    shown: dict[str, tuple[FloatArray, int]] = {  # by column: numbers and their decimals
+        "load": (run.load / 1e3, 1),
+        "net_load": (run.mean(run.year.net_load) / 1e3, 1),
+        "curtailed": (curtailed, 0),
+        "unserved": (unserved, 0),
+        "short": (short, 1),
+        "overload": (overload, 0),
+        "price": (price, 1),
+    }
     rows = []
     for h in sorted(worst):
         happened = [f"@what.{kind}" for kind, bad in kinds.items() if bad[h] > 0.0]
         if curtailed[h] >= SEEN_MW:
             cause = max(run.curtailed_by_cause, key=lambda c: run.curtailed_by_cause[c][h])
             happened[happened.index("@what.curtailed")] = page.say("what.curtailed_by", cause=f"@cause.{cause}")
-        rows.append((int(h), happened, [round(float(values[h]), 3) for values in numbers]))
-    return Table("worst", columns, rows)
+        rows.append(Row([happened], [round(float(values[h]), 3) for values, _ in shown.values()], int(h)))
+    columns = [Column(f"@column.{name}", places) for name, (_, places) in shown.items()]
+    return Table("worst", ["@table.what"], columns, rows)
