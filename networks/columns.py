@@ -150,6 +150,10 @@ COLUMNS: tuple[Column, ...] = (
     Column("trafo", "shift_controllable", "bool", "", False, "a phase shifter (not dispatched yet: its shift stays)"),
     Column("trafo", "shift_min_deg", "float", "deg", NAN, "least shift, as shift_degree counts it", low=-360, high=360),
     Column("trafo", "shift_max_deg", "float", "deg", NAN, "largest shift, likewise", low=-360, high=360),
+    Column("trafo", "tap_vm_pu", "float", "p.u.", NAN, "AC check: voltage its taps hold at lv_bus; NaN: none", low=0.5),
+    Column("shunt", "switched", "bool", "", False, "AC check: switched from 0 to max_step; else step stays"),
+    Column("shunt", "vm_low_pu", "float", "p.u.", 0.98, "AC check: voltage below which it is switched", low=0.5),
+    Column("shunt", "vm_high_pu", "float", "p.u.", 1.05, "AC check: voltage above which it is switched", low=0.5),
     Column("dcline", "min_p_mw", "float", "MW", 0.0, "least transfer; negative: both ways"),
     Column("dcline", "controllable", "bool", "", True, "dispatched within its limits; else fixed at p_mw"),
 )
@@ -278,6 +282,7 @@ def standard_columns(element: str) -> frozenset[str]:
         "line": pp.create_line_from_parameters,
         "trafo": pp.create_transformer_from_parameters,
         "dcline": pp.create_dcline,
+        "shunt": pp.create_shunt,
     }[element]
     arguments = set(inspect.signature(create).parameters)
     return frozenset(arguments | set(_empty_network()[element].columns))

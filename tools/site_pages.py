@@ -131,8 +131,9 @@ def results_file() -> str:
         f"```text\n{inspect.getdoc(schema)}\n```",
         "## Series and windows",
     ]
-    for group in dict.fromkeys(d.group for d in schema.DATASETS):
-        rows = [(f"`{d.path.split('/')[1]}`", *_described(d)) for d in schema.DATASETS if d.group == group]
+    datasets = (*schema.DATASETS, *schema.AC_DATASETS)
+    for group in dict.fromkeys(d.group for d in datasets):
+        rows = [(f"`{d.path.split('/')[1]}`", *_described(d)) for d in datasets if d.group == group]
         parts += [f"### /{group}", table(("dataset", "dimensions", "type", "unit", "what", "sign"), rows)]
     parts += ["## Index tables", ABOUT_COLUMNS]
     for name, dim in schema.TABLES.items():

@@ -316,6 +316,27 @@ def audit(file: Path, as_json: bool, verbose: bool) -> None:
 
 
 @main.command()
+@file_argument
+@click.option("--hours", default="", help="Hours to look at, from 0: 0:168, 0:8760:24, 12,36. [default: all]")
+@json_option
+@verbose_option
+def acheck(file: Path, hours: str, as_json: bool, verbose: bool) -> None:
+    """Solve the AC power flow of the hours of a results FILE and write voltages and loading into it."""
+    _check_results(file)
+    from gridsim.acheck import acheck as make_check
+
+    summary = make_check(file, hours)
+    if as_json:
+        _print_json({key: value for key, value in summary.items() if key.startswith("ac_")})
+        return
+    from rich.console import Console
+
+    from gridsim.summary_ac import ac_table
+
+    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(ac_table(summary))
+
+
+@main.command()
 @click.argument("target", metavar="FILE|SCENARIO")
 @click.option("--windows", type=click.IntRange(min=1), default=12, show_default=True, help="Windows to solve again.")
 @with_option

@@ -71,7 +71,7 @@ def _wanted(run: Results, variables: tuple[str, ...]) -> list[str]:
     found: list[str] = []
     problems = []
     for name in variables:
-        inside = [path for path in BY_PATH if path.split("/")[0] == name]
+        inside = [path for path in BY_PATH if path.split("/")[0] == name and path in run.reader]
         if not inside:
             try:
                 _ = run[name]

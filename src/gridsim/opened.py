@@ -25,7 +25,7 @@ import xarray as xr
 
 from gridsim.errors import InputError, Problem
 from gridsim.results import ResultsReader
-from gridsim.schema import BY_PATH, DATASETS, TABLES, ordered_techs
+from gridsim.schema import AC_DATASETS, BY_PATH, DATASETS, TABLES, ordered_techs
 
 LABELS = ("zone", "tech", "fuel", "component", "element")  # columns of index tables that label an axis
 OF_DIM = {dim: group for group, dim in TABLES.items()}
@@ -83,7 +83,8 @@ class Results:
         r = self.reader
         rows = {
             d.path: (" x ".join(d.dims), str(r.file[d.path].attrs.get("units", d.units)), d.long_name, d.sign)
-            for d in DATASETS
+            for d in (*DATASETS, *AC_DATASETS)
+            if d.path in r.file
         }
         columns = ["dims", "units", "long_name", "sign"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("path")
@@ -101,7 +102,7 @@ class Results:
 
     def __getitem__(self, path: str) -> xr.DataArray:
         """A dataset with its labels: lazy, nothing is read until it is computed with or looked at."""
-        if path not in BY_PATH:
+        if path not in BY_PATH or path not in self.reader:
             near = get_close_matches(path, BY_PATH, n=3, cutoff=0.4)
             hint = f"; close to it: {', '.join(near)}" if near else ""
             raise InputError(str(self.reader.path), [Problem(f"variable {path}", f"is not in the file{hint}")])

@@ -285,6 +285,7 @@ class Grid(_Section):
     n1: Literal["off", "report", "enforce"] = "off"  # the loss of any one branch.  simulate
     # "quadratic": resistance times current squared, drawn at the loads; "none": a lossless network.  simulate
     losses: Literal["none", "quadratic"] = "none"
+    ac_check: bool = False  # an AC power flow of every lived hour at the end, as `gridsim acheck`.  simulate
     line_rating_factor: Positive = 1.0  # on rating_mw and emergency_rating_mw of every branch.  assemble
     # limit_mw of the interface of that name, MW; its reverse limit stays as it is.  assemble
     interface_limit_mw: dict[str, Positive] = Field(default_factory=dict)

@@ -34,6 +34,7 @@ Groups
                /interfaces/branch_weight [interface, branch], link_weight [interface, link].
     /summary   attributes: the numbers of ``gridsim show --json`` that do not depend on the machine; tables by
                technology as ``energy_twh.coal``.
+    /ac        what ``gridsim acheck`` adds, with the dimensions switched_shunt and tap_changer: see `AC_DATASETS`
     the others as in `DATASETS`
 
 Precision. MW and prices are float64 on a fixed grid: multiples of 2**-20 (about 1e-6 MW, or 1e-6 currency/MWh), said
@@ -370,7 +371,41 @@ CASE_ARRAYS: tuple[Dataset, ...] = (  # beside the columns of the index tables
     Dataset("interfaces/branch_weight", ("interface", "branch"), "float64", "1", "weight of each branch's flow"),
     Dataset("interfaces/link_weight", ("interface", "link"), "float64", "1", "weight of each DC link's flow"),
 )
-BY_PATH = {d.path: d for d in DATASETS}
+
+
+def _ac(name: str, dims: str, kind: str, units: str, long_name: str, sign: str = "") -> Dataset:
+    return Dataset(f"ac/{name}", tuple(dims.split()), kind, units, long_name, sign)
+
+
+AC_DIMS = ("switched_shunt", "tap_changer")  # names
+# Of a file that has been through the AC check. Steps not looked at and without a solution are nan, or -1 in counts.
+AC_DATASETS: tuple[Dataset, ...] = (
+    _ac("status", "time", "int16", "1", "0 solved; 1 from a new start; 2 not settled; 3 not converged; -1 not asked"),
+    _ac("iterations", "time", "int32", "1", "iterations of Newton-Raphson, all solutions of the step"),
+    _ac("rounds", "time", "int16", "1", "solutions until controls and losses settled"),
+    _ac("loss_mw", "time", "float64", "MW", "lost in branches"),
+    _ac("dispatch_loss_mw", "time", "float64", "MW", "losses that the dispatch counted on"),
+    _ac("shared_mw", "time", "float64", "MW", "what units on give beside their dispatch, by capacity, for the rest"),
+    _ac("at_limit", "time", "int32", "1", "buses whose reactive power is at a limit"),
+    _ac("vm_min_pu", "time", "float32", "1", "lowest voltage"),
+    _ac("vm_min_bus", "time", "int32", "1", "its row of /buses"),
+    _ac("vm_max_pu", "time", "float32", "1", "highest voltage"),
+    _ac("vm_max_bus", "time", "int32", "1", "its row of /buses"),
+    _ac("loading_max", "time", "float32", "1", "highest loading of a branch, of its rating"),
+    _ac("loading_max_branch", "time", "int32", "1", "its row of /branches"),
+    _ac("overloaded", "time", "int32", "1", "branches beyond their rating in AC"),
+    _ac("overloaded_ac_only", "time", "int32", "1", "of these, those that the DC flows leave within it"),
+    _ac("vm_pu", "time bus", "float32", "1", "voltage"),
+    _ac("va_degree", "time bus", "float32", "degree", "angle, beside the reference of the bus's island"),
+    _ac("held_mvar", "time bus", "float32", "Mvar", "reactive power of what holds the bus's voltage", _INJECTS),
+    _ac("branch_p_mw", "time branch", "float32", "MW", "active power at the from end", _FLOW),
+    _ac("branch_q_mvar", "time branch", "float32", "Mvar", "reactive power at the from end", _FLOW),
+    _ac("branch_loading", "time branch", "float32", "1", "current at the end with more, of the rating"),
+    _ac("switched_steps", "time switched_shunt", "int16", "1", "steps on of each switched shunt"),
+    _ac("tap_pos", "time tap_changer", "int16", "1", "tap of each transformer that holds a voltage"),
+    Dataset("ac/branch_loss_mwh", ("branch",), "float64", "MWh", "lost in each branch in the steps solved"),
+)
+BY_PATH = {d.path: d for d in (*DATASETS, *AC_DATASETS)}
 WINDOW_COLUMNS = tuple(d.path.split("/")[1] for d in DATASETS if d.group == "windows")
 
 

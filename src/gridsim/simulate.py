@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gridsim import bills, links, losses, pumping
+from gridsim import acheck, bills, links, losses, pumping
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
 from gridsim.carbon import Carbon
@@ -250,6 +250,8 @@ def simulate(
     """
     wall = time.perf_counter()
     check_output(out, force=force)
+    if scenario.grid.ac_check:
+        acheck.require()
     case = assemble(scenario)
     compile_s = warmup()
     cpu = time.process_time()
@@ -319,7 +321,7 @@ def simulate(
         }
         for path, values in whole.items():
             writer.write(path, values)
-        return writer.finish(
+        summary = writer.finish(
             {
                 "cpu_s": time.process_time() - cpu,
                 "wall_s": time.perf_counter() - wall,
@@ -327,6 +329,7 @@ def simulate(
                 "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
             }
         )
+    return acheck.acheck(out) if scenario.grid.ac_check else summary
 
 
 def live(

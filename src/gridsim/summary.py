@@ -33,6 +33,7 @@ peak_valley_mw           {before, after}: mean over days of highest - lowest net
 load_twh_by_..., ...     load by component, demand that answers: see `gridsim.summary_demand`
 regulation_..., ...      the ledger of peak shaving: see `gridsim.summary_ledger`
 money, ...               payments, revenues and rents: see `gridsim.summary_money`
+ac_hours, ...            the AC check, if the run went through one: see `gridsim.summary_ac`
 co2_mt_by_..., ...       carbon and coal by fuel, zone, month; whose it is: see `gridsim.summary_carbon`
 cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
 compile_s                compiling or loading the kernels
@@ -54,6 +55,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gridsim.summary_ac import ac_keys, ac_table
 from gridsim.summary_carbon import carbon_keys, carbon_table
 from gridsim.summary_curtailment import OWN, curtailment_keys, curtailment_table
 from gridsim.summary_demand import demand_keys, demand_tables
@@ -113,6 +115,7 @@ def _summarise(run: ResultsReader) -> dict[str, Any]:
         "peak_valley_mw": peak_valley,
         **demand_keys(run),
         **ledger_keys(run, cause_mw),
+        **ac_keys(run),
         **{key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"},
         "file_mb": run.path.stat().st_size / 1e6,
     }
@@ -234,4 +237,5 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
         energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
     tables = [facts, energy, *demand_tables(summary), ledger_table(summary), curtailment_table(summary)]
-    return Columns([*tables, money_table(summary), carbon_table(summary)], padding=(0, 4))
+    last = [ac_table(summary)] if "ac_hours" in summary else []
+    return Columns([*tables, money_table(summary), carbon_table(summary), *last], padding=(0, 4))
