@@ -2,14 +2,16 @@
 
 The others' committed segments, sorted by slope, serve what an hour asks for. What hour t costs with them is
 
-    hourcost = cost of filling Q along the merit order, Q = max(0, net_lo - sum p_min)
+    hourcost = cost of filling Q along the merit order, Q = max(0, net_lo - sum p_min) + held back
              + price * (Q not served + reserve up not covered by the room left + sum p_min above net_hi
                         + sum over further products of what the units on cannot answer with)                         (1)
 
 with `price` the price of shortage. Of further products (regional ones, other directions) only the responses of units on
-are counted, not the room that energy leaves them. Unit i on in hour t is worth hourcost(with i) -
-hourcost(without i), for each of its
-limits in the first hours of a run and in the last ones (a ramp taken as a trapezoid):
+are counted, not the room that energy leaves them. Free sources are used as far as the units leave room; what is then
+idle of them, max(0, sum p_min - net_lo), answers to reserve up, `spare` at most, and no longer to reserve down. Where
+units on answer with too little, more of the free sources is held back and units give its energy. Unit i on in hour t is
+worth hourcost(with i) - hourcost(without i), for each of its limits in the first hours of a run and in the last ones (a
+ramp taken as a trapezoid):
 
     q + r <= start_ramp + j ramp_up  j hours after the start    q <= stop_ramp + j ramp_down  j before the last one (2)
 
@@ -36,13 +38,16 @@ class Field(NamedTuple):
 
     net_lo: FloatArray  # (T,) demand less all that the band can give
     net_hi: FloatArray  # (T,) demand less the least it must give
-    reserve: FloatArray  # (T,) MW of reserve up asked of the units
+    reserve: FloatArray  # (T,) MW of reserve up asked of the units while all free sources are used
     on_cost: FloatArray  # (T, n) of an hour on at p_min
     slope: FloatArray  # (T, nk)
     rank: IntArray  # (T, nk) place of each segment in the hour's merit order
     order: IntArray  # (T, nk) segments in merit order
-    others: FloatArray  # (T, K) MW of further reserve products asked of the units
+    others: FloatArray  # (T, K) MW of further reserve products asked of the units, likewise
     answer: FloatArray  # (n, K) of a unit on
+    # (T, 1 + K) MW that free sources left idle answer with at most, to reserve up and to the further products; of a
+    # product down, which they answer to while they are used, less than 0
+    spare: FloatArray
 
 
 class State(NamedTuple):
@@ -73,15 +78,17 @@ def field(
     on_shift: FloatArray,
     others: FloatArray | None = None,
     answer: FloatArray | None = None,
+    spare: FloatArray | None = None,
 ) -> Field:
     """The field of a window; slope_shift (T, nk) [money/MWh] and on_shift (T, n) [money/h] are added to the cost."""
     T, n = units.avail.shape
     if others is None or answer is None:
         others, answer = np.zeros((T, 0)), np.zeros((n, 0))
+    spare = np.zeros((T, 1 + others.shape[1])) if spare is None else spare
     slope = np.ascontiguousarray(units.seg_cost + slope_shift)
     order = np.argsort(slope, axis=1, kind="stable")
     rank = np.argsort(order, axis=1, kind="stable")
-    return Field(net_lo, net_hi, reserve, units.cost + on_shift, slope, rank, order, others, answer)
+    return Field(net_lo, net_hi, reserve, units.cost + on_shift, slope, rank, order, others, answer, spare)
 
 
 def state(units: single.SingleUnits, products: int = 0) -> State:
@@ -141,22 +148,35 @@ def _fill_cost(t, mw, money, order, slope, need):
 
 
 @kernel
-def _penalty(price, net_lo, net_hi, reserve, p_min, cap, room, response):
-    """Need of energy, and the price of what is short or too much, of formula (1)."""
-    need = max(0.0, net_lo - p_min)
-    unmet = max(0.0, need + reserve - room, reserve - response)
-    short = max(0.0, need - cap) + unmet + max(0.0, p_min - net_hi)
-    return need, price * short
+def _answered(idle, most):
+    """What free sources answer with to a product, `idle` of them unused, counted from all of them used."""
+    return min(idle, most) if most > 0.0 else -min(idle, -most)
 
 
 @kernel
-def _unanswered(t, i, others, given, answer):
-    """MW of further products that nobody answers with in hour t if unit i (-1: none) is on as well."""
-    missing = 0.0
+def _asked(t, i, price, field, p_min, cap, room, response, given):
+    """Energy that units give in hour t, and the price of what is short or too much, of formula (1).
+
+    p_min, cap, room and response are of all units on, `given` (T, K) is without unit i (-1: none).
+    """
+    need = field.net_lo[t] - p_min
+    idle = max(0.0, -need)
+    need = max(0.0, need)
+    others, answer, spare, reserve = field.others, field.answer, field.spare, field.reserve[t]
+    back = min(reserve - response, spare[t, 0]) - idle  # to be held back on top
+    for k in range(others.shape[1]):
+        if spare[t, k + 1] > 0.0:
+            more = answer[i, k] if i >= 0 else 0.0
+            back = max(back, min(others[t, k] - given[t, k] - more, spare[t, k + 1]) - idle)
+    back = max(0.0, min(back, cap - need))
+    idle += back
+    unused = _answered(idle, spare[t, 0])
+    short = max(0.0, need - cap) + max(0.0, p_min - field.net_hi[t])
+    short += max(0.0, need + back - unused + reserve - room, reserve - response - unused)
     for k in range(others.shape[1]):
         more = answer[i, k] if i >= 0 else 0.0
-        missing += max(0.0, others[t, k] - given[t, k] - more)
-    return missing
+        short += max(0.0, others[t, k] - given[t, k] - more - _answered(idle, spare[t, k + 1]))
+    return need + back, price * short
 
 
 @kernel
@@ -190,9 +210,7 @@ def _limits(j, k, up, down, one):
 @kernel(part=True)
 def _value_hour(t, i, price, up, down, one, on_cost, seg_width, field, mw, money, total, given, worth):
     """Fill worth[i, t] for all limits; unit i is not in the merit order."""
-    lo, hi, reserve = field.net_lo[t], field.net_hi[t], field.reserve[t]
     without, had = 0.0, -1.0
-    met = _unanswered(t, -1, field.others, given, field.answer) - _unanswered(t, i, field.others, given, field.answer)
     for j in range(-1, up + 1):  # -1: without the unit
         for k in range(down + 1 if j >= 0 else 1):
             cap, room, p_min, response = 0.0, 0.0, 0.0, 0.0
@@ -204,9 +222,9 @@ def _value_hour(t, i, price, up, down, one, on_cost, seg_width, field, mw, money
                 worth[i, t, at] = worth[i, t, at - 1]
                 continue
             had = cap
-            need, cost = _penalty(
-                price, lo, hi, reserve, total[t, 0] + p_min, total[t, 1] + cap, total[t, 2] + room,
-                total[t, 3] + response,
+            need, cost = _asked(
+                t, i if j >= 0 else -1, price, field, total[t, 0] + p_min, total[t, 1] + cap, total[t, 2] + room,
+                total[t, 3] + response, given,
             )  # fmt: skip
             need = min(need, total[t, 1] + cap)
             own, left, m = 0.0, cap, one.first
@@ -224,7 +242,7 @@ def _value_hour(t, i, price, up, down, one, on_cost, seg_width, field, mw, money
             if j < 0:
                 without = cost
             else:
-                worth[i, t, at] = cost + on_cost - without - price * met
+                worth[i, t, at] = cost + on_cost - without
 
 
 # -- one unit against the others --------------------------------------------------------------------------------------
@@ -297,17 +315,10 @@ def _total_cost(price, units, field, state):
     cost = 0.0
     for t in range(T):
         total = state.total
-        need, penalty = _penalty(
-            price,
-            field.net_lo[t],
-            field.net_hi[t],
-            field.reserve[t],
-            total[t, 0],
-            total[t, 1],
-            total[t, 2],
-            total[t, 3],
+        need, penalty = _asked(
+            t, -1, price, field, total[t, 0], total[t, 1], total[t, 2], total[t, 3], state.given
         )
-        cost += penalty + price * _unanswered(t, -1, field.others, state.given, field.answer)
+        cost += penalty
         cost += _fill_cost(t, state.mw, state.money, field.order, field.slope, min(need, total[t, 1]))
     for i in range(n):
         off, running = -1, units.on0[i]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 SHORT_MW = 0.05  # what a dispatch may be short of: rounding and what ramps leave open
+PRICED = 1e-6  # scaled price that is one
 CHEAP = 1e-3  # cost of sources that the sweeps may use as they like, relative to the dearest segment
 
 
@@ -252,18 +253,7 @@ def better(
         tried.append(found)
         return _verdict(windows, who, found, product, np.array(others, dtype=np.int64), constant)
 
-    # stores and dear sources as the relaxed window uses them; the others may give what the units leave
-    energy, reserve, *more = rest.given_by(problem, solution)
-    need = rest.need[2 * hours : (2 + len(others)) * hours].reshape(-1, hours)
-    free = (problem.boxes.coef[:, 0] > 0.0) & (problem.boxes.cost.max(axis=0) <= CHEAP * who.units.seg_cost.max())
-    boxes = problem.boxes
-    net = search.Net(
-        demand.demand - energy - (boxes.hi - solution.x)[:, free].sum(axis=1),
-        demand.demand - energy + (solution.x - boxes.lo)[:, free].sum(axis=1),
-        demand.reserve - reserve,
-        np.ascontiguousarray((need - np.array(more).reshape(need.shape)).T),
-        np.ascontiguousarray(who.answer[:, np.array(others, dtype=np.int64) - 1]),
-    )
+    net = _net(windows, problem, rows, rest, solution, who, np.array([product, *others], dtype=np.int64))
     prices = rest.prices(solution)
     result = search.improve(
         who.units, demand, prices[:hours].copy(), prices[hours : 2 * hours].copy(), dispatch, effort=effort,
@@ -272,6 +262,35 @@ def better(
     )  # fmt: skip
     best = min(tried, key=lambda found: found.cost, default=None)
     return Better(best, result.bound * windows.money + constant, tally)
+
+
+def _net(
+    windows: Windows, problem: Problem, rows: Rows, rest: Rest, solution: Solution, who: Members, products: IntArray
+) -> search.Net:
+    """What the sweeps ask of the units: stores, dear sources and those behind a full line as the relaxed window uses
+    them; the others give what the units leave, and answer to reserve up with what is not used of them."""
+    hours, boxes = len(problem.need), problem.boxes
+    asked = rest.need[: (1 + products.size) * hours].reshape(-1, hours).T - rest.given_by(problem, solution).T[
+        :, : 1 + products.size
+    ]
+    behind = line_price(rows, solution, hours)[:, boxes.bus] * boxes.line
+    at_box = solution.price[:, :1] + behind
+    shut = (solution.price[:, :1] > PRICED) & (at_box < boxes.cost + PRICED) & (behind < -PRICED)
+    cheap = (boxes.coef[:, 0] > 0.0) & (boxes.cost.max(axis=0) <= CHEAP * who.units.seg_cost.max())
+    free = cheap & ~shut
+    idle = np.where(free, boxes.hi - solution.x, 0.0)
+    range_mw = np.where(free, boxes.hi - boxes.lo, 0.0)
+    asked[:, 0] -= idle.sum(axis=1)
+    asked[:, 1:] -= idle @ boxes.coef[:, products]
+    # as if all free sources were used: what they are idle now answers to products up by -coef a MW
+    return search.Net(
+        np.ascontiguousarray(asked[:, 0]),
+        asked[:, 0] + range_mw.sum(axis=1),
+        np.ascontiguousarray(asked[:, 1]),
+        np.ascontiguousarray(asked[:, 2:]),
+        np.ascontiguousarray(who.answer[:, products[1:] - 1]),
+        np.ascontiguousarray(range_mw @ -boxes.coef[:, products]),
+    )
 
 
 def _places(windows: Windows, who: Members) -> IntArray:

@@ -41,9 +41,10 @@ class Net(NamedTuple):
 
     lo: FloatArray  # (T,) demand less all that free sources can give
     hi: FloatArray  # (T,) demand less the least they must give
-    reserve: FloatArray  # (T,) reserve up
-    others: FloatArray  # (T, K) further reserve products
+    reserve: FloatArray  # (T,) reserve up, while all free sources are used
+    others: FloatArray  # (T, K) further reserve products, likewise
     answer: FloatArray  # (n, K) what a unit on answers with at most
+    spare: FloatArray  # (T, 1 + K) what idle free sources answer with at most, see `sweep.Field`
 
 
 class Effort(NamedTuple):
@@ -118,7 +119,7 @@ class _Search:
         net = self.net
         return sweep.field(
             self.units, net.lo + extra[0], np.maximum(net.hi, net.lo + extra[0]), net.reserve + extra[1], slope_shift,
-            on_shift, net.others + self.more, net.answer,
+            on_shift, net.others + self.more, net.answer, net.spare,
         )  # fmt: skip
 
     def descend(self, steps: float, rounds: int, *, fresh: bool = True, state: sweep.State | None = None) -> float:
@@ -315,7 +316,8 @@ def improve(
         target=limits.accuracy,
     )
     if net is None:
-        none = np.zeros((system.demand.size, 0)), np.zeros((n, 0))
+        hours = system.demand.size
+        none = np.zeros((hours, 0)), np.zeros((n, 0)), np.zeros((hours, 1))
         net = Net(system.demand - system.band_hi, system.demand - system.band_lo, system.reserve, *none)
     run = _Search(units, prices, net, dispatch, limits, target_gap, rows)
     if start is not None:
