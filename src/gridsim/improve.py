@@ -20,13 +20,14 @@ from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.rest import Rest
 from gridsim.ramping import MARGIN
-from gridsim.restate import State, Windows
+from gridsim.restate import RowKeys, State, Windows
 
 if TYPE_CHECKING:
     from gridsim.plan import Fixed, Settled
 
 
 SHORT_MW = 0.05  # what a dispatch may be short of: rounding and what ramps leave open
+WATCHED = 12  # line rows, by element and outage, that the sweeps count
 PRICED = 1e-6  # scaled price that is one
 CHEAP = 1e-3  # cost of sources that the sweeps may use as they like, relative to the dearest segment
 
@@ -202,6 +203,7 @@ def better(
     priced: Priced,
     relaxed: "Settled",
     rows: Rows,
+    injected: FloatArray,
     fix: Callable[[IntArray, IntArray, "Fixed | None"], "Fixed"],
     *,
     start: IntArray,
@@ -217,6 +219,8 @@ def better(
         The window, its budgets as prices.
     rows : Rows
         Line rows of the relaxed window, whose prices are in its solution.
+    injected : (T, columns) float64
+        What is fed in whatever the window decides.
     fix : callable
         (units on, started, the cheapest dispatch so far) -> dispatch, in the plan's money. One that is bound to be
         dearer need not be finished.
@@ -251,9 +255,12 @@ def better(
             return search.Dispatch(np.inf, np.zeros((2, hours)), np.zeros(on.shape), np.zeros(on.shape))
         tally = tally + found.settled.tally
         tried.append(found)
-        return _verdict(windows, who, found, product, np.array(others, dtype=np.int64), constant)
+        return _verdict(windows, who, found, product, np.array(others, dtype=np.int64), lines, constant)
 
-    net = _net(windows, problem, rows, rest, solution, who, np.array([product, *others], dtype=np.int64))
+    dearest = CHEAP * who.units.seg_cost.max()
+    cheap = (problem.boxes.coef[:, 0] > 0.0) & (problem.boxes.cost.max(axis=0) <= dearest)
+    lines = watched(windows, problem, injected, relaxed, who, cheap)
+    net = _net(problem, rows, rest, solution, who, np.array([product, *others], dtype=np.int64), cheap, lines)
     prices = rest.prices(solution)
     result = search.improve(
         who.units, demand, prices[:hours].copy(), prices[hours : 2 * hours].copy(), dispatch, effort=effort,
@@ -264,32 +271,85 @@ def better(
     return Better(best, result.bound * windows.money + constant, tally)
 
 
+class Watched(NamedTuple):
+    """Line rows as the sweeps count them: L elements, whatever the hour."""
+
+    element: IntArray  # (L, 3) element, outage, sign
+    need: FloatArray  # (T, L) MW that units on have to take off the element, everything else at its best for it
+    answer: FloatArray  # (n, L) what one on takes off at best
+
+    def of(self, keys: RowKeys, overload: FloatArray, hours: int) -> FloatArray:
+        """(T, L) overloads of rows."""
+        out = np.zeros((hours, len(self.element)))
+        for column, element in enumerate(self.element):
+            row = np.flatnonzero((np.column_stack((keys.element, keys.outage, keys.sign)) == element).all(axis=1))
+            out[keys.hour[row], column] = overload[row]
+        return out
+
+
+def watched(
+    windows: Windows, problem: Problem, injected: FloatArray, relaxed: "Settled", who: Members, cheap: BoolArray
+) -> Watched:
+    """The elements that are full in some hour, the dearest first.
+
+    A row asks of the units on that their outputs can be such that it holds. Injections add up to nothing, so a constant
+    on all of a row's factors changes no flow: it is taken so that half of the units' capacity has factors above it.
+    """
+    solution, keys, T = relaxed.solution, relaxed.keys, len(problem.need)
+    line = ~windows.is_tangent(keys)
+    places = np.column_stack((keys.element, keys.outage, keys.sign))[line]
+    element, which = np.unique(places, axis=0, return_inverse=True)
+    price = np.bincount(which.reshape(-1), weights=solution.price_row[line], minlength=len(element))
+    element = element[np.argsort(-price, kind="stable")[:WATCHED]]
+    size = len(element)
+    hour = np.repeat(np.arange(T), size)
+    rows = windows.rows(RowKeys(hour, *(np.tile(part, T) for part in element.T)), injected)
+    coef, limit = rows.coef[:size], rows.limit.reshape(T, size)
+    bus = windows.case.units["bus_row"].to_numpy(np.int64)[who.row]
+    at_unit = coef[:, bus]
+    order = np.argsort(at_unit, axis=1, kind="stable")
+    part = np.cumsum((who.units.p_min + who.units.cap)[order], axis=1)
+    middle = (part < 0.5 * part[:, -1:]).sum(axis=1)
+    common = np.take_along_axis(at_unit, order[np.arange(size), middle][:, None], axis=1)
+    boxes, ramps, stores = problem.boxes, problem.ramps, problem.stores
+    of_box = coef[:, boxes.bus] * boxes.line - common * boxes.coef[:, 0]
+    of_ramp, of_store = coef[:, ramps.bus] - common, coef[:, stores.bus] - common
+    lo, hi = (np.where(cheap, end, solution.x) for end in (boxes.lo, boxes.hi))
+    need = lo @ np.maximum(of_box, 0.0).T + hi @ np.minimum(of_box, 0.0).T
+    need += ramps.base @ of_ramp.T + solution.ramp_q @ of_ramp[:, ramps.seg_ramp].T
+    need += (solution.discharge - solution.charge) @ of_store.T
+    need += problem.need[:, :1] * common.T - limit
+    taken = common - at_unit
+    most = who.units.p_min + who.units.cap
+    return Watched(element, need, np.maximum(taken * who.units.p_min, taken * most).T)
+
+
 def _net(
-    windows: Windows, problem: Problem, rows: Rows, rest: Rest, solution: Solution, who: Members, products: IntArray
-) -> search.Net:
+    problem: Problem, rows: Rows, rest: Rest, solution: Solution, who: Members, products: IntArray, cheap: BoolArray,
+    lines: Watched,
+) -> search.Net:  # fmt: skip
     """What the sweeps ask of the units: stores, dear sources and those behind a full line as the relaxed window uses
     them; the others give what the units leave, and answer to reserve up with what is not used of them."""
     hours, boxes = len(problem.need), problem.boxes
-    asked = rest.need[: (1 + products.size) * hours].reshape(-1, hours).T - rest.given_by(problem, solution).T[
-        :, : 1 + products.size
-    ]
+    shape = 1 + products.size, hours
+    asked = (rest.need[: shape[0] * hours].reshape(shape) - rest.given_by(problem, solution)[: shape[0]]).T
     behind = line_price(rows, solution, hours)[:, boxes.bus] * boxes.line
-    at_box = solution.price[:, :1] + behind
-    shut = (solution.price[:, :1] > PRICED) & (at_box < boxes.cost + PRICED) & (behind < -PRICED)
-    cheap = (boxes.coef[:, 0] > 0.0) & (boxes.cost.max(axis=0) <= CHEAP * who.units.seg_cost.max())
+    paid = solution.price[:, :1] + behind
+    shut = (solution.price[:, :1] > PRICED) & (paid < boxes.cost + PRICED) & (behind < -PRICED)
     free = cheap & ~shut
     idle = np.where(free, boxes.hi - solution.x, 0.0)
-    range_mw = np.where(free, boxes.hi - boxes.lo, 0.0)
-    asked[:, 0] -= idle.sum(axis=1)
-    asked[:, 1:] -= idle @ boxes.coef[:, products]
+    whole = np.where(free, boxes.hi - boxes.lo, 0.0)
     # as if all free sources were used: what they are idle now answers to products up by -coef a MW
+    asked = asked - np.column_stack((idle.sum(axis=1), idle @ boxes.coef[:, products]))
+    spare = np.hstack((whole @ -boxes.coef[:, products], np.zeros_like(lines.need)))
     return search.Net(
-        np.ascontiguousarray(asked[:, 0]),
-        asked[:, 0] + range_mw.sum(axis=1),
-        np.ascontiguousarray(asked[:, 1]),
-        np.ascontiguousarray(asked[:, 2:]),
-        np.ascontiguousarray(who.answer[:, products[1:] - 1]),
-        np.ascontiguousarray(range_mw @ -boxes.coef[:, products]),
+        asked[:, 0].copy(),
+        asked[:, 0] + whole.sum(axis=1),
+        asked[:, 1].copy(),
+        np.hstack((asked[:, 2:], lines.need)),
+        np.hstack((who.answer[:, products[1:] - 1], lines.answer)),
+        spare,
+        products.size - 1,
     )
 
 
@@ -313,7 +373,7 @@ def _one_by_one(who: Members, on: IntArray, state: State) -> BoolArray:
 
 
 def _verdict(
-    windows: Windows, who: Members, found: "Fixed", product: int, others: IntArray, constant: float
+    windows: Windows, who: Members, found: "Fixed", product: int, others: IntArray, lines: Watched, constant: float
 ) -> search.Dispatch:
     """A dispatch in the words of the search: scaled cost, what was short, prices at each unit but those of energy and
     of the product that the search prices itself."""
@@ -330,7 +390,8 @@ def _verdict(
     x = s.x
     missing = x[:, parts.short] + found.lacking_mw / windows.power_mw
     short = np.vstack((x[:, parts.shed].sum(axis=1), missing[:, product - 1]))
-    short, more = (np.where(part * windows.power_mw > SHORT_MW, part, 0.0) for part in (short, missing[:, others - 1]))
+    further = np.hstack((missing[:, others - 1], lines.of(found.settled.keys, s.overload, T)))
+    short, more = (np.where(part * windows.power_mw > SHORT_MW, part, 0.0) for part in (short, further))
     on_shift = -at_bus[:, bus[who.row]] * units.p_min
     return search.Dispatch(
         (found.cost - constant) / windows.money, short, np.ascontiguousarray(shift), np.ascontiguousarray(on_shift),

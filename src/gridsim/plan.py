@@ -333,7 +333,7 @@ class Planner(Windows):
             # units are searched one by one: each at what its use of budgets is worth in the relaxed window
             priced_out = self.budgeting.priced(problem, budget_keys, relaxed.solution.price_budget)
             found = priced_out and better(
-                self, t0, state, priced_out, relaxed, self.rows(relaxed.keys, injected),
+                self, t0, state, priced_out, relaxed, self.rows(relaxed.keys, injected), injected,
                 self._like(t0, hours, state, best, known, budgets),
                 start=best.on, effort=self.effort, target_gap=target, constant=constant,
             )  # fmt: skip

@@ -33,7 +33,7 @@ class Dispatch(NamedTuple):
     short: FloatArray  # (2, T) MW of energy and of reserve up that were short
     slope_shift: FloatArray  # (T, nk) prices of ramps and further rows per MW on a segment, to be added to its cost
     on_shift: FloatArray  # (T, n) prices of lines per hour on
-    short_others: FloatArray | float = 0.0  # (T, K) MW of further reserve products that were short
+    short_others: FloatArray | float = 0.0  # (T, K) MW of further reserve products and line rows that were short
 
 
 class Net(NamedTuple):
@@ -42,9 +42,10 @@ class Net(NamedTuple):
     lo: FloatArray  # (T,) demand less all that free sources can give
     hi: FloatArray  # (T,) demand less the least they must give
     reserve: FloatArray  # (T,) reserve up, while all free sources are used
-    others: FloatArray  # (T, K) further reserve products, likewise
+    others: FloatArray  # (T, K) further reserve products, likewise, and line rows behind them
     answer: FloatArray  # (n, K) what a unit on answers with at most
     spare: FloatArray  # (T, 1 + K) what idle free sources answer with at most, see `sweep.Field`
+    products: int = 0  # of the K that are reserve products
 
 
 class Effort(NamedTuple):
@@ -105,8 +106,9 @@ class _Search:
         slope_shift, on_shift = np.zeros((T, units.seg_width.size)), np.zeros((T, n))
         if rows is not None:
             np.subtract.at(slope_shift, rows.hour, prices.nu[:, None] * rows.seg)
-            lines = slice(net.others.size, None)  # the answers of units on to reserve products are counted, not priced
+            lines = slice(len(net.others) * net.products, None)  # the answers of units on to reserve products are counted, not priced
             np.subtract.at(on_shift, rows.hour[lines], prices.nu[lines, None] * rows.on[lines])
+        self.shifts = self.first_shifts = slope_shift, on_shift
         self.plain = self.field = self.corrected(slope_shift, on_shift, np.zeros((2, T)))
         self.best: Dispatch | None = None
         self.on = np.zeros((T, n), dtype=np.bool_)
@@ -144,6 +146,10 @@ class _Search:
     def clean(answer: Dispatch) -> bool:
         return bool(answer.short.max() <= _SHORT)
 
+    @classmethod
+    def lacks_nothing(cls, answer: Dispatch) -> bool:
+        return cls.clean(answer) and float(np.max(answer.short_others, initial=0.0)) <= _SHORT
+
     def judge(self) -> Dispatch | None:
         """Dispatch the schedule in `state`, unless it was seen before, and keep it if it is better."""
         key = np.packbits(self.state.on).tobytes()
@@ -159,9 +165,10 @@ class _Search:
     def from_relaxed(self, relaxed: FloatArray) -> None:
         """Project, then sweep at rising prices of shortage, with the prices of the best dispatch if it is good."""
         self.extra[:], self.more[:] = 0.0, 0.0
-        self.field = self.plain
+        self.field, self.shifts = self.plain, self.first_shifts
         if self.best is not None and self.clean(self.best) and self.gap <= _NEAR:
-            self.field = self.corrected(self.best.slope_shift, self.best.on_shift, self.extra)
+            self.shifts = self.best.slope_shift, self.best.on_shift
+            self.field = self.corrected(*self.shifts, self.extra)
         sweep.project(self.units, np.ascontiguousarray(relaxed), self.no_cost, self.work, self.state.on)
         for steps in SHORTAGE_STEPS:
             self.descend(steps, 2)
@@ -180,8 +187,9 @@ class _Search:
         """Sweep with the prices of a dispatch, and ask for what it was short of."""
         self.extra += 1.2 * answer.short
         self.more += 1.2 * answer.short_others
-        if np.isfinite(answer.cost):
-            self.field = self.corrected(answer.slope_shift, answer.on_shift, self.extra)
+        if np.isfinite(answer.cost) and self.lacks_nothing(answer):
+            self.shifts = answer.slope_shift, answer.on_shift
+        self.field = self.corrected(*self.shifts, self.extra)  # prices of what is short are penalties
         self.descend(SHORTAGE_STEPS[-1], 4)
 
     def look_around_best(self) -> None:
