@@ -7,7 +7,8 @@ The others' committed segments, sorted by slope, serve what an hour asks for. Wh
                         + sum over further products of what the units on cannot answer with)                         (1)
 
 with `price` the price of shortage. Of further products (regional ones, other directions) only the responses of units on
-are counted, not the room that energy leaves them. Free sources are used as far as the units leave room; what is then
+are counted, not the room that energy leaves them; but room is left for the sum of products that are apart, like those of
+zones. Free sources are used as far as the units leave room; what is then
 idle of them, max(0, sum p_min - net_lo), answers to reserve up, `spare` at most, and no longer to reserve down. Where
 units on answer with too little, more of the free sources is held back and units give its energy. Unit i on in hour t is
 worth hourcost(with i) - hourcost(without i), for each of its limits in the first hours of a run and in the last ones (a
@@ -48,6 +49,7 @@ class Field(NamedTuple):
     # (T, 1 + K) MW that free sources left idle answer with at most, to reserve up and to the further products; of a
     # product down, which they answer to while they are used, less than 0
     spare: FloatArray
+    apart: BoolArray  # (K,) products up that have no unit and no free source in common: of zones
 
 
 class State(NamedTuple):
@@ -79,16 +81,18 @@ def field(
     others: FloatArray | None = None,
     answer: FloatArray | None = None,
     spare: FloatArray | None = None,
+    apart: BoolArray | None = None,
 ) -> Field:
     """The field of a window; slope_shift (T, nk) [money/MWh] and on_shift (T, n) [money/h] are added to the cost."""
     T, n = units.avail.shape
     if others is None or answer is None:
         others, answer = np.zeros((T, 0)), np.zeros((n, 0))
     spare = np.zeros((T, 1 + others.shape[1])) if spare is None else spare
+    apart = np.zeros(others.shape[1], dtype=np.bool_) if apart is None else apart
     slope = np.ascontiguousarray(units.seg_cost + slope_shift)
     order = np.argsort(slope, axis=1, kind="stable")
     rank = np.argsort(order, axis=1, kind="stable")
-    return Field(net_lo, net_hi, reserve, units.cost + on_shift, slope, rank, order, others, answer, spare)
+    return Field(net_lo, net_hi, reserve, units.cost + on_shift, slope, rank, order, others, answer, spare, apart)
 
 
 def state(units: single.SingleUnits, products: int = 0) -> State:
@@ -154,6 +158,24 @@ def _answered(idle, most):
 
 
 @kernel
+def _zonal(t, i, field, given, idle):
+    """Of products apart: what units have to keep room for, what those on cannot answer with, and how much of it more
+    idle free sources would make good; `idle` of them are shared out."""
+    asked, missing, back = 0.0, 0.0, 0.0
+    for k in range(field.others.shape[1]):
+        if field.apart[k]:
+            lack = max(0.0, field.others[t, k])
+            helped = min(idle, field.spare[t, k + 1], lack)
+            idle -= helped
+            asked += lack - helped
+            more = field.answer[i, k] if i >= 0 else 0.0
+            short = max(0.0, lack - helped - given[t, k] - more)
+            missing += short
+            back += min(short, field.spare[t, k + 1] - helped)
+    return asked, missing, back
+
+
+@kernel
 def _asked(t, i, price, field, p_min, cap, room, response, given):
     """Energy that units give in hour t, and the price of what is short or too much, of formula (1).
 
@@ -163,20 +185,23 @@ def _asked(t, i, price, field, p_min, cap, room, response, given):
     idle = max(0.0, -need)
     need = max(0.0, need)
     others, answer, spare, reserve = field.others, field.answer, field.spare, field.reserve[t]
-    back = min(reserve - response, spare[t, 0]) - idle  # to be held back on top
+    back = max(min(reserve - response, spare[t, 0]) - idle, _zonal(t, i, field, given, idle)[2])
     for k in range(others.shape[1]):
-        if spare[t, k + 1] > 0.0:
+        if spare[t, k + 1] > 0.0 and not field.apart[k]:
             more = answer[i, k] if i >= 0 else 0.0
             back = max(back, min(others[t, k] - given[t, k] - more, spare[t, k + 1]) - idle)
-    back = max(0.0, min(back, cap - need))
+    back = max(0.0, min(back, cap - need))  # held back on top
     idle += back
+    need += back
     unused = _answered(idle, spare[t, 0])
-    short = max(0.0, need - cap) + max(0.0, p_min - field.net_hi[t])
-    short += max(0.0, need + back - unused + reserve - room, reserve - response - unused)
+    zonal, missing, _ = _zonal(t, i, field, given, idle)
+    short = max(0.0, need - cap) + max(0.0, p_min - field.net_hi[t]) + missing
+    short += max(0.0, need + reserve - unused - room, need + zonal - room, reserve - response - unused)
     for k in range(others.shape[1]):
-        more = answer[i, k] if i >= 0 else 0.0
-        short += max(0.0, others[t, k] - given[t, k] - more - _answered(idle, spare[t, k + 1]))
-    return need + back, price * short
+        if not field.apart[k]:
+            more = answer[i, k] if i >= 0 else 0.0
+            short += max(0.0, others[t, k] - given[t, k] - more - _answered(idle, spare[t, k + 1]))
+    return need, price * short
 
 
 @kernel

@@ -349,8 +349,21 @@ def _net(
         np.hstack((asked[:, 2:], lines.need)),
         np.hstack((who.answer[:, products[1:] - 1], lines.answer)),
         spare,
+        np.concatenate((_apart(problem, who, products[1:]), np.zeros(lines.need.shape[1], dtype=np.bool_))),
         products.size - 1,
     )
+
+
+def _apart(problem: Problem, who: Members, products: IntArray) -> BoolArray:
+    """Which products up have no unit and no box in common; those with few of them first."""
+    serves = np.vstack((who.answer[:, products - 1] > 0.0, problem.boxes.coef[:, products] < 0.0))
+    up = (who.head[:, products - 1] > 0.0).any(axis=0)
+    taken, apart = np.zeros(len(serves), dtype=np.bool_), np.zeros(products.size, dtype=np.bool_)
+    for k in np.argsort(serves.sum(axis=0), kind="stable"):
+        if up[k] and not (taken & serves[:, k]).any():
+            apart[k] = True
+            taken |= serves[:, k]
+    return apart
 
 
 def _places(windows: Windows, who: Members) -> IntArray:

@@ -45,6 +45,7 @@ class Net(NamedTuple):
     others: FloatArray  # (T, K) further reserve products, likewise, and line rows behind them
     answer: FloatArray  # (n, K) what a unit on answers with at most
     spare: FloatArray  # (T, 1 + K) what idle free sources answer with at most, see `sweep.Field`
+    apart: BoolArray  # (K,) of them products up that have nothing in common
     products: int = 0  # of the K that are reserve products
 
 
@@ -106,7 +107,7 @@ class _Search:
         slope_shift, on_shift = np.zeros((T, units.seg_width.size)), np.zeros((T, n))
         if rows is not None:
             np.subtract.at(slope_shift, rows.hour, prices.nu[:, None] * rows.seg)
-            lines = slice(len(net.others) * net.products, None)  # the answers of units on to reserve products are counted, not priced
+            lines = slice(len(net.others) * net.products, None)  # answers to reserve products are counted, not priced
             np.subtract.at(on_shift, rows.hour[lines], prices.nu[lines, None] * rows.on[lines])
         self.shifts = self.first_shifts = slope_shift, on_shift
         self.plain = self.field = self.corrected(slope_shift, on_shift, np.zeros((2, T)))
@@ -121,7 +122,7 @@ class _Search:
         net = self.net
         return sweep.field(
             self.units, net.lo + extra[0], np.maximum(net.hi, net.lo + extra[0]), net.reserve + extra[1], slope_shift,
-            on_shift, net.others + self.more, net.answer, net.spare,
+            on_shift, net.others + self.more, net.answer, net.spare, net.apart,
         )  # fmt: skip
 
     def descend(self, steps: float, rounds: int, *, fresh: bool = True, state: sweep.State | None = None) -> float:
@@ -187,6 +188,10 @@ class _Search:
         """Sweep with the prices of a dispatch, and ask for what it was short of."""
         self.extra += 1.2 * answer.short
         self.more += 1.2 * answer.short_others
+        at = np.asarray(answer.short_others) > 0.0
+        at[..., : self.net.products] = False  # what takes off a full line was counted at its best: not so much
+        counted = self.state.given - self.net.others + 1.2 * answer.short_others
+        self.more = np.where(at, np.maximum(self.more, counted), self.more)
         if np.isfinite(answer.cost) and self.lacks_nothing(answer):
             self.shifts = answer.slope_shift, answer.on_shift
         self.field = self.corrected(*self.shifts, self.extra)  # prices of what is short are penalties
@@ -325,13 +330,14 @@ def improve(
     )
     if net is None:
         hours = system.demand.size
-        none = np.zeros((hours, 0)), np.zeros((n, 0)), np.zeros((hours, 1))
+        none = np.zeros((hours, 0)), np.zeros((n, 0)), np.zeros((hours, 1)), np.zeros(0, dtype=np.bool_)
         net = Net(system.demand - system.band_hi, system.demand - system.band_lo, system.reserve, *none)
     run = _Search(units, prices, net, dispatch, limits, target_gap, rows)
     if start is not None:
         run.state.on[:] = start
         answer = run.judge()
         if answer is not None and run.gap <= _NEAR:
+            run.descend(SHORTAGE_STEPS[-1], 0)
             run.follow(answer)
             run.correct()
     run.from_relaxed(prices.relaxed)
