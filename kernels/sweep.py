@@ -160,18 +160,26 @@ def _answered(idle, most):
 @kernel
 def _zonal(t, i, field, given, idle):
     """Of products apart: what units have to keep room for, what those on cannot answer with, and how much of it more
-    idle free sources would make good; `idle` of them are shared out."""
-    asked, missing, back = 0.0, 0.0, 0.0
-    for k in range(field.others.shape[1]):
+    idle free sources would make good. `idle` of them are shared out, first to what is missing."""
+    others, spare, answer = field.others, field.spare, field.answer
+    asked, missing, back, rest = 0.0, 0.0, 0.0, idle
+    for k in range(others.shape[1]):
         if field.apart[k]:
-            lack = max(0.0, field.others[t, k])
-            helped = min(idle, field.spare[t, k + 1], lack)
-            idle -= helped
-            asked += lack - helped
-            more = field.answer[i, k] if i >= 0 else 0.0
-            short = max(0.0, lack - helped - given[t, k] - more)
-            missing += short
-            back += min(short, field.spare[t, k + 1] - helped)
+            more = answer[i, k] if i >= 0 else 0.0
+            short = max(0.0, max(0.0, others[t, k]) - given[t, k] - more)
+            helped = min(rest, spare[t, k + 1], short)
+            rest -= helped
+            missing += short - helped
+            back += min(short, spare[t, k + 1]) - helped
+    for k in range(others.shape[1]):
+        if field.apart[k]:
+            lack = max(0.0, others[t, k])
+            more = answer[i, k] if i >= 0 else 0.0
+            first = min(idle, spare[t, k + 1], max(0.0, lack - given[t, k] - more))
+            idle -= first
+            helped = min(rest, spare[t, k + 1] - first, lack - first)
+            rest -= helped
+            asked += lack - first - helped
     return asked, missing, back
 
 
