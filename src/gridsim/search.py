@@ -187,11 +187,11 @@ class _Search:
     def follow(self, answer: Dispatch) -> None:
         """Sweep with the prices of a dispatch, and ask for what it was short of."""
         self.extra += 1.2 * answer.short
-        self.more += 1.2 * answer.short_others
-        at = np.asarray(answer.short_others) > 0.0
-        at[..., : self.net.products] = False  # what takes off a full line was counted at its best: not so much
-        counted = self.state.given - self.net.others + 1.2 * answer.short_others
-        self.more = np.where(at, np.maximum(self.more, counted), self.more)
+        short = np.broadcast_to(1.2 * np.asarray(answer.short_others), self.more.shape)
+        # what takes off a full line was counted at its best: the units on have to be short by what the dispatch was
+        line = (short > 0.0) & (np.arange(short.shape[1]) >= self.net.products)
+        counted = np.where(line, self.state.given - self.net.others, -np.inf)
+        self.more = np.maximum(self.more, counted) + short
         if np.isfinite(answer.cost) and self.lacks_nothing(answer):
             self.shifts = answer.slope_shift, answer.on_shift
         self.field = self.corrected(*self.shifts, self.extra)  # prices of what is short are penalties

@@ -261,6 +261,44 @@ def test_a_unit_that_alone_can_answer_runs_for_it():
     assert case.state.on[ready:, free].all()
 
 
+def _price_of(short_of, *, cap=100.0, net_lo=80.0, p_min=100.0, reserve=0.0, others, answer, spare, apart):
+    """Energy asked of one unit that is on, and MW short, in an hour with 100 MW of room above p_min."""
+    field = sweep.Field(
+        np.array([net_lo]), np.array([net_lo + 200.0]), np.array([reserve]), np.zeros((1, 1)), np.zeros((1, 1)),
+        np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int64), np.array([others], float), np.array([answer], float),
+        np.array([spare], float), np.array(apart),
+    )  # fmt: skip
+    given = np.array([answer], float)
+    return sweep._asked(0, -1, 1.0, field, p_min, cap, 100.0, short_of, given)
+
+
+def test_idle_sources_answer_and_more_is_held_back_where_units_cannot():
+    """Sources of 200 MW, 20 of them idle at p_min. Amounts by hand."""
+    zones = {"others": [30.0, 15.0], "spare": [200.0, 60.0, 140.0], "apart": [True, True]}
+    # units answer with nothing: 45 MW of sources have to be idle, so units give 25 MW above p_min
+    assert _price_of(0.0, answer=[0.0, 0.0], **zones) == pytest.approx((25.0, 0.0))
+    # the second zone needs the idle 20 MW for itself, units serve the first and keep room
+    assert _price_of(0.0, answer=[30.0, 5.0], **zones) == pytest.approx((0.0, 0.0))
+    # one zone has sources for 10 MW only
+    poor = zones | {"spare": [200.0, 10.0, 140.0]}
+    assert _price_of(0.0, answer=[0.0, 0.0], **poor) == pytest.approx((5.0, 20.0))
+    # products that are not apart share what is idle: 30 MW serve both
+    both = zones | {"apart": [False, False]}
+    assert _price_of(0.0, answer=[0.0, 0.0], **both) == pytest.approx((10.0, 0.0))
+    # reserve up of the units themselves likewise; without sources it is short
+    assert _price_of(10.0, reserve=50.0, answer=[30.0, 15.0], **zones) == pytest.approx((20.0, 0.0))
+    assert _price_of(10.0, reserve=50.0, answer=[30.0, 15.0], **(zones | {"spare": [0.0] * 3})) == (0.0, 40.0)
+
+
+def test_idle_sources_no_longer_answer_down_and_zones_need_room_together():
+    down = {"others": [-60.0], "spare": [0.0, -200.0], "apart": [False], "answer": [0.0]}
+    assert _price_of(0.0, p_min=130.0, **down) == pytest.approx((0.0, 0.0))  # 50 of 60 MW too many are idle
+    assert _price_of(0.0, p_min=150.0, **down) == pytest.approx((0.0, 10.0))
+    zones = {"others": [30.0, 15.0], "answer": [100.0, 100.0], "spare": [0.0] * 3, "net_lo": 170.0}
+    assert _price_of(0.0, apart=[False, False], **zones) == pytest.approx((70.0, 0.0))
+    assert _price_of(0.0, apart=[True, True], **zones) == pytest.approx((70.0, 15.0))  # 70 + 45 MW in 100
+
+
 def _state_of(units, on):
     state = sweep.state(units)
     state.on[:] = on
