@@ -7,12 +7,11 @@ The others' committed segments, sorted by slope, serve what an hour asks for. Wh
                         + sum over further products of what the units on cannot answer with)                         (1)
 
 with `price` the price of shortage. Of further products (regional ones, other directions) only the responses of units on
-are counted, not the room that energy leaves them; but room is left for the sum of products that are apart, like those of
-zones. Free sources are used as far as the units leave room; what is then
-idle of them, max(0, sum p_min - net_lo), answers to reserve up, `spare` at most, and no longer to reserve down. Where
-units on answer with too little, more of the free sources is held back and units give its energy. Unit i on in hour t is
-worth hourcost(with i) - hourcost(without i), for each of its limits in the first hours of a run and in the last ones (a
-ramp taken as a trapezoid):
+are counted, not the room that energy leaves them; but products that are apart, like those of zones, need room together.
+Free sources are used as far as the units leave room; what is then idle of them, max(0, sum p_min - net_lo), answers to
+reserve up, `spare` at most, and no longer to reserve down. Where units on answer with too little, more of the free
+sources is held back and units give its energy. Unit i on in hour t is worth hourcost(with i) - hourcost(without i), for
+each of its limits in the first hours of a run and in the last ones (a ramp taken as a trapezoid):
 
     q + r <= start_ramp + j ramp_up  j hours after the start    q <= stop_ramp + j ramp_down  j before the last one (2)
 
@@ -348,9 +347,7 @@ def _total_cost(price, units, field, state):
     cost = 0.0
     for t in range(T):
         total = state.total
-        need, penalty = _asked(
-            t, -1, price, field, total[t, 0], total[t, 1], total[t, 2], total[t, 3], state.given
-        )
+        need, penalty = _asked(t, -1, price, field, total[t, 0], total[t, 1], total[t, 2], total[t, 3], state.given)
         cost += penalty
         cost += _fill_cost(t, state.mw, state.money, field.order, field.slope, min(need, total[t, 1]))
     for i in range(n):

@@ -44,14 +44,16 @@ def test_bound_and_cost_enclose_the_optimum(seed, tmp_path):
     state = planner.first_state()
     problem, constant, relaxed, rows = relaxed_window(planner, state)
     start = planner.case.unit_available[:HOURS].copy()
+    injected = planner.problem(0, HOURS, state, None)[1]
 
     def fix(on, begun, _cheapest):
         return planner._fix(0, HOURS, state, on, begun, relaxed.near, relaxed.snapshot, state.products)
 
     priced = planner.budgeting.priced(problem, planner.budgeting.keys(0, HOURS, state.budgets), np.zeros(0))
     found = better(
-        planner, 0, state, priced, relaxed, rows, fix, start=start, effort="fast", target_gap=0.0, constant=constant
-    )
+        planner, 0, state, priced, relaxed, rows, injected, fix, start=start, effort="fast", target_gap=0.0,
+        constant=constant,
+    )  # fmt: skip
     table = planner.case.units.iloc[planner.free]
     up, down = (np.maximum(table[f"min_{way}_h"].to_numpy(np.int64), 1) for way in ("up", "down"))
     past = state.unit_on, state.unit_hours, state.unit_out, planner.first_unit

@@ -357,7 +357,7 @@ def _net(
 def _apart(problem: Problem, who: Members, products: IntArray) -> BoolArray:
     """Which products up have no unit and no box in common; those with few of them first."""
     serves = np.vstack((who.answer[:, products - 1] > 0.0, problem.boxes.coef[:, products] < 0.0))
-    up = (who.head[:, products - 1] > 0.0).any(axis=0)
+    up: BoolArray = np.any(who.head[:, products - 1] > 0.0, axis=0)
     taken, apart = np.zeros(len(serves), dtype=np.bool_), np.zeros(products.size, dtype=np.bool_)
     for k in np.argsort(serves.sum(axis=0), kind="stable"):
         if up[k] and not (taken & serves[:, k]).any():
