@@ -33,6 +33,7 @@ def test_builtin_scenario_is_the_whole_year_on_defaults():
     assert scenario.start == np.datetime64("2024-01-01T00")
     plain = Scenario(name="x").model_dump() | {"name": scenario.name, "title": scenario.title, "scale": {"load": 1.0}}
     plain["grid"] |= {"n1": "enforce"}  # a grid with emergency ratings: it is held secure
+    plain["reserve"] |= {"up_min_mw": 2500.0}  # Jiangsu's largest single loss
     assert scenario.model_dump() == plain  # the commented file shows the other defaults, and only those
 
 
@@ -83,7 +84,7 @@ def test_base_merges_tables_and_moves_paths(tmp_path):
     assert top.network.source == "below/net.json"
     assert top.resolve(top.network.source).read_text() == "{}"
     assert set(top.input_digests()) == {"network.source"}
-    assert load(tmp_path / "below").name == "scenario"
+    assert load(tmp_path / "below").name == "below"
 
 
 def test_set_paths_count_from_the_current_folder(tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ from gridsim import __version__
 from gridsim.errors import GridsimError, IntegrityError, ResourceError
 
 if TYPE_CHECKING:
+    from gridsim.convert import Conversion
     from gridsim.results import WindowReport
     from gridsim.scenario import Scenario
 
@@ -406,6 +407,7 @@ def compare(
 @click.option("--profile", help="matpower: 'day', two days in which loads follow a made-up curve. [default: one hour]")
 @click.option("--hours", type=int, help="matpower: hours to simulate.")
 @click.option("--dc", help="matpower: branch model, matpower or powermodels. [default: powermodels for PGLib-OPF]")
+@click.option("--series", type=click.Path(path_type=Path), help="pandapower: hourly series that the net names.")
 @verbose_option
 def convert(
     kind: str,
@@ -415,22 +417,45 @@ def convert(
     profile: str | None,
     hours: int | None,
     dc: str | None,
+    series: Path | None,
     verbose: bool,
 ) -> None:
-    """Make a scenario folder from a public case.
+    """Make a scenario folder from a case or net of another tool.
 
-    KIND is matpower (SOURCE: an .m file), pglib-uc (a .json file) or rts-gmlc (the folder with SourceData).
-    The folder also gets a report: what of the source was used, approximated or ignored, and why.
+    KIND is matpower (SOURCE: an .m file), pglib-uc (a .json file), rts-gmlc (the folder with SourceData) or pandapower
+    (a .json, .xlsx or .sqlite file). The folder also gets a report: what of the source was used, approximated or
+    ignored, and why.
     """
-    from gridsim.convert import REPORT
     from gridsim.convert import convert as make_folder
 
-    made = make_folder(kind, source, output, force=force, profile=profile, hours=hours, dc=dc)
-    for row in made.report:
-        if verbose or row.fate == "approximated":
-            click.echo(f"{row.fate}: {row.count} {row.what}: {row.how}")
-    click.echo(f"report: {output / REPORT}")
-    click.echo(f"scenario: {output}")
+    made = make_folder(kind, source, output, force=force, profile=profile, hours=hours, dc=dc, series=series)
+    _print_conversion(made, output, verbose)
+
+
+@main.command()
+@click.argument("folder", metavar="NAME", type=click.Path(path_type=Path))
+@click.option(
+    "--from", "source", default="jiangsu-2024", show_default=True, metavar="SCENARIO|NET",
+    help="A scenario, built-in or your own, or a pandapower net: .json, .xlsx, .sqlite.",
+)  # fmt: skip
+@click.option("--series", type=click.Path(path_type=Path), help="Hourly series that a net names: .csv, .h5, .nc.")
+@verbose_option
+def init(folder: Path, source: str, series: Path | None, verbose: bool) -> None:
+    """Start a scenario of your own: the folder NAME with a commented scenario.toml that runs at once."""
+    from gridsim.init import check_new
+    from gridsim.init import init as make_scenario
+    from gridsim.scenario import NETWORK_SUFFIXES
+
+    check_new(folder)
+    if Path(source).suffix.lower() in NETWORK_SUFFIXES:
+        from gridsim.convert import convert as make_folder
+
+        _print_conversion(make_folder("pandapower", Path(source), folder, series=series), folder, verbose)
+    else:
+        if series is not None:
+            raise click.UsageError(f"--series is for a net: {source} is a scenario")
+        click.echo(f"scenario: {make_scenario(folder, source)}")
+    click.echo(f"run it: gridsim run {folder}")
 
 
 @main.group()
@@ -488,6 +513,18 @@ def _shorthands(**named: Any) -> list[str]:
     }
     given = {keys[name]: value for name, value in named.items() if value is not None}
     return [f"{key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in given.items()]
+
+
+def _print_conversion(made: "Conversion", folder: Path, verbose: bool) -> None:
+    from gridsim.convert import REPORT
+
+    for row in made.report:
+        if verbose or row.fate == "approximated":
+            click.echo(f"{row.fate}: {row.count} {row.what}: {row.how}")
+    if made.warning:
+        click.echo(f"gridsim: {made.warning}", err=True)
+    click.echo(f"report: {folder / REPORT}")
+    click.echo(f"scenario: {folder}")
 
 
 def _check_results(file: Path) -> None:

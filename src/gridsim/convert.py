@@ -20,9 +20,11 @@ import pandas as pd
 from gridsim import __version__
 from gridsim.errors import InputError, Problem, ResourceError
 from gridsim.scenario import suggestion
-from gridsim.toml_tree import dump, value_text
+from gridsim.scenario_text import scenario_text
+from gridsim.toml_tree import Key, value_text
 
-KINDS = ("matpower", "pglib-uc", "rts-gmlc")
+KINDS = ("matpower", "pglib-uc", "rts-gmlc", "pandapower")
+_OPTIONS = {"matpower": ("profile", "hours", "dc"), "pandapower": ("series",)}  # of a kind, beside its source
 NET, SERIES, SCENARIO = "net.json", "series.csv", "scenario.toml"
 REPORT, REPORT_JSON = "conversion.md", "conversion.json"
 FATES = ("used", "approximated", "ignored")
@@ -47,11 +49,13 @@ class Conversion:
     year: int
     horizon: dict[str, Any]
     series: dict[str, Any] = field(default_factory=dict)  # name -> hourly values
+    series_file: Path | None = None  # instead: a file of the user's that is copied
     units: dict[str, str] = field(default_factory=dict)  # name -> unit, default MW
     first_hour: np.datetime64 = field(default_factory=lambda: np.datetime64("2024-01-01T00", "h"))
     sections: dict[str, dict[str, Any]] = field(default_factory=dict)  # further sections of the scenario
     products: list[dict[str, Any]] = field(default_factory=list)  # [[reserve.product]]
     report: list[Fate] = field(default_factory=list)
+    warning: str = ""  # what nobody must overlook: stands in the files, too
 
     def say(self, what: str, count: int, fate: str, how: str) -> None:
         """Add a row to the report; nothing if there is nothing of the kind."""
@@ -80,9 +84,10 @@ def convert(kind: str, source: Path, out: Path, *, force: bool = False, **option
         problems.append(Problem("kind", f"must be a known one: got {value_text(kind)} {suggestion(kind, KINDS)}"))
         raise InputError(str(source), problems)
     given = {name: value for name, value in options.items() if value is not None}
-    if kind != "matpower":
-        problems += [Problem(f"--{name}", f"is for matpower cases only, not for {kind}") for name in given]
-        given = {}
+    for name in [name for name in given if name not in _OPTIONS.get(kind, ())]:
+        (owner,) = [of for of, names in _OPTIONS.items() if name in names]
+        problems.append(Problem(f"--{name}", f"is for {owner} cases only, not for {kind}"))
+        del given[name]
     try:
         conversion = readers[kind](source, **given)
     except InputError as error:
@@ -95,10 +100,11 @@ def convert(kind: str, source: Path, out: Path, *, force: bool = False, **option
 
 def _readers() -> dict[str, Callable[..., Conversion]]:
     from gridsim.convert_matpower import read_matpower
+    from gridsim.convert_pandapower import read_pandapower
     from gridsim.convert_pglib_uc import read_pglib_uc
     from gridsim.convert_rts import read_rts
 
-    return dict(zip(KINDS, (read_matpower, read_pglib_uc, read_rts), strict=True))
+    return dict(zip(KINDS, (read_matpower, read_pglib_uc, read_rts, read_pandapower), strict=True))
 
 
 def _folder_problems(out: Path, force: bool) -> list[Problem]:
@@ -125,23 +131,30 @@ def write_folder(conversion: Conversion, kind: str, source: Path, out: Path) -> 
         raise ResourceError(f"{out}: {error.strerror}") from None
     try:
         pp.to_json(conversion.net, str(made / NET))
-        if conversion.series:
-            series_frame(conversion).to_csv(made / SERIES, index=False)
-        (made / SCENARIO).write_text(scenario_text(conversion, kind, source), encoding="utf-8")
+        write_series(conversion, made)
+        (made / SCENARIO).write_text(text_of(conversion, kind, source), encoding="utf-8")
         (made / REPORT).write_text(report_text(conversion, kind, source), encoding="utf-8")
         tree = {"gridsim": __version__, "kind": kind, "source": source.name, "title": conversion.title}
         tree["inputs"] = [asdict(row) for row in conversion.report]  # type: ignore[assignment]
         (made / REPORT_JSON).write_text(json.dumps(tree, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         out.mkdir(exist_ok=True)
-        for name in (SERIES,):
-            if not (made / name).exists():
-                (out / name).unlink(missing_ok=True)  # of the conversion that is replaced
+        for path in out.glob(f"{Path(SERIES).stem}.*"):
+            path.unlink()  # of the conversion that is replaced
         for path in sorted(made.iterdir()):
             os.replace(path, out / path.name)
     except OSError as error:
         raise ResourceError(f"{out}: {error.strerror}") from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+def write_series(conversion: Conversion, folder: Path) -> None:
+    """The file of hourly series, if there is one."""
+    if conversion.series_file is not None:
+        shutil.copyfile(conversion.series_file, folder / _series_name(conversion))
+    elif conversion.series:
+        said = "".join(f"# {line}\n" for line in conversion.warning.splitlines())
+        (folder / SERIES).write_text(said + series_frame(conversion).to_csv(index=False), encoding="utf-8")
 
 
 def series_frame(conversion: Conversion) -> pd.DataFrame:
@@ -152,22 +165,31 @@ def series_frame(conversion: Conversion) -> pd.DataFrame:
     return frame
 
 
-def scenario_text(conversion: Conversion, kind: str, source: Path) -> str:
-    """The scenario as TOML: only what differs from the defaults."""
+def text_of(conversion: Conversion, kind: str, source: Path) -> str:
+    """The scenario as TOML: what differs from the defaults, and all else behind a #."""
     tree: dict[str, Any] = {"title": conversion.title, "year": conversion.year, "network": {"source": NET}}
-    if conversion.series:
-        tree["profiles"] = {"source": SERIES}
+    if conversion.series or conversion.series_file:
+        tree["profiles"] = {"source": _series_name(conversion)}
     tree["horizon"] = conversion.horizon
     shares = ("up_load_share", "up_renewable_share", "up_min_mw", "down_load_share", "down_renewable_share")
     tree["reserve"] = dict.fromkeys(shares, 0.0)
     for name, values in conversion.sections.items():
         tree[name] = tree.get(name, {}) | values
-    head = f"# made by gridsim convert {kind} from {source.name}; {REPORT} says what became of the source\n"
+    head = [
+        f"made by gridsim convert {kind} from {source.name}; {REPORT} says what became of the source",
+        "A key behind a # has the value that stands there: take the # away to change it.",
+    ]
+    notes: dict[Key, str] = {("profiles",): conversion.warning} if conversion.warning else {}
     blocks = [
         "\n[[reserve.product]]\n" + "".join(f"{name} = {value_text(value)}\n" for name, value in product.items())
         for product in conversion.products
     ]
-    return head + dump(tree) + "".join(blocks)
+    return scenario_text(head, tree, notes=notes) + "".join(blocks)
+
+
+def _series_name(conversion: Conversion) -> str:
+    given = conversion.series_file
+    return SERIES if given is None else Path(SERIES).stem + given.suffix.lower()
 
 
 def report_text(conversion: Conversion, kind: str, source: Path) -> str:

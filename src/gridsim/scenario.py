@@ -183,7 +183,7 @@ class Reserve(_Section):
 
     up_load_share: Share = 0.03  # of the load of the hour
     up_renewable_share: Share = 0.05  # of the wind and PV available in the hour
-    up_min_mw: NotNegative = 2500.0  # least requirement
+    up_min_mw: NotNegative = 0.0  # least requirement
     down_load_share: Share = 0.02  # as up_load_share
     down_renewable_share: Share = 0.05  # as up_renewable_share
     product: list[Product] = Field(default_factory=list)  # further ones, as [[reserve.product]]

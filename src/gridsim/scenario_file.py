@@ -47,6 +47,7 @@ class _Tree:
 
     values: dict[str, Any] = field(default_factory=dict)
     places: dict[Key, str] = field(default_factory=dict)  # "file.toml: line 12"
+    texts: list[str] = field(default_factory=list)  # of the files, bases first
 
     def lay_over(self, values: dict[str, Any], label: str, lines: dict[Key, int]) -> None:
         self.values = merge(self.values, values)
@@ -115,7 +116,7 @@ def load(spec: str | Path, overrides: Iterable[str] = (), overlays: Iterable[str
     """See `gridsim.scenario.load`."""
     tree = _Tree()
     root, folder = _read(str(spec), Path.cwd(), tree, [], str(spec))
-    tree.values.setdefault("name", Path(root).stem if root not in builtin_names() else root)
+    tree.values.setdefault("name", root if root in builtin_names() else _name_of(Path(root)))
     set_problems = [problem for overlay in overlays for problem in _lay_overlay(tree, str(overlay), folder)]
     set_problems += _lay_overrides(tree, list(overrides), folder)
     _give_events_a_year(tree.values)
@@ -129,6 +130,11 @@ def load(spec: str | Path, overrides: Iterable[str] = (), overlays: Iterable[str
     if problems:
         raise InputError(root, problems)
     return scenario
+
+
+def _name_of(path: Path) -> str:
+    """A scenario is called as its file, or as its folder."""
+    return path.resolve().parent.name if path.name == FILE_IN_FOLDER else path.stem
 
 
 def _read(spec: str, near: Path, tree: _Tree, above: list[str], asked_by: str) -> tuple[str, Path]:
@@ -162,7 +168,16 @@ def _read(spec: str, near: Path, tree: _Tree, above: list[str], asked_by: str) -
         _move_paths(tree.values, base_folder, folder)
         tree.values.pop("name", None)  # a scenario is named after its own file, not after its base
     tree.lay_over(values, label, lines)
+    tree.texts.append(text)
     return label, folder
+
+
+def written(spec: str | Path, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Keys that a scenario and its bases set, its paths as they count from `folder`, and their texts, bases first."""
+    tree = _Tree()
+    _, own = _read(str(spec), Path.cwd(), tree, [], str(spec))
+    _move_paths(tree.values, own, folder)
+    return tree.values, tree.texts
 
 
 def _find(spec: str, near: Path, asked_by: str) -> Path:
