@@ -26,6 +26,7 @@ HOURLY = {
     "charge_profile": "",
     "discharge_profile": "",
     "min_e_profile": "",
+    "notice_h": 0.0,
 }
 
 

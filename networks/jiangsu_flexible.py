@@ -119,6 +119,7 @@ def _interruptible(grid: Grid, city: str, power_mw: float) -> list[Row]:
                 held=1.0,
                 end_rule="free",
                 discharge_cost=chosen["dr_compensation_cny_per_mwh"],
+                notice_h=grid.options.dr_notice_h,
                 inflow_profile=refill,
                 profile_share=part / power_mw,
             )

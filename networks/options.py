@@ -106,6 +106,7 @@ class Options(BaseModel):
     dr_interruptible_share: Share | None = None  # of a city's peak: load that may be cut when called
     dr_call_h: Annotated[float, Field(gt=0, le=24)] | None = None  # hours of a call
     dr_calls: NotNegative | None = None  # a year
+    dr_notice_h: NotNegative = 0.0  # a call is decided so long ahead; 24: the day before
     dr_compensation_cny_per_mwh: NotNegative | None = None  # what a MWh cut is paid
     dr_shiftable_share: Share | None = None  # of a city's peak: industrial load that may be moved
     dr_shift_h: Annotated[float, Field(gt=0, le=12)] | None = None  # full power that may be owed or done ahead

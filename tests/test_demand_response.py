@@ -7,11 +7,14 @@ import pytest
 from numpy.testing import assert_allclose
 from tiny_grid import HOURS, run_audited, write_grid
 
+from gridsim.element_rows import StoreSpec
 from gridsim.networks.jiangsu_fleet import Grid
 from gridsim.networks.jiangsu_flexible import flexible
 from gridsim.networks.options import Options
 from gridsim.profiles import make_year
 from gridsim.profiles.year import SITE_COLUMNS
+from gridsim.scenario import Horizon
+from gridsim.store_limits import check_notices
 from gridsim.summary_demand import demand_tables
 
 H = 48  # hours of a run: one window sees all of it
@@ -69,6 +72,42 @@ def test_a_call_lasts_its_hours_and_what_is_longer_is_shed(tmp_path):
     assert_allclose(given[:18], 0.0, atol=1e-3)
     assert_allclose(given.sum(), 2 * mw + 3 * refill, atol=0.1)
     assert summary["unserved_mwh"] == pytest.approx(450.0 - given.sum(), abs=0.1)
+
+
+def test_nobody_is_called_before_notice_could_be_given(tmp_path):
+    """150 MW are lacking from 18 to 21 h. With 20 h of notice only the last hour is called: 300 MWh are shed."""
+    load = np.where((HOUR >= 18) & (HOUR < 21) & (np.arange(HOURS) < 24), 1150.0, 900.0)
+    summary, run, _, _ = lived(
+        tmp_path, "Wuxi", 9, load_mw=load, plant_mw=1000.0, cheap=np.zeros(HOURS), dr_interruptible_share=0.01,
+        dr_notice_h=20.0,
+    )  # fmt: skip
+    given = run.array("storage/discharge_mw")[:, 0]
+    assert_allclose(given, np.where(np.arange(H) == 20, 150.0, 0.0), atol=1e-3)
+    assert summary["unserved_mwh"] == pytest.approx(300.0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("window_h", "step_h", "hours", "seen_h"),
+    [(48, 24, 96, 24), (24, 24, 96, 0), (36, 24, 96, 12), (72, 24, 96, 48), (30, 18, 96, 12), (48, 48, 48, None)],
+)
+def test_a_notice_beyond_what_windows_see_is_refused(window_h, step_h, hours, seen_h):
+    """Against every hour of many windows, by hand: the first window that sees it, before the one that keeps it."""
+    horizon, table = (
+        Horizon(window_h=window_h, step_h=step_h),
+        pd.DataFrame([{"element": "storage", "element_index": 0, "name": "S"}]),
+    )
+    starts = np.arange(0, 50 * step_h, step_h)
+    kept = range(20 * step_h, 21 * step_h)  # of a window in the middle of a run
+    if seen_h is not None:
+        assert min(t - starts[(starts <= t) & (t < starts + window_h)].min() for t in kept) == seen_h
+    for notice_h, refused in (
+        (seen_h, False),
+        (None if seen_h is None else seen_h + 1, True),
+        (500, seen_h is not None),
+    ):
+        if notice_h is not None:
+            found = check_notices(table, [StoreSpec("", 1.0, 1.0, notice_h=float(notice_h))], horizon, hours)
+            assert bool(found) == refused
 
 
 def test_a_shift_is_done_ahead_where_power_is_cheap(tmp_path):

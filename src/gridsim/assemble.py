@@ -52,7 +52,7 @@ from gridsim.series import (
 )
 from gridsim.series import load_series as load_mw_of
 from gridsim.shifters import read_shifters, say_shifters
-from gridsim.store_limits import store_limits
+from gridsim.store_limits import check_notices, store_limits
 from gridsim.topology import Topology, build_topology
 
 # Tables that the modules above give a note for every row of; the rest is reported by `fixed.left_out`.
@@ -128,6 +128,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     inflow = store_inflow(elements, reader)
     stores = _frame(elements.stores, STORE_COLUMNS)
     limits = store_limits(stores, elements.store_specs, inflow, reader)
+    problems += check_notices(stores, elements.store_specs, scenario.horizon, scenario.hours)
     asked_mw = own_requirements(scenario.reserve, load_mw, high, [row["tech"] for row in elements.sources], reader)
     problems += reader.problems
 

@@ -70,6 +70,7 @@ class StoreSpec:
     charge_profile: str = ""
     discharge_profile: str = ""
     min_e_profile: str = ""
+    notice_h: float = 0.0
 
 
 @dataclass

@@ -153,6 +153,10 @@ class _Reader(RowWriter):
         of_demand = table.number("demand_share", 1.0)
         for column, part in (("profile_share", share), ("demand_share", of_demand)):
             table.complain(problems, column, active & ~((part >= 0) & (part <= 1)), "between 0 and 1")
+        notice = table.number("notice_h", 0.0)
+        table.complain(
+            problems, "notice_h", active & ~(np.isfinite(notice) & (notice >= 0)), "at least 0 h", list(notice)
+        )
         hourly = {name: table.text(f"{name}_profile") for name in ("demand", "charge", "discharge", "min_e")}
         for i, bus_row in enumerate(placed):
             if bus_row is None:
@@ -207,7 +211,7 @@ class _Reader(RowWriter):
             self.out.store_specs.append(
                 StoreSpec(
                     inflow[i], float(share[i]), factor, hourly["demand"][i], float(of_demand[i]), hourly["charge"][i],
-                    hourly["discharge"][i], hourly["min_e"][i],
+                    hourly["discharge"][i], hourly["min_e"][i], float(notice[i]),
                 )
             )  # fmt: skip
             self.note(table, i, "used", "; ".join(said))

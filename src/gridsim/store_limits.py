@@ -14,6 +14,7 @@ Where (1) asks for more than the store holds, or more than it starts with, no sc
 refused.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from gridsim.case import StoreLimits
 from gridsim.element_rows import StoreSpec
 from gridsim.errors import Problem
 from gridsim.kernels.jit import FloatArray
+from gridsim.scenario import Horizon
 from gridsim.series import SeriesReader, who
 
 RESERVED = 0.95  # of full charging: a schedule that needs all of it in every hour has no room to be found in
@@ -52,9 +54,28 @@ def store_limits(
         if spec.min_e_profile:
             least = _shared(spec.min_e_profile, row, reader) * row["e_max_mwh"]
             out.e_floor_mwh[:, j] = np.maximum(out.e_floor_mwh[:, j], np.minimum(least, FULLEST * row["e_max_mwh"]))
+        if spec.notice_h:  # nobody called before the run began
+            out.discharge_max_mw[: math.ceil(spec.notice_h * reader.per_hour), j] = 0.0
         if spec.demand_profile or spec.min_e_profile:
             _raise_floor(out, j, row, inflow_mw[:, j], reader)
     return out
+
+
+def check_notices(stores: pd.DataFrame, specs: list[StoreSpec], horizon: Horizon, hours: int) -> list[Problem]:
+    """Notices that are longer than windows see every hour ahead: nobody could have decided such a call in time.
+
+    An hour `o` hours into what a window keeps was first seen by the window so many steps before it as reach it.
+    """
+    window, step = horizon.window_h, horizon.step_h
+    if hours <= step:
+        return []
+    seen_h = min(o + step * ((window - o - 1) // step) for o in range(step))
+    rule = f"must be at most {seen_h} h, which windows of {window} h every {step} h see of every hour: "
+    return [
+        Problem("storage.notice_h", f"{rule}{who(row)} has {spec.notice_h:g} h")
+        for row, spec in zip(stores.to_dict("records"), specs, strict=True)
+        if spec.notice_h > seen_h
+    ]
 
 
 def _profiles(specs: list[StoreSpec]) -> list[tuple[str, str]]:
