@@ -247,36 +247,36 @@ def test_interface_members_exist_and_point_south(net):
     assert limit["Yangtze 500 kV"] == 16_200
 
 
-def test_diagnostic_finds_nothing_serious(net):
+def test_diagnostic_finds_nothing_serious(flowing):
     """Two findings are meant: one line of 461 km (Dongming-Shanghe), and exports as sgen with negative power."""
-    found = pp.diagnostic(net, report_style=None)
+    found = pp.diagnostic(flowing, report_style=None)
     assert set(found) <= {"implausible_impedance_values", "wrong_reference_system"}
     (lines,) = found.get("implausible_impedance_values", [{"line": []}])
-    assert all(net.line.at[i, "length_km"] > 400 for i in lines["line"])
+    assert all(flowing.line.at[i, "length_km"] > 400 for i in lines["line"])
     exports = found.get("wrong_reference_system", {"sgens": []})["sgens"]
-    assert set(net.sgen.loc[exports, "tech"]) <= {"exchange"}
+    assert set(flowing.sgen.loc[exports, "tech"]) <= {"exchange"}
 
 
-def test_dc_flow_at_the_summer_peak(net):
-    pp.rundcpp(net)
-    assert net.converged
-    vn_kv = net.bus["vn_kv"].reindex(net.line["from_bus"]).to_numpy()
-    rating = np.sqrt(3) * net.line["max_i_ka"] * net.line["parallel"] * vn_kv
-    loading = net.res_line["p_from_mw"].abs() / rating
+def test_dc_flow_at_the_summer_peak(flowing):
+    pp.rundcpp(flowing)
+    assert flowing.converged
+    vn_kv = flowing.bus["vn_kv"].reindex(flowing.line["from_bus"]).to_numpy()
+    rating = np.sqrt(3) * flowing.line["max_i_ka"] * flowing.line["parallel"] * vn_kv
+    loading = flowing.res_line["p_from_mw"].abs() / rating
     assert loading.max() < 0.90
-    assert net.res_trafo["loading_percent"].max() < 90
-    slack = net.gen["slack"]
-    assert net.res_gen["p_mw"][slack].to_numpy() == pytest.approx(net.gen["p_mw"][slack].to_numpy(), abs=1.0)
+    assert flowing.res_trafo["loading_percent"].max() < 90
+    slack = flowing.gen["slack"]
+    assert flowing.res_gen["p_mw"][slack].to_numpy() == pytest.approx(flowing.gen["p_mw"][slack].to_numpy(), abs=1.0)
 
 
 @pytest.mark.parametrize("q_limits", [False, True])
-def test_ac_flow_at_the_summer_peak(net, q_limits):
-    pp.runpp(net, init="dc", calculate_voltage_angles=True, enforce_q_lims=q_limits)
-    assert net.converged
-    assert net.res_bus["vm_pu"].between(0.98, 1.06).all()
-    assert net.res_line["loading_percent"].max() < 90
-    loss_mw = net.res_line["pl_mw"].sum() + net.res_trafo["pl_mw"].sum()
-    assert 0.002 < loss_mw / net.load["p_mw"].sum() < 0.01
+def test_ac_flow_at_the_summer_peak(flowing, q_limits):
+    pp.runpp(flowing, init="dc", calculate_voltage_angles=True, enforce_q_lims=q_limits)
+    assert flowing.converged
+    assert flowing.res_bus["vm_pu"].between(0.98, 1.06).all()
+    assert flowing.res_line["loading_percent"].max() < 90
+    loss_mw = flowing.res_line["pl_mw"].sum() + flowing.res_trafo["pl_mw"].sum()
+    assert 0.002 < loss_mw / flowing.load["p_mw"].sum() < 0.01
 
 
 # ---- series
