@@ -109,7 +109,7 @@ class _Search:
             np.subtract.at(slope_shift, rows.hour, prices.nu[:, None] * rows.seg)
             lines = slice(len(net.others) * net.products, None)  # answers to reserve products are counted, not priced
             np.subtract.at(on_shift, rows.hour[lines], prices.nu[lines, None] * rows.on[lines])
-        self.shifts = self.first_shifts = slope_shift, on_shift
+        self.shifts = self.first_shifts = self.good_shifts = slope_shift, on_shift
         self.plain = self.field = self.corrected(slope_shift, on_shift, np.zeros((2, T)))
         self.best: Dispatch | None = None
         self.on = np.zeros((T, n), dtype=np.bool_)
@@ -161,6 +161,8 @@ class _Search:
         answer = self.dispatch(self.state.on.copy())
         if self.best is None or (not self.clean(answer), answer.cost) < (not self.clean(self.best), self.best.cost):
             self.best, self.on = answer, self.state.on.copy()
+            if self.lacks_nothing(answer):
+                self.good_shifts = answer.slope_shift, answer.on_shift
         return answer
 
     def from_relaxed(self, relaxed: FloatArray) -> None:
@@ -168,7 +170,7 @@ class _Search:
         self.extra[:], self.more[:] = 0.0, 0.0
         self.field, self.shifts = self.plain, self.first_shifts
         if self.best is not None and self.clean(self.best) and self.gap <= _NEAR:
-            self.shifts = self.best.slope_shift, self.best.on_shift
+            self.shifts = self.good_shifts
             self.field = self.corrected(*self.shifts, self.extra)
         sweep.project(self.units, np.ascontiguousarray(relaxed), self.no_cost, self.work, self.state.on)
         for steps in SHORTAGE_STEPS:
@@ -198,9 +200,9 @@ class _Search:
         self.descend(SHORTAGE_STEPS[-1], 4)
 
     def look_around_best(self) -> None:
-        """Slopes from the best schedule's dispatch; its cost there is what estimates start from."""
+        """Slopes from the best dispatch that lacked nothing; the cost there is what estimates start from."""
         assert self.best is not None
-        self.field = self.corrected(self.best.slope_shift, self.best.on_shift, self.extra)
+        self.field = self.corrected(*self.good_shifts, self.extra)
         self.state.on[:] = self.eager.on[:] = self.on
         self.reference = self.descend(SHORTAGE_STEPS[-1], 0)
         self.descend(_EAGER, 0, state=self.eager)
