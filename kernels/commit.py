@@ -99,7 +99,7 @@ def _next_in_line(begin, on, hours, out, placed):
     return best
 
 
-@kernel
+@kernel(allocates=True)
 def round_up(relaxed, avail, first, on, hours, out, min_up, min_down, stay, threshold, count, start):
     """Whole units on, and started, in every hour.
 

@@ -6,6 +6,7 @@
 * The cache folder is named after a digest of all kernel sources. numba looks only
   at the file of the function it compiles: without the digest, an edit to a helper
   in another file would leave its cached callers running the old code.
+* How numba goes about it is in `compiler`.
 """
 
 import hashlib
@@ -17,6 +18,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.kernels.compiler import Compiler, one_for_all_values
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -27,13 +30,16 @@ _DIGEST = hashlib.sha256(b"".join(p.read_bytes() for p in _SOURCES)).hexdigest()
 CACHE_DIR = str(Path(os.environ.get("GRIDSIM_CACHE_DIR", Path.home() / ".cache" / "gridsim")) / _DIGEST)
 
 
-def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False, inner: bool = False) -> Any:
+def kernel(
+    function: Any = None, *, fastmath: bool = False, part: bool = False, inner: bool = False, allocates: bool = False
+) -> Any:
     """Compile a function on its first call and keep the machine code on disk.
 
     ``part=True`` is for a function that one kernel calls in one place: its body is compiled into the caller. A call
     that hands over tuples of some fifty arrays costs the compiler about a second; a part costs nothing. ``inner=True``
     is for one that only kernels call: it gets no entry from Python, whose unpacking of such tuples costs more than the
-    function itself.
+    function itself. ``allocates=True`` is for those that make arrays: the others do without counting who holds which,
+    which a tuple of fifty makes long.
     """
 
     def compile_later(f: Any) -> Any:
@@ -43,7 +49,7 @@ def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False, 
             flags: Any = FASTMATH_KEEPS_NAN if fastmath else False
             inline: Any = "always" if part else "never"
             njit: Any = numba.njit  # its annotations do not know the wrappers
-            return njit(
+            compiled = njit(
                 f,
                 cache=True,
                 nogil=True,
@@ -52,7 +58,12 @@ def kernel(function: Any = None, *, fastmath: bool = False, part: bool = False, 
                 inline=inline,
                 no_cpython_wrapper=inner or part,
                 no_cfunc_wrapper=True,
+                pipeline_class=Compiler,
+                _nrt=allocates,
             )
+            if not config.DISABLE_JIT:
+                one_for_all_values(compiled)
+            return compiled
         finally:
             config.CACHE_DIR = saved
 

@@ -25,7 +25,7 @@ class Prices(NamedTuple):
     budget: FloatArray | None = None  # (nq,) of every budget row of the problem
 
 
-@kernel
+@kernel(allocates=True)
 def interior_path(lo, hi, x0, keep, centre, half, out):
     """A path x_t in (lo_t, hi_t), amid what can be reached; x_t - keep x_(t-1) lies within half_t of centre_t.
 

@@ -117,7 +117,7 @@ class Hour(NamedTuple):
     margin: FloatArray  # (T, 2) written: up, down
 
 
-@kernel
+@kernel(inner=True)
 def _snap(value, lo, hi):
     """A value a hair off a bound is that bound."""
     if value <= lo + DUST_MW:
@@ -176,7 +176,7 @@ def advance_stores(f, h, t, e):
         h.e[t, i] = e[i]
 
 
-@kernel
+@kernel(inner=True)
 def _take(want, room):
     """What of `want` fits into `room`; both of either sign, room >= 0."""
     if want >= 0.0:
@@ -184,16 +184,16 @@ def _take(want, room):
     return max(want, -room)
 
 
-@kernel
-def _before(h, t, i):
+@kernel(inner=True)
+def _before(unit_p, unit_before, t, i):
     """Output of a row of units in the hour before; NaN: not known."""
-    return h.unit_p[t - 1, i] if t > 0 else h.unit_before[i]
+    return unit_p[t - 1, i] if t > 0 else unit_before[i]
 
 
-@kernel
-def _elsewhere(f, bus, island):
+@kernel(inner=True)
+def _elsewhere(bus_island, bus, island):
     """Not in the island; -1 is everywhere."""
-    return island >= 0 and f.bus_island[bus] != island
+    return island >= 0 and bus_island[bus] != island
 
 
 @kernel(part=True)
@@ -239,7 +239,7 @@ def close_balance(f, h, t, island, more):
             low, top = h.seg_lo[t, k], h.seg_hi[t, k]
             if f.unit_held[i] or (inside_only and not low < h.seg[t, k] < top):
                 continue
-            if _elsewhere(f, f.unit_bus[i], island):
+            if _elsewhere(f.bus_island, f.unit_bus[i], island):
                 continue
             part = _take(short, top - h.seg[t, k] if short > 0.0 else h.seg[t, k] - low)
             h.seg[t, k] += part
@@ -247,15 +247,15 @@ def close_balance(f, h, t, island, more):
             short -= part
         for i in range(f.source_bus.size):
             low, top = h.source_lo[t, i], h.source_hi[t, i]
-            if (inside_only and not low < h.source[t, i] < top) or _elsewhere(f, f.source_bus[i], island):
+            if (inside_only and not low < h.source[t, i] < top) or _elsewhere(f.bus_island, f.source_bus[i], island):
                 continue
             part = _take(short, top - h.source[t, i] if short > 0.0 else h.source[t, i] - low)
             h.source[t, i] += part
             short -= part
     for k in range(f.seg_unit.size):
         i = f.seg_unit[k]
-        if f.unit_held[i] and not _elsewhere(f, f.unit_bus[i], island):
-            before, p = _before(h, t, i), h.unit_p[t, i]
+        if f.unit_held[i] and not _elsewhere(f.bus_island, f.unit_bus[i], island):
+            before, p = _before(h.unit_p, h.unit_before, t, i), h.unit_p[t, i]
             if short > 0.0:
                 room = min(h.seg_hi[t, k] - h.seg[t, k], h.cap[t, i] - p)
                 if not np.isnan(before):
@@ -275,14 +275,14 @@ def close_balance(f, h, t, island, more):
     if short > 0.0:
         for i in range(f.load_bus.size):
             part = min(short, max(0.0, h.load[t, i] - h.shed[t, i]))
-            if _elsewhere(f, f.load_bus[i], island):
+            if _elsewhere(f.bus_island, f.load_bus[i], island):
                 continue
             h.shed[t, i] += part
             short -= part
     elif short < 0.0:
         at = f.unit_bus[0] if f.unit_bus.size else 0
         for i in range(f.unit_bus.size):
-            if _elsewhere(f, at, island):
+            if _elsewhere(f.bus_island, at, island):
                 at = f.unit_bus[i]
         h.spill[t, at] -= short
     return abs(moved)
@@ -364,7 +364,7 @@ def answers(f, h, t):
             if f.product_up[k]:
                 room = h.cap[t, i] - p
                 if f.unit_held[i]:
-                    before = _before(h, t, i)
+                    before = _before(h.unit_p, h.unit_before, t, i)
                     if not np.isnan(before):
                         room = min(room, f.answer_hours * (before + h.rise[t, i] - p))
                 total += min(most, max(0.0, room)) + (h.available[t, i] - h.on[t, i]) * f.unit_offline[i, k]
@@ -422,8 +422,7 @@ def account(f, h, t, e_before):
             cost[7] += f.overload_cost[j] * over
 
 
-@kernel
-def walk(f, h, e):
+def walk(f: Fleet, h: Hour, e: FloatArray) -> float:
     """Live through the hours of the block one by one.
 
     Parameters
@@ -440,7 +439,11 @@ def walk(f, h, e):
     """
     inj = np.zeros(f.ptdf.shape[1])
     more = np.zeros(inj.size)  # losses of each island; there are no more than buses
-    e_before = np.empty(e.size)
+    return float(_walk(f, h, e, inj, more, np.empty(e.size)))
+
+
+@kernel
+def _walk(f, h, e, inj, more, e_before):
     worst = 0.0
     for t in range(h.load.shape[0]):
         for k in range(f.seg_unit.size):
