@@ -422,9 +422,9 @@ def convert(
 ) -> None:
     """Make a scenario folder from a case or net of another tool.
 
-    KIND is matpower (SOURCE: an .m file), pglib-uc (a .json file), rts-gmlc (the folder with SourceData) or pandapower
-    (a .json, .xlsx or .sqlite file). The folder also gets a report: what of the source was used, approximated or
-    ignored, and why.
+    KIND is pandapower (SOURCE: a .json, .xlsx or .sqlite file), pypsa (a folder of CSV files or a .nc file), matpower
+    (an .m file), pglib-uc (a .json file), rts-gmlc (the folder with SourceData), ucte (a .uct file) or cgmes (a .zip
+    file, or a folder). The folder also gets a report: what of the source was used, approximated or ignored, and why.
     """
     from gridsim.convert import convert as make_folder
 

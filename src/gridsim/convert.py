@@ -23,7 +23,7 @@ from gridsim.scenario import suggestion
 from gridsim.scenario_text import scenario_text
 from gridsim.toml_tree import Key, value_text
 
-KINDS = ("matpower", "pglib-uc", "rts-gmlc", "pandapower")
+KINDS = ("matpower", "pglib-uc", "rts-gmlc", "pandapower", "pypsa", "cgmes", "ucte")
 _OPTIONS = {"matpower": ("profile", "hours", "dc"), "pandapower": ("series",)}  # of a kind, beside its source
 NET, SERIES, SCENARIO = "net.json", "series.csv", "scenario.toml"
 REPORT, REPORT_JSON = "conversion.md", "conversion.json"
@@ -100,11 +100,13 @@ def convert(kind: str, source: Path, out: Path, *, force: bool = False, **option
 
 def _readers() -> dict[str, Callable[..., Conversion]]:
     from gridsim.convert_matpower import read_matpower
-    from gridsim.convert_pandapower import read_pandapower
+    from gridsim.convert_pandapower import read_cgmes, read_pandapower, read_ucte
     from gridsim.convert_pglib_uc import read_pglib_uc
+    from gridsim.convert_pypsa import read_pypsa
     from gridsim.convert_rts import read_rts
 
-    return dict(zip(KINDS, (read_matpower, read_pglib_uc, read_rts, read_pandapower), strict=True))
+    of_nets = (read_pandapower, read_pypsa, read_cgmes, read_ucte)
+    return dict(zip(KINDS, (read_matpower, read_pglib_uc, read_rts, *of_nets), strict=True))
 
 
 def _folder_problems(out: Path, force: bool) -> list[Problem]:

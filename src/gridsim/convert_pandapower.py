@@ -3,10 +3,14 @@
 A net seldom has hourly series. Where no load names one, all loads follow a made-up daily curve, `DAY`, so that there
 is something to run; the folder and the command line say so in words that nobody can overlook. Where elements do name
 series, their file has to come along (``--series``), unless the net has a table of sites to make them from.
+
+CGMES and UCTE models come the same way, after pandapower's own converters.
 """
 
+import logging
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ import pandas as pd
 from gridsim.convert import NET, Conversion, text_of, write_series
 from gridsim.convert_matpower import DAY
 from gridsim.errors import InputError, Problem
+from gridsim.export_files import need
 from gridsim.inputs import profile_names, read_net
 from gridsim.scenario import PROFILE_SUFFIXES
 
@@ -37,6 +42,55 @@ def read_pandapower(source: Path, *, series: Path | None = None) -> Conversion:
         With every problem of the net, and if series are named that nobody gives.
     """
     return of_net(read_net(source), source.stem, series)
+
+
+def read_cgmes(source: Path) -> Conversion:
+    """A CGMES model: one zip file, or a folder of zip or xml files, through pandapower's converter."""
+    need("lxml", "cgmes", "convert cgmes")
+    paths = sorted(p for p in source.iterdir() if p.suffix.lower() in (".zip", ".xml")) if source.is_dir() else [source]
+    if not paths or not all(path.is_file() for path in paths):
+        raise InputError(str(source), [Problem("the source", "must be a .zip file, or a folder of .zip or .xml files")])
+    from pandapower.converter.cim.cim2pp.from_cim import from_cim
+
+    return of_net(_through(lambda: from_cim(file_list=[str(p) for p in paths]), source, "CGMES 2.4.15"), source.stem)
+
+
+def read_ucte(source: Path) -> Conversion:
+    """A UCTE file (.uct), through pandapower's converter."""
+    if not source.is_file():
+        raise InputError(str(source), [Problem("the file", "is missing: a UCTE case is one .uct file")])
+    return of_net(_through(lambda: _ucte_net(source), source, "UCTE"), source.stem)
+
+
+def _ucte_net(source: Path) -> Any:
+    """The net with the limits of its generators, which pandapower's converter leaves behind."""
+    from pandapower.converter.ucte.from_ucte import from_ucte_dict
+    from pandapower.converter.ucte.ucte_parser import UCTEParser
+
+    parser = UCTEParser(str(source))
+    parser.parse_file()
+    nodes = parser.get_data()["N"].set_index("node")[["min_p_gen", "max_p_gen"]].copy()
+    net = from_ucte_dict(parser, clip_small_x_values=False)
+    for table in (net.gen, net.sgen):
+        p_mw = table["p_mw"].to_numpy(dtype=float)
+        for column, of_node, pick in (("min_p_mw", "min_p_gen", np.fmin), ("max_p_mw", "max_p_gen", np.fmax)):
+            given = -nodes[of_node].reindex(table["name"]).to_numpy(dtype=float)  # generation is negative there
+            table[column] = pick(p_mw, given)
+    return net
+
+
+def _through(convert: Callable[[], Any], source: Path, form: str) -> Any:
+    """What a converter of pandapower makes of a file; whatever it raises is about the input."""
+    logging.getLogger("pandapower").setLevel(logging.ERROR)
+    try:
+        net = convert()
+    except Exception as error:
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        rule = f"must be {form} that pandapower can convert: {type(error).__name__}: {text}"
+        raise InputError(str(source), [Problem("the source", rule)]) from error
+    if not len(net.bus):
+        raise InputError(str(source), [Problem("the source", f"must be {form} with at least one bus")])
+    return net
 
 
 def of_net(net: Any, title: str, series: Path | None = None) -> Conversion:
