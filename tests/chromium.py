@@ -23,6 +23,7 @@ def opened(url: str, **size: int) -> Iterator[tuple[Any, list[str]]]:
         browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
             page = browser.new_page(viewport={"width": 1400, "height": 900} | size)
+            page.set_default_timeout(120_000)  # of a machine that is busy with other tests
             page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))

@@ -306,6 +306,22 @@ def export(
 
 @main.command()
 @file_argument
+@click.option("--port", type=click.IntRange(0, 65535), default=8050, show_default=True, help="0: any that is free.")
+@click.option("--browser/--no-browser", default=False, show_default=True, help="Open it in the browser.")
+@verbose_option
+def view(file: Path, port: int, browser: bool, verbose: bool) -> None:
+    """Explore a results FILE in the browser: any variable, elements and hours, and their CSV.
+
+    Read-only, and for this machine alone: it listens on 127.0.0.1 until Ctrl-C.
+    """
+    _check_results(file)
+    from gridsim.view import serve
+
+    serve(file, port=port, browser=browser, ready=lambda address: click.echo(f"{address}  (Ctrl-C to stop)"))
+
+
+@main.command()
+@file_argument
 @json_option
 @verbose_option
 def audit(file: Path, as_json: bool, verbose: bool) -> None:

@@ -108,11 +108,26 @@ def _tables(
     made = [folder / "variables.csv"]
     _meaning(run, wanted).to_csv(made[0], lineterminator="\n")
     for path in wanted:
-        frame = as_frame(run, path, selection)
-        frame.columns = _flat(frame.columns)
+        frame = as_table(run, path, selection)
         made.append(folder / f"{path.replace('/', '.')}.{ending}")
         write(frame, made[-1])
     return made
+
+
+def as_table(run: Results, path: str, selection: Selection) -> pd.DataFrame:
+    """As `as_frame`, with one name a column. Refuses names and times that are not there: InputError."""
+    run.check((path,), selection)
+    frame = as_frame(run, path, selection)
+    frame.columns = _flat(frame.columns)
+    return frame
+
+
+def as_csv(run: Results, path: str, selection: Selection) -> str:
+    return to_csv(as_table(run, path, selection))
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(date_format="%Y-%m-%dT%H:%M", lineterminator="\n")
 
 
 def _flat(columns: pd.Index) -> pd.Index:
@@ -124,7 +139,7 @@ def _flat(columns: pd.Index) -> pd.Index:
 
 def _csv(run: Results, wanted: list[str], selection: Selection, out: Path, force: bool) -> list[Path]:
     def write(frame: pd.DataFrame, file: Path) -> None:
-        frame.to_csv(file, date_format="%Y-%m-%dT%H:%M", lineterminator="\n")
+        file.write_text(to_csv(frame), encoding="utf-8", newline="")
 
     return _tables(run, wanted, selection, out, force, "csv", write)
 
