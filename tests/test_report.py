@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from gridsim.errors import InputError, IntegrityError, ResourceError
-from gridsim.palette import TECH_COLOURS, amount, colour_of, power_unit
+from gridsim.palette import CAUSE_COLOURS, TECH_COLOURS, amount, colour_of, power_unit
 from gridsim.plots_data import Year, span_of
 from gridsim.report import draw_pictures, report
 from gridsim.results import ResultsReader
+from gridsim.schema import CAUSES
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny_results import series, summary, tables, write_file, write_tiny
@@ -137,10 +138,20 @@ def test_spans_units_and_colours():
     assert len({colour_of(t, others) for t in [*others, *TECH_COLOURS]}) == len(TECH_COLOURS) + 2
 
 
-def test_neighbours_in_a_stack_differ_in_lightness():
+@pytest.mark.parametrize(
+    ("colours", "order"),
+    [
+        (
+            TECH_COLOURS,
+            ["nuclear", "gas", "biomass", "import", "wind_offshore", "wind_onshore", "pumped_hydro", "caes", "battery"],
+        ),
+        (CAUSE_COLOURS, list(CAUSES)),
+    ],
+    ids=["technologies", "causes"],
+)
+def test_neighbours_in_a_stack_differ_in_lightness(colours: dict[str, str], order: list[str]):
     """Relative luminance of colours that touch: at least 0.03 apart, so that grey print and any eye tell them."""
-    order = ["nuclear", "gas", "biomass", "import", "wind_offshore", "wind_onshore", "pumped_hydro", "caes", "battery"]
-    value = {t: int(c[1:], 16) for t, c in TECH_COLOURS.items()}
+    value = {t: int(c[1:], 16) for t, c in colours.items()}
     weights = np.array([0.2126, 0.7152, 0.0722])
     light = {
         t: float(weights @ (np.array([v >> 16, (v >> 8) & 255, v & 255]) / 255.0) ** 2.2) for t, v in value.items()

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gridsim.page.parts import named
 from gridsim.palette import FloatArray
 from gridsim.plots_data import Year, periods, without_dust
 from gridsim.results import ResultsReader
@@ -72,7 +73,7 @@ class Hours:
     def periods(self) -> tuple[NDArray[np.int64], str, list[str]]:
         """Number of every hour's month (week or day, of a short run), what such a period is called, their labels."""
         index, words, labels = periods(self.time)
-        return np.asarray(index, dtype=np.int64), words, labels
+        return np.asarray(index, dtype=np.int64), words, [named("month", label) for label in labels]
 
     @cached_property
     def load(self) -> FloatArray:

@@ -70,16 +70,16 @@ def _cities(
     """Middles of the cities, and the side of it on which a city's text meets fewest of those placed before."""
     wide, high = 0.07 * (box[1] - box[0]), 0.02 * (box[3] - box[2])  # half of a text
     sides = {"top center": (0, 1.6), "bottom center": (0, -1.6), "middle right": (1.3, 0), "middle left": (-1.3, 0)}
-    placed: list[tuple[float, float]] = []
+    middles = {name: (float(lon[zone == name].mean()), float(lat[zone == name].mean())) for name in names}
+    placed = list(middles.values())  # texts stay clear of all circles
     found = []
-    for name in names:
-        x, y = float(lon[zone == name].mean()), float(lat[zone == name].mean())
+    for name, (x, y) in middles.items():
         spots = {side: (x + dx * wide, y + dy * high) for side, (dx, dy) in sides.items()}
         met = {
             side: sum(abs(a - c) < 2.0 * wide and abs(b - d) < 2.0 * high for c, d in placed)
             for side, (a, b) in spots.items()
         }
         side = min(met, key=met.__getitem__)
-        placed += [spots[side], (x, y)]
+        placed.append(spots[side])
         found.append({"name": named("zone", name), "x": round(x, 4), "y": round(y, 4), "at": side})
     return found

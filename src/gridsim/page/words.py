@@ -323,6 +323,7 @@ _INTERFACES_ZH = {
     "Jiangdu-Dagang": "江都—大港",
     "Fengcheng-Meili": "凤城—梅里",
 }
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WORDS: dict[str, tuple[str, str]] = {
     **_PAGE,
     **words_compare.WORDS,
@@ -335,5 +336,6 @@ WORDS: dict[str, tuple[str, str]] = {
     **{f"tech.{name}": (label_of(name), zh) for name, zh in _TECHS_ZH.items()},
     **{f"zone.{name}": (name, zh) for name, zh in _ZONES_ZH.items()},
     **{f"supplier.{name}": (label_of(name), zh) for name, zh in _SUPPLIERS_ZH.items()},
+    **{f"month.{name}": (name, f"{k}月") for k, name in enumerate(_MONTHS, start=1)},
     **{f"interface.{name}": (name, zh) for name, zh in _INTERFACES_ZH.items()},
 }
