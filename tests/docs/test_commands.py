@@ -1,0 +1,219 @@
+"""Every command of README.md and docs/ runs, page by page, in the order of the page, in a folder of its own.
+
+What a page has in fenced blocks, and what becomes of it here:
+
+=================================== ================================================================================
+``console``, ``bash``, ``sh``       run; in ``console`` the lines that begin with ``$``, the others are output
+``python``                          run, in the same folder
+any block with ``title="NAME"``     written to the file NAME
+any other block                     shown only
+after ``<!-- not run: why -->``     not run; its commands must be those of gridsim and of the Makefile all the same
+=================================== ================================================================================
+
+A run is shortened: to 48 hours where it is longer, and one of a whole built-in year to 48 hours from 9 February, so
+that hours of the Spring Festival can be looked at. ``make run`` is such a run; other targets of make are checked by
+name, as CI runs them. ``verify`` solves one window. gridsim and Python run inside this process, which has them loaded;
+lines with anything of the shell go to bash.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from gridsim.cli import main
+from gridsim.scenario import builtin_names
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TARGETS = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w*)(?: +title=\"(?P<title>[^\"]+)\")?[^\n]*\n(?P<body>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+SKIPPED = re.compile(r"<!-- not run: (\S[^>]*) -->\s*$")
+SHELL = re.compile(r"[|<>&;$*`(]")  # what only a shell understands
+HOURS = 48
+FESTIVAL = "02-09"
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    line: int
+    language: str
+    title: str
+    body: str
+    skipped: str  # why it is not run
+
+    @property
+    def commands(self) -> list[str]:
+        """Lines to run; continued ones as one."""
+        if self.language not in ("console", "bash", "sh") or self.title:
+            return []
+        lines = self.body.replace("\\\n", " ").splitlines()
+        if self.language == "console":
+            lines = [line.strip()[2:] for line in lines if line.strip().startswith("$ ")]
+        return [line for line in map(str.strip, lines) if line and not line.startswith("#")]
+
+
+def blocks(text: str) -> list[Block]:
+    found = []
+    for match in FENCE.finditer(text):
+        indent, before = match["indent"], text[: match.start()]
+        body = "".join(line.removeprefix(indent) for line in match["body"].splitlines(keepends=True))
+        skipped = SKIPPED.search(before)
+        why = skipped[1] if skipped else ""
+        found.append(Block(before.count("\n") + 1, match["language"], match["title"] or "", body, why))
+    return found
+
+
+def words(command: str) -> list[str]:
+    return shlex.split(command, comments=True)
+
+
+def shortened(arguments: list[str]) -> list[str]:
+    """Arguments of gridsim as they are run here."""
+    if arguments[:1] == ["verify"]:
+        arguments = [*arguments, "--windows", "1"]  # the last one counts
+    if arguments[:1] != ["run"]:
+        return arguments
+    hours = arguments[arguments.index("--hours") + 1] if "--hours" in arguments else ""
+    if hours and int(hours) <= HOURS:
+        return arguments
+    short = [*arguments, "--hours", str(HOURS)]
+    year = arguments[1].removeprefix("jiangsu-")
+    if arguments[1] in builtin_names() and "--start" not in arguments and not hours:
+        short += ["--start", f"{year}-{FESTIVAL}"]
+    return short
+
+
+def run_make(arguments: list[str]) -> None:
+    assert arguments[:1] == ["help"] or set(arguments[:1]) <= set(TARGETS), f"the Makefile has no {arguments[0]}"
+    if arguments == ["run"]:
+        run_gridsim(["run", "jiangsu-2024", "-o", "results/jiangsu-2024.h5", "--force"])
+
+
+def run_gridsim(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, shortened(arguments))
+    assert result.exit_code == 0, f"exit code {result.exit_code}\n{result.output[-2000:]}"
+
+
+def run_shell(command: str, folder: Path) -> None:
+    """A line for bash, in which `gridsim` is this gridsim."""
+    tools = folder / ".tools"
+    tools.mkdir(exist_ok=True)
+    script = tools / "gridsim"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gridsim "$@"\n', encoding="utf-8")
+    script.chmod(0o755)
+    cache = os.environ.get("GRIDSIM_CACHE_DIR", str(Path.home() / ".cache" / "gridsim"))  # no page compiles by itself
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "GRIDSIM_CACHE_DIR": cache}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"exit code {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}"
+
+
+def run_command(command: str, folder: Path) -> None:
+    for part in command.split(" && "):
+        given = words(part)
+        if SHELL.search(re.sub(r"'[^']*'", "", part)) or given[0] not in ("gridsim", "make"):
+            run_shell(part, folder)
+        elif given[0] == "make":
+            run_make(given[1:])
+        else:
+            run_gridsim(given[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page.read_text(encoding="utf-8")):
+        where = f"{page.name}:{block.line}"
+        if block.title:
+            Path(block.title).write_text(block.body, encoding="utf-8")
+        elif block.skipped:
+            continue
+        elif block.language == "python":
+            exec(compile(block.body, where, "exec"), {"__name__": "__main__"})
+        else:
+            for command in block.commands:
+                try:
+                    run_command(command, tmp_path)
+                except AssertionError as error:
+                    pytest.fail(f"{where}: {command}\n{error}", pytrace=False)
+
+
+# ---- names of verbs and options, also where nothing runs
+
+
+def unknown_names(arguments: list[str]) -> list[str]:
+    """Verbs and options of a command line that gridsim does not have."""
+    command: click.Command = main
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        name, *arguments = arguments
+        if name.isupper():
+            return []  # any verb
+        if name not in command.commands:
+            return [name]
+        command = command.commands[name]
+    have = {"-h", "--help"} | {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
+    if command is main:
+        have |= {"--version"}
+    given = [word.split("=")[0] for word in arguments if re.fullmatch(r"-[a-z]|--[a-z][a-z0-9-]*(=.*)?", word)]
+    return [option for option in given if option not in have]
+
+
+def every_option(command: click.Command = main) -> set[str]:
+    found = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        found |= every_option(inner)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_verbs_and_options_that_a_page_names_exist(page):
+    text = page.read_text(encoding="utf-8")
+    commands = [command for block in blocks(text) for line in block.commands for command in line.split(" && ")]
+    commands += re.findall(r"`((?:gridsim|make) [^`\n]+)`", FENCE.sub("", text))
+    for command in commands:
+        first, *rest = words(command.replace("|", " ").replace("...", ""))
+        if first == "gridsim":
+            assert not unknown_names(rest), command
+        elif first == "make":
+            assert rest[0] == "help" or rest[0] in TARGETS, command
+    for option in re.findall(r"`(--[a-z][a-z0-9-]*)[^`\n]*`", FENCE.sub("", text)):
+        if page.name != "benchmarks.md":  # of its own program
+            assert option in every_option(), option
+
+
+def test_reading_of_blocks():
+    text = (
+        'Text\n\n```toml title="a.toml"\nx = 1\n```\n\n```console\n$ gridsim show \\\n  a.h5\nout\n```\n\n'
+        "<!-- not run: why -->\n```sh\n# no\nls\n```\n"
+    )
+    file, shown, skipped = blocks(text)
+    assert (file.title, file.body, file.line, file.commands) == ("a.toml", "x = 1\n", 3, [])
+    assert [words(command) for command in shown.commands] == [["gridsim", "show", "a.h5"]]
+    assert (skipped.skipped, skipped.commands) == ("why", ["ls"])
+
+
+def test_runs_are_shortened():
+    year = shortened(["run", "jiangsu-2030", "-o", "x.h5"])
+    assert year == ["run", "jiangsu-2030", "-o", "x.h5", "--hours", "48", "--start", "2030-02-09"]
+    part = ["run", "jiangsu-2024", "--start", "2024-08-05", "--hours", "168"]
+    assert shortened(part) == [*part, "--hours", "48"]
+    assert shortened(["run", "own.toml", "--hours", "24"]) == ["run", "own.toml", "--hours", "24"]
+
+
+def test_what_gridsim_does_not_have_is_told():
+    assert unknown_names(["run", "x.toml", "--hour", "3"]) == ["--hour"]
+    assert unknown_names(["runs", "x.toml"]) == ["runs"]
+    assert not unknown_names(["profiles", "check", "--seed", "1"])
