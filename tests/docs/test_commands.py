@@ -4,7 +4,7 @@ What a page has in fenced blocks, and what becomes of it here:
 
 =================================== ================================================================================
 ``console``, ``bash``, ``sh``       run; in ``console`` the lines that begin with ``$``, the others are output
-``python``                          run, in the same folder
+``python``                          run, in the same folder; later blocks know the names of earlier ones
 any block with ``title="NAME"``     written to the file NAME
 any other block                     shown only
 after ``<!-- not run: why -->``     not run; its commands must be those of gridsim and of the Makefile all the same
@@ -135,6 +135,7 @@ def run_command(command: str, folder: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page.read_text(encoding="utf-8")):
         where = f"{page.name}:{block.line}"
         if block.title:
@@ -142,7 +143,7 @@ def test_a_page_runs(page, tmp_path, monkeypatch):
         elif block.skipped:
             continue
         elif block.language == "python":
-            exec(compile(block.body, where, "exec"), {"__name__": "__main__"})
+            exec(compile(block.body, where, "exec"), names)
         else:
             for command in block.commands:
                 try:
