@@ -141,6 +141,38 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
     pp.create_lines_from_parameters(net, type="ol", **_columns(lines))
     for row in read_table("shunts").to_dict("records"):
         pp.create_shunt(net, grid.bus[row["bus"]], q_mvar=row["q_mvar"], name=row["name"])
+    net.shunt["switched"] = False
+    _banks(net, grid)
+
+
+def _banks(net: pp.pandapowerNet, grid: Grid) -> None:
+    """Switched shunts, all off, which the AC check switches by the voltage: capacitors of the 500 kV stations, and
+    reactors for what lines charge at every bus beyond its fixed ones."""
+    line, step_mvar = net.line, grid.par["compensation_step_mvar"]
+    b_us = 2e-3 * math.pi * 50.0 * line["c_nf_per_km"] * line["length_km"] * line["parallel"]
+    half_mvar = 0.5e-6 * b_us * net.bus.loc[line["from_bus"], "vn_kv"].to_numpy() ** 2
+    charged = half_mvar.groupby(line["from_bus"]).sum().add(half_mvar.groupby(line["to_bus"]).sum(), fill_value=0.0)
+    left = (grid.par["reactor_share"] * charged).sub(net.shunt.groupby("bus")["q_mvar"].sum(), fill_value=0.0)
+    stations = grid.buses[grid.buses["kind"] == "substation"]
+    rows = [
+        (
+            grid.bus[str(key)],
+            -step_mvar,
+            grid.par["capacitor_share"] * row["transformer_mva"],
+            f"capacitors {row['name']}",
+        )
+        for key, row in stations.iterrows()
+    ]
+    rows += [(bus, step_mvar, mvar, f"reactors {net.bus.at[bus, 'name']}") for bus, mvar in left.items()]
+    for bus, q_mvar, whole_mvar, name in rows:
+        each = q_mvar * (net.bus.at[bus, "vn_kv"] / 500.0) ** 2
+        steps = math.ceil(whole_mvar / abs(each))
+        if steps > 0:
+            at = pp.create_shunt(net, bus, q_mvar=each, step=0, max_step=steps, name=name)
+            net.shunt.loc[at, "switched"] = True
+    net.shunt["vm_low_pu"], net.shunt["vm_high_pu"] = (
+        grid.par[f"compensation_vm_{side}_pu"] for side in ("low", "high")
+    )
 
 
 def _devices(net: pp.pandapowerNet, grid: Grid) -> None:

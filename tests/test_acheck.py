@@ -15,7 +15,7 @@ from gridsim.acheck.select import steps_of
 from gridsim.audit import audit
 from gridsim.errors import InputError, MissingPackageError
 from gridsim.results import ResultsReader
-from gridsim.scenario import Scenario
+from gridsim.scenario import Scenario, load
 from gridsim.simulate import simulate
 
 VM_PU, LOADING, LOSS_MW = 1e-6, 1e-5, 0.05
@@ -122,13 +122,29 @@ def test_every_kind_of_branch_and_device_agrees_with_pandapower(tmp_path):
 
 def test_jiangsu_agrees_with_pandapower(tmp_path):
     given = ["horizon.hours=336", "solver.effort=fast"]
-    from gridsim.scenario import load
-
     simulate(load("jiangsu-2024", given), tmp_path / "jiangsu.h5")
     summary = acheck(tmp_path / "jiangsu.h5")
     assert (summary["ac_hours"], summary["ac_not_converged"], summary["ac_unsettled"]) == (336, 0, 0)
     with ResultsReader(tmp_path / "jiangsu.h5") as run:
         assert_agrees(run, (0, 19, 100, 203, 335))
+
+
+@pytest.mark.parametrize(("start", "loaded"), [("2024-08-09", True), ("2024-02-10", False)])
+def test_jiangsu_has_credible_voltages(tmp_path, start, loaded):
+    """The days of the highest and the lowest load: within 1 to 1.05 p.u., and losses of 0.3 to 0.7 %."""
+    given = [f"horizon.start={start!r}", "horizon.hours=24", "solver.effort=fast", "grid.ac_check=true"]
+    summary = simulate(load(f"jiangsu-{start[:4]}", given), tmp_path / "day.h5")
+    assert (summary["ac_hours"], summary["ac_not_converged"], summary["ac_unsettled"]) == (24, 0, 0)
+    assert summary["ac_vm_within"] == 1.0
+    assert summary["ac_vm_pu"]["lowest"] > 1.0
+    assert 0.003 < summary["ac_loss_rate"] < 0.007
+    with ResultsReader(tmp_path / "day.h5") as run:
+        steps = run.frame("ac/switched_steps")
+        reactors = steps.loc[:, steps.columns.str.startswith("reactors")].sum(axis=1)
+        held = np.nansum(run["ac/held_mvar"][:], axis=1)
+        assert_agrees(run, [4])
+    assert (reactors.max() > 20) != loaded  # lines charge more than light load takes
+    assert (held.mean() > 0) == loaded
 
 
 # --- controls

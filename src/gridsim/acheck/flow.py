@@ -14,7 +14,7 @@ After each solution, in this order and until nothing moves:
 * switched shunts, then taps: each node outside its band moves by one step, one way only within the hour.
 
 An hour begins with the voltages, steps and taps of the hour before; if that does not converge, with angles of the DC
-flow and voltages at their setpoints.
+flow and voltages at their setpoints; if that does not, likewise with switched shunts that balance each node.
 """
 
 from dataclasses import dataclass
@@ -119,18 +119,21 @@ class Island:
         if not np.array_equal(hour.shift_rad[self.branches], self.shift):
             self.shift = hour.shift_rad[self.branches]
             self.restate()
-        starts = [False] if self.voltage is None else [True, False]
-        step, tap = self.step.copy(), self.tap.copy()
-        for warm in starts:
-            found = self._settle(hour, warm)
-            if found.status != DIVERGED:
-                break
+        step, tap, tries = self.step.copy(), self.tap.copy(), 0
+        found = self._settle(hour, warm=self.voltage is not None)
+        while found.status == DIVERGED and tries < 2:
+            tries += 1
             self.step, self.tap = step.copy(), tap.copy()
+            if tries == 2:
+                self._balance(hour)
             self.restate()
+            found = self._settle(hour, warm=False)
         if found.status == DIVERGED:
             self.voltage = None
+            self.step, self.tap = step, tap
+            self.restate()
             return found
-        if not warm and len(starts) > 1:
+        if tries:
             found.status = max(found.status, RESTARTED)
         self.voltage, self.mode = found.voltage, found.mode
         return found
@@ -208,6 +211,18 @@ class Island:
         mode[most], mode[least], mode[back] = MOST, LEAST, HELD
         turns[back] += 1
         return bool(most.any() or least.any() or back.any())
+
+    def _balance(self, hour: Hour) -> None:
+        """Set the switched shunts so that each node's reactive power is nearest to balance at 1 p.u."""
+        bank, four = self.grid.compensation, self.four
+        surplus = hour.q_mvar + self.grid.y_node[self.nodes].imag * self.base
+        np.add.at(surplus, self.begin, (four[:, 0] + four[:, 1]).imag * self.base)
+        np.add.at(surplus, self.end, (four[:, 2] + four[:, 3]).imag * self.base)
+        self.step[self.bank] = 0
+        for row, node in zip(self.bank, self.bank_node, strict=True):
+            each = bank.y_step[row].imag * self.base  # what a step feeds in
+            self.step[row] = int(np.clip(np.rint(-surplus[node] / each), 0, bank.most[row]))
+            surplus[node] += self.step[row] * each
 
     def _switch(self, vm: FloatArray, went: IntArray) -> bool:
         """Move shunts, else taps, by one step where the voltage is outside its band; whether any moved."""
