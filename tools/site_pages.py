@@ -128,7 +128,7 @@ def results_file() -> str:
     parts = [
         f"# The results file, format {version}",
         "Made from `gridsim.schema` and `gridsim.case`. [How to read it](../howto/results.md).",
-        f"```text\n{inspect.getdoc(schema)}\n```",
+        about(inspect.getdoc(schema) or ""),
         "## Series and windows",
     ]
     datasets = (*schema.DATASETS, *schema.AC_DATASETS)
@@ -147,6 +147,18 @@ def results_file() -> str:
         ]
         parts += [f"### /{name}", table(("dataset", "dimensions", "what"), rows)]
     return "\n\n".join(parts) + "\n"
+
+
+def about(text: str) -> str:
+    """A docstring without its first line: indented parts stay as they are, behind their title; the rest is text."""
+    parts = []
+    for part in text.split("\n\n")[1:]:
+        title, _, rest = part.partition("\n")
+        if rest.startswith("    "):
+            parts.append(f"## {title}\n\n```text\n{inspect.cleandoc(rest)}\n```")
+        else:
+            parts.append(escaped_text(part.replace("``", "`")))
+    return "\n\n".join(parts)
 
 
 def _described(d: schema.Dataset) -> tuple[str, ...]:
