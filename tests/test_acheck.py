@@ -8,12 +8,14 @@ import pandapower.networks as pn
 import pytest
 from hour_net import differences
 from numpy.testing import assert_allclose
+from pages import array, assert_said, payload
 from tiny_grid import tiny_grid, write_grid
 
 from gridsim.acheck import acheck
 from gridsim.acheck.select import steps_of
 from gridsim.audit import audit
 from gridsim.errors import InputError, MissingPackageError
+from gridsim.page import write_page
 from gridsim.results import ResultsReader
 from gridsim.scenario import Scenario, load
 from gridsim.simulate import simulate
@@ -221,6 +223,30 @@ def test_taps_hold_the_voltage_behind_the_transformer(tmp_path):
     assert_allclose(run["ac/vm_pu"][:, 2], 1.03, atol=0.0076)
     assert (run["ac/tap_pos"][:] < 0).all()  # fewer turns on the high side raise the low one
     assert_agrees(run, [0, 1])
+
+
+# --- in the page
+
+
+def test_the_page_has_a_section_of_a_checked_run_only(tmp_path):
+    path = tmp_path / "x.h5"
+    simulate(write_grid(tmp_path, rich()), path)
+    page = write_page(path, tmp_path / "x.html")
+    assert not [chart for chart in payload(page)["charts"] if chart["key"].startswith("ac_")]
+    acheck(path, "0:30")
+    content = payload(write_page(path, page))
+    assert_said(page)
+    with ResultsReader(path) as run:
+        vm, loading = run["ac/vm_pu"][:30], run["ac/branch_loading"][:30]
+        names = run.names("bus")
+    shown = array(content, "ac.lowest")
+    assert_allclose(shown[:30], vm.min(axis=1))
+    assert np.isnan(shown[30:]).all()
+    tables = {table["key"]: table["rows"] for table in content["tables"]}
+    first = tables["ac_buses"][0]
+    assert first["words"] == [[names[int(vm.min(axis=0).argmin())]]]
+    assert first["numbers"][0] == pytest.approx(vm.min(), abs=1e-4)
+    assert tables["ac_branches"][0]["numbers"][0] == pytest.approx(100.0 * loading.max(), abs=0.06)
 
 
 # --- islands, selections, repetition, refusals

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gridsim import __version__
 from gridsim.page import (
+    ac,
     carbon,
     certificate,
     curtailment,
@@ -61,6 +62,7 @@ def write_page(path: Path, output: Path, *, language: str = "en") -> Path:
 def page_of(run: ResultsReader, language: str) -> str:
     hours, payload = Hours(run), Payload()
     sections = [Section(key, make(hours, payload)) for key, make in GROUPS.items()]
+    sections.insert(-1, ac.section(hours, payload))  # the certificate stays behind what it certifies
     sections.append(Section("worst", [], [worst.table(hours, payload)]))
     below = payload.say(
         "made_by", hours=f"{run.hours:,}", start=str(run.start).replace("T", " ") + ":00", version=__version__

@@ -4,7 +4,7 @@ Technologies, cities and sections of the built-in grid are in the table too; a n
 is in both languages.
 """
 
-from gridsim.page import words_compare
+from gridsim.page import words_ac, words_compare
 from gridsim.palette import label_of
 
 LANGUAGES = ("en", "zh")
@@ -327,6 +327,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 WORDS: dict[str, tuple[str, str]] = {
     **_PAGE,
     **words_compare.WORDS,
+    **words_ac.WORDS,
     **_CONTROLS,
     **_CARDS,
     **_CHARTS,
