@@ -38,7 +38,9 @@ def filled(tree: Any, content: dict[str, Any]) -> Any:
     if isinstance(tree, dict):
         if "$" in tree:
             name = tree["$"]
-            return [0.0] if name in ("hour", "day") else [[0.0]] if tree.get("grid") else array(content, name)[:2]
+            return (
+                [0.0] if name in ("hour", "day", "noon") else [[0.0]] if tree.get("grid") else array(content, name)[:2]
+            )
         return {key: filled(value, content) for key, value in tree.items()}
     return [filled(value, content) for value in tree] if isinstance(tree, list) else tree
 

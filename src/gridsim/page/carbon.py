@@ -14,7 +14,7 @@ def charts(run: Hours, page: Payload) -> list[Chart]:
     tonnes = hourly_sums(run, "carbon/tech_t")
     if not tonnes.any():
         return []
-    return [_by_tech(run, page, tonnes), _by_zone(run, page), _intensity_by_zone(run), _intensity(run, page)]
+    return [_by_tech(run, page, tonnes), _by_zone(run, page), _intensity_by_zone(run, page), _intensity(run, page)]
 
 
 def hourly_sums(run: Hours, path: str) -> FloatArray:
@@ -23,7 +23,7 @@ def hourly_sums(run: Hours, path: str) -> FloatArray:
 
 
 def _by_tech(run: Hours, page: Payload, tonnes: FloatArray) -> Chart:
-    index, words, labels = run.periods
+    index, words, labels = run.periods(page)
     techs = run.run.names("tech")
     by_tech = {techs[k]: totals(index, len(labels), tonnes[:, k]) for k in range(len(techs)) if tonnes[:, k].any()}
     origin = totals(index, len(labels), hourly_sums(run, "carbon/origin_t"))
@@ -39,7 +39,7 @@ def _by_tech(run: Hours, page: Payload, tonnes: FloatArray) -> Chart:
 
 
 def _by_zone(run: Hours, page: Payload) -> Chart:
-    index, words, labels = run.periods
+    index, words, labels = run.periods(page)
     tonnes = hourly_sums(run, "carbon/zone_emission_t")
     rows = {z: totals(index, len(labels), tonnes[:, k]) for k, z in enumerate(run.zones) if tonnes[:, k].any()}
     scale, unit = scaled(np.concatenate(list(rows.values())), TONNES)
@@ -47,9 +47,9 @@ def _by_zone(run: Hours, page: Payload) -> Chart:
     return Chart("carbon_zone", [Option(_table(labels, rows, scale, title, unit))], wide=False, height=460)
 
 
-def _intensity_by_zone(run: Hours) -> Chart:
+def _intensity_by_zone(run: Hours, page: Payload) -> Chart:
     """Tonnes per MWh consumed, traced along the flows."""
-    index, _, labels = run.periods
+    index, _, labels = run.periods(page)
     tonnes = hourly_sums(run, "carbon/zone_load_t")
     load = run.by_zone("loads", run.read("dispatch/load_mw"))
     rows = {}

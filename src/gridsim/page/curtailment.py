@@ -41,7 +41,7 @@ def _heat(run: Hours, page: Payload) -> Chart:
 
 
 def _by_period(run: Hours, page: Payload) -> Chart:
-    index, words, labels = run.periods
+    index, words, labels = run.periods(page)
     parts = {c: totals(index, len(labels), power) for c, power in run.curtailed_by_cause.items()}
     scale, unit = energy_unit(np.sum(list(parts.values()), axis=0))
     data = [bars(f"@cause.{c}", labels, mwh / scale, CAUSE_COLOURS[c], unit=unit) for c, mwh in parts.items()]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from gridsim.page.parts import named
+from gridsim.page.parts import Payload
 from gridsim.palette import FloatArray
 from gridsim.plots_data import Year, periods, without_dust
 from gridsim.results import ResultsReader
@@ -69,11 +69,10 @@ class Hours:
         """First hour of the run in a calendar day."""
         return max(24 * day - self.first, 0)
 
-    @cached_property
-    def periods(self) -> tuple[NDArray[np.int64], str, list[str]]:
+    def periods(self, page: Payload) -> tuple[NDArray[np.int64], str, list[str]]:
         """Number of every hour's month (week or day, of a short run), what such a period is called, their labels."""
         index, words, labels = periods(self.time)
-        return np.asarray(index, dtype=np.int64), words, [named("month", label) for label in labels]
+        return np.asarray(index, dtype=np.int64), words, [_date(label, page) for label in labels]
 
     @cached_property
     def load(self) -> FloatArray:
@@ -110,3 +109,9 @@ class Hours:
         """Sums over the elements of each zone that has any; `values` has the elements in its last dimension."""
         zone = self.run.table(table)["zone"].astype(str).to_numpy()
         return {z: values[..., zone == z].sum(axis=-1) for z in self.zones if (zone == z).any()}
+
+
+def _date(label: str, page: Payload) -> str:
+    """ "Jul" or "10 Jul" as texts."""
+    *day, month = label.split()
+    return page.say("date", day=day[0], month=f"@month.{month}") if day else f"@month.{month}"

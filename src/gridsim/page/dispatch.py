@@ -70,7 +70,7 @@ def _power(run: Hours, page: Payload) -> Chart:
 
 def _energy(run: Hours, page: Payload) -> Chart:
     """Net energy by technology and month."""
-    index, words, labels = run.periods
+    index, words, labels = run.periods(page)
     net = {tech: run.feeding.get(tech, 0.0) - run.taking.get(tech, 0.0 * run.load) for tech in run.year.techs}
     load = totals(index, len(labels), run.load)
     scale, unit = energy_unit(load)

@@ -52,6 +52,7 @@ function array(name) {
   if (!decoded.has(name)) {
     if (name === "hour") decoded.set(name, Float64Array.from({ length: hours }, (_, k) => begin + k * HOUR_MS));
     else if (name === "day") decoded.set(name, Float64Array.from({ length: days }, (_, k) => dayStart(k)));
+    else if (name === "noon") decoded.set(name, array("day").map((midnight) => midnight + DAY_MS / 2));
     else {
       const { type, data } = page.arrays[name];
       const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));

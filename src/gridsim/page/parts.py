@@ -4,7 +4,7 @@ A specification is what plotly takes (``data``, ``layout``), with two kinds of p
 
 * ``"@key"``: a text of `gridsim.page.words`, in the language shown;
 * ``{"$": name}``: an array of the page, stored once however often it is used. With ``"grid": True`` it is laid out as a
-  matrix of hours by days. ``{"$": "hour"}`` and ``{"$": "day"}`` are the times, which need no storage.
+  matrix of hours by days. ``{"$": "hour"}``, ``{"$": "day"}`` and ``{"$": "noon"}`` are times, which need no storage.
 
 A chart that can be zoomed has a second specification, `Option.hours`, whose arrays are hourly and cut to the week or
 day that is shown.
@@ -24,6 +24,7 @@ from gridsim.palette import label_of
 Spec = dict[str, Any]
 HOUR: Spec = {"$": "hour"}
 DAY: Spec = {"$": "day"}
+NOON: Spec = {"$": "noon"}  # the middles of days
 DIVERGING = ("#08306b", "#4393c3", "#f7f7f7", "#ed7d31", "#7f1d1d")  # below zero, zero, above
 MISSING = "#cfcfcf"  # hours that were not simulated
 
@@ -147,7 +148,7 @@ def heat(z: Spec, top: float, title: str, colours: Iterable[str], unit: str, low
     """A matrix of hours by days; `z` is an hourly array of the page."""
     scale = list(colours)
     return {
-        "type": "heatmap", "z": {**z, "grid": True}, "x": DAY, "y": [h + 0.5 for h in range(24)],
+        "type": "heatmap", "z": {**z, "grid": True}, "x": NOON, "y": [h + 0.5 for h in range(24)],
         "zmin": low, "zmax": top, "colorscale": [[k / (len(scale) - 1), c] for k, c in enumerate(scale)],
         "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 14},
         "hovertemplate": f"%{{x|%Y-%m-%d}}, %{{y}}: %{{z:,.1f}} {unit}<extra></extra>",
@@ -163,7 +164,7 @@ HOURS_AXIS = axis("@axis.hour_of_day", tickvals=[0, 6, 12, 18, 24], range=[0, 24
 
 
 def figure(data: list[Spec], **layout: Any) -> Spec:
-    if any(trace.get("x") in (HOUR, DAY) for trace in data):
+    if any(trace.get("x") in (HOUR, DAY, NOON) for trace in data):
         layout = {"xaxis": TIME_AXIS, **layout}
     return {"data": data, "layout": layout}
 

@@ -92,7 +92,9 @@ def _peak_valley(run: Hours, page: Payload) -> Chart:
     scale, unit = power_unit(run.load)
     before = run.run.array("peak_shaving/peak_valley_before_mw") / scale
     after = run.run.array("peak_shaving/peak_valley_after_mw") / scale
-    days = [f"{run.time[0] + pd.Timedelta(days=k):%Y-%m-%dT%H:00}" for k in range(len(before))]
+    ends = [*(run.time[0] + pd.Timedelta(days=k) for k in range(len(before))), run.time[-1] + pd.Timedelta(hours=1)]
+    days = [f"{t:%Y-%m-%dT%H:00}" for t in ends]  # and the end of the last, so that it is as wide as the others
+    before, after = (np.append(values, values[-1]) for values in (before, after))
     data = [
         line(f"@peak_valley.{name}", days, page.put(f"peak_valley.{name}", values), colour_of(tech), unit=unit)
         for name, values, tech in (("before", before, "wind_offshore"), ("after", after, "gas"))

@@ -28,10 +28,12 @@ const watcher = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "600px" });
 
+const SHORT_H = 336;
 languages();
 for (const chart of page.charts) {
   const figure = document.getElementById(`chart-${chart.key}`);
-  const [view, hour] = chart.start;
+  const [first, hour] = chart.start;
+  const view = first === "year" && hours > 24 && hours <= SHORT_H ? "week" : first; // days say little of a short run
   const state = { chart, figure, plot: figure.querySelector(".plot"), option: 0, view, hour, seen: false };
   states.set(chart.key, state);
   controls(state);

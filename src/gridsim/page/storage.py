@@ -39,7 +39,7 @@ def charts(run: Hours, page: Payload) -> list[Chart]:
         _stored(run, page, energy, room),
         _power(run, page, charge, discharge),
         _mean_day(run, charge, discharge),
-        _cycles(run, discharge, room),
+        _cycles(run, page, discharge, room),
     ]
 
 
@@ -90,8 +90,8 @@ def _mean_day(run: Hours, charge: dict[str, FloatArray], discharge: dict[str, Fl
     return Chart("store_day", [Option(spec)], wide=False)
 
 
-def _cycles(run: Hours, discharge: dict[str, FloatArray], room: dict[str, FloatArray]) -> Chart:
-    index, words, labels = run.periods
+def _cycles(run: Hours, page: Payload, discharge: dict[str, FloatArray], room: dict[str, FloatArray]) -> Chart:
+    index, words, labels = run.periods(page)
     data = [
         bars(named("tech", name), labels, totals(index, len(labels), power) / room[name], colour_of(name))
         for name, power in discharge.items()

@@ -221,6 +221,7 @@ _AXES = {
     "map.over": ("over {percent} %", "超过 {percent}%"),
     "map.flow": ("{flow} of {rating} MW", "{flow} / {rating} MW"),
     "map.to": ("to", "送往"),
+    "date": ("{day} {month}", "{month}{day}日"),
     "period.month": ("month", "月"),
     "period.week": ("week", "周"),
     "period.day": ("day", "日"),
