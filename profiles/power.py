@@ -277,14 +277,36 @@ def _pv_gain(weather: Weather, lat_deg: float, lon_deg: float, name: str) -> Flo
     day_of_year = lit // 24 + 1
     split: Any = pvlib.irradiance.erbs(g, z, day_of_year)
     dni, dhi = np.asarray(split["dni"]), np.asarray(split["dhi"])
-    gain = np.zeros(len(lit))
-    for share, tilt, facing in ORIENTATIONS:
-        cosine = np.maximum(np.asarray(pvlib.irradiance.aoi_projection(tilt, facing, z, a)), 0.0)
-        diffuse = np.asarray(pvlib.irradiance.haydavies(tilt, facing, dhi, dni, x, z, a))
-        ground = g * 0.2 * (1.0 - math.cos(math.radians(tilt))) / 2.0
-        plane = dni * cosine + np.nan_to_num(diffuse) + ground
-        cell = np.asarray(pvlib.temperature.faiman(plane, temperature[lit], 2.5))
-        gain += share * plane / 1000.0 * (1.0 + TEMPERATURE_COEFFICIENT * (cell - 25.0))
+    gain = plane_gain(z, a, x, g, dni, dhi, temperature[lit], 2.5)
     out = np.zeros(weather.hours)
     out[lit] = np.maximum(gain, 0.0)
     return out
+
+
+def plane_gain(
+    zenith: FloatArray,
+    azimuth: FloatArray,
+    extra: FloatArray,
+    ghi: FloatArray,
+    dni: FloatArray,
+    dhi: FloatArray,
+    temperature_c: FloatArray,
+    wind_ms: FloatArray | float,
+) -> FloatArray:
+    """DC power per rated MW before losses, on the mix of orientations, while the sun is up. Arrays of one shape."""
+    import pvlib
+
+    gain = np.zeros(len(ghi))
+    for share, tilt, facing in ORIENTATIONS:
+        cosine = np.maximum(np.asarray(pvlib.irradiance.aoi_projection(tilt, facing, zenith, azimuth)), 0.0)
+        diffuse = np.asarray(pvlib.irradiance.haydavies(tilt, facing, dhi, dni, extra, zenith, azimuth))
+        ground = ghi * 0.2 * (1.0 - math.cos(math.radians(tilt))) / 2.0
+        plane = dni * cosine + np.nan_to_num(diffuse) + ground
+        cell = np.asarray(pvlib.temperature.faiman(plane, temperature_c, wind_ms))
+        gain += share * plane / 1000.0 * (1.0 + TEMPERATURE_COEFFICIENT * (cell - 25.0))
+    return gain
+
+
+def power_of_speed(kind_name: str, hub_ms: FloatArray) -> FloatArray:
+    """Available power of a wind farm from hub-height speeds, wakes, availability and storms in. p.u., shape as given"""
+    return np.interp(hub_ms, _V, _CURVES[kind_name]) * (1.0 - stopped_share(hub_ms))

@@ -2,8 +2,9 @@
 
 ==========  ============================================================================================
 CSV         one time column (``time``, ``datetime``, ``timestamp``, ``date``, ``snapshot``, the first column, or bare
-            steps 0..n-1 when the year is given), one column per series; ``#`` lines are skipped; separator ``, ;`` or
-            tab, byte-order mark, UTF-8, UTF-16 or GB18030 are detected; decimal comma where the separator is ``;``
+            steps from 0 or 1 when the year is given), one column per series; ``#`` lines are skipped; separator
+            ``, ;`` or tab, byte-order mark, UTF-8, UTF-16 or GB18030 are detected; decimal comma where the separator
+            is ``;``
 HDF5        a dataset ``time`` (ISO strings, or numbers with an attribute ``units`` such as "hours since 2024-01-01");
             every other one-dimensional dataset of that length is a series, named by its path ("pv/Suzhou"); or
             ``values`` (time, name) with ``names``
@@ -109,24 +110,13 @@ def read_series(
         Listing all problems, each with the column, the first offending time, the value and what is allowed.
     """
     path = Path(path)
-    kind = SUFFIXES.get(path.suffix.lower())
-    if kind is None:
-        raise InputError(str(path), [Problem("file", f"must be of type {', '.join(SUFFIXES)}, is {path.suffix!r}")])
     problems: list[Problem] = []
     for name, value, allowed in (("stamp", stamp, ("start", "end")), ("leap_day", leap_day, ("refuse", "adjust"))):
         if value not in allowed:
             problems.append(Problem(name, f"must be one of {', '.join(allowed)}, is {value!r}"))
     if problems:
         raise InputError(str(path), problems)
-    try:
-        table = {"csv": _read_csv, "hdf5": _read_hdf5, "netcdf": _read_netcdf}[kind](path, problems)
-    except FileNotFoundError:
-        raise InputError(str(path), [Problem("file", "is missing: there is no such file")]) from None
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise InputError(str(path), [Problem("file", f"cannot be read as {kind}: {error}")]) from None
-    if table is None or problems:
-        raise InputError(str(path), problems)
-
+    table = read_table(path)
     clock = Clock(
         year=year,
         utc_offset_h=utc_offset_h,
@@ -136,6 +126,42 @@ def read_series(
         source_year=source_year,
         step_min=step_min,
     )
+    made, _ = finish(path, table, clock, problems, units)
+    if made is not None and solar_longitude_deg is not None:
+        noon = 12.0 + utc_offset_h - solar_longitude_deg / 15.0
+        hourly = made.values.reshape(-1, 60 // made.step_min, len(made.names)).mean(axis=1)
+        pv = {name: hourly[:, k] for k, name in enumerate(made.names) if name.startswith("pv/")}
+        _check_noon(pv, noon, int(made.start.astype(np.int64) % 24), problems)
+    if problems or made is None:
+        raise InputError(str(path), problems)
+    return made
+
+
+def read_table(path: Path) -> RawTable:
+    """The table in a CSV, HDF5 or NetCDF file, as it is. Raises InputError with what is wrong with the file."""
+    kind = SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        raise InputError(str(path), [Problem("file", f"must be of type {', '.join(SUFFIXES)}, is {path.suffix!r}")])
+    problems: list[Problem] = []
+    try:
+        table = {"csv": _read_csv, "hdf5": _read_hdf5, "netcdf": _read_netcdf}[kind](path, problems)
+    except FileNotFoundError:
+        raise InputError(str(path), [Problem("file", "is missing: there is no such file")]) from None
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise InputError(str(path), [Problem("file", f"cannot be read as {kind}: {error}")]) from None
+    if table is None or problems:
+        raise InputError(str(path), problems)
+    return table
+
+
+def finish(
+    path: Path,
+    table: RawTable,
+    clock: Clock,
+    problems: list[Problem],
+    units: str | Mapping[str, str] | None = None,
+) -> tuple[Profiles | None, dict[str, int]]:
+    """A table as series in our units on a gapless axis, and how many steps were filled; None with the problems."""
     names: list[str] = []
     kinds: list[str] = []
     factors: list[tuple[float, float]] = []
@@ -152,23 +178,17 @@ def read_series(
         factors.append(factor)
     if not names:
         raise InputError(str(path), [Problem("file", "must have at least one series besides the time axis")])
-    raw = np.column_stack(list(table.columns.values()))
-    start, values, step = to_steps(RawSteps(table.stamps, table.offset_h, raw, names), clock, problems)
-    if values is not None:
-        values = np.column_stack(
-            [
-                to_unit(name, unit, values[:, k] * factors[k][0] + factors[k][1], start, problems, step)
-                for k, (name, unit) in enumerate(zip(names, kinds, strict=True))
-            ]
-        )
-        if solar_longitude_deg is not None:
-            noon = 12.0 + utc_offset_h - solar_longitude_deg / 15.0
-            hourly = values.reshape(-1, 60 // step, len(names)).mean(axis=1)
-            pv = {name: hourly[:, k] for k, name in enumerate(names) if name.startswith("pv/")}
-            _check_noon(pv, noon, int(start.astype(np.int64) % 24), problems)
-    if problems or values is None:
-        raise InputError(str(path), problems)
-    return Profiles(start, utc_offset_h, tuple(names), tuple(kinds), values, step_min=step)
+    raw = RawSteps(table.stamps, table.offset_h, np.column_stack(list(table.columns.values())), names)
+    start, values, step = to_steps(raw, clock, problems)
+    if values is None:
+        return None, raw.filled
+    values = np.column_stack(
+        [
+            to_unit(name, unit, values[:, k] * factors[k][0] + factors[k][1], start, problems, step)
+            for k, (name, unit) in enumerate(zip(names, kinds, strict=True))
+        ]
+    )
+    return Profiles(start, clock.utc_offset_h, tuple(names), tuple(kinds), values, step_min=step), raw.filled
 
 
 def _bracket(column: str) -> tuple[str, str]:
@@ -184,13 +204,7 @@ def _check_noon(pv: Mapping[str, NDArray[np.float64]], noon: float, first_hour: 
     their centre as much as an hour's shift would.
     """
     for name, series in pv.items():
-        days = len(series) // 24
-        by_hour = np.roll(np.nansum(series[: days * 24].reshape(-1, 24), axis=0), first_hour)
-        if days < 28 or by_hour.sum() <= 0:
-            continue
-        # as an angle, so that a series shifted past midnight has a centre, too
-        angle = 2 * np.pi * (np.arange(24) + 0.5) / 24
-        centre = float(np.arctan2((by_hour * np.sin(angle)).sum(), (by_hour * np.cos(angle)).sum())) * 12 / np.pi % 24
+        centre = centre_of_day(series, first_hour)
         off = (centre - noon + 12) % 24 - 12
         if abs(off) > 0.5:
             hint = "as if its stamps were UTC" if abs(off + 8) < 1 else "check the time zone and stamp='start' or 'end'"
@@ -198,10 +212,21 @@ def _check_noon(pv: Mapping[str, NDArray[np.float64]], noon: float, first_hour: 
             problems.append(Problem(name, rule))
 
 
+def centre_of_day(series: NDArray[np.float64], first_hour: int) -> float:
+    """Mean hour of the day of an hourly series, weighted by itself; NaN of less than four weeks, or of nothing."""
+    days = len(series) // 24
+    by_hour = np.roll(np.nansum(series[: days * 24].reshape(-1, 24), axis=0), first_hour)
+    if days < 28 or by_hour.sum() <= 0:
+        return float("nan")
+    # as an angle, so that a series shifted past midnight has a centre, too
+    angle = 2 * np.pi * (np.arange(24) + 0.5) / 24
+    return float(np.arctan2((by_hour * np.sin(angle)).sum(), (by_hour * np.cos(angle)).sum())) * 12 / np.pi % 24
+
+
 # ---- CSV
 
 
-def _decode(data: bytes) -> str:
+def decode(data: bytes) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16")
     for encoding in ("utf-8-sig", "gb18030"):
@@ -213,9 +238,14 @@ def _decode(data: bytes) -> str:
 
 
 def _read_csv(path: Path, problems: list[Problem]) -> RawTable | None:
+    return parse_csv(decode(path.read_bytes()), problems)
+
+
+def parse_csv(text: str, problems: list[Problem]) -> RawTable | None:
+    """The text of a CSV file as a table; None with the problems."""
     import pandas as pd
 
-    lines = [line for line in _decode(path.read_bytes()).splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if len(lines) < 2:
         problems.append(Problem("file", "must have a header line and at least one line of values"))
         return None
@@ -260,7 +290,7 @@ def _parse_times(
     """Stamps of a text column: bare steps, our formats, ISO with an offset, "24:00" for the end of a day."""
     import pandas as pd
 
-    if texts == [str(i) for i in range(len(texts))]:
+    if texts[0] in ("0", "1") and texts == [str(i) for i in range(int(texts[0]), len(texts) + int(texts[0]))]:
         return None, None
     late = [bool(re.search(r"[ T]24:00(:00)?$", text)) for text in texts]
     plain = pd.Series(

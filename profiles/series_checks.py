@@ -5,7 +5,7 @@ finer than the steps asked for become means over them; p.u. between 1 and 1.02 b
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +148,7 @@ class RawSteps:
     offset_h: float | None
     values: FloatArray
     names: list[str]
+    filled: dict[str, int] = field(default_factory=dict)  # steps that were interpolated, by name
 
 
 def to_steps(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[np.datetime64, FloatArray | None, int]:
@@ -188,7 +189,7 @@ def _to_steps(steps: RawSteps, clock: Clock, problems: list[Problem]) -> tuple[n
     inside = (where >= 0) & (where < count)
     grid = np.full((count, values.shape[1]), np.nan)
     grid[where[inside]] = values[inside]
-    _fill(grid, steps.names, first, step_s, problems)
+    steps.filled.update(_fill(grid, steps.names, first, step_s, problems))
     means = grid.reshape(-1, step_min * 60 // step_s, grid.shape[1]).mean(axis=1)
     start = first.astype("datetime64[h]")
     if shift_h and clock.year is not None and first == np.datetime64(f"{clock.year}-01-01", "s"):
@@ -295,11 +296,13 @@ def _span(stamps: TimeArray, clock: Clock, step_s: int, shift_h: float) -> tuple
     return first, hours * (3600 // step_s)
 
 
-def _fill(grid: FloatArray, names: list[str], first: np.datetime64, step_s: int, problems: list[Problem]) -> None:
-    """Interpolate runs of missing values up to `MAX_GAP_H`; longer ones, and open ends, are problems."""
+def _fill(
+    grid: FloatArray, names: list[str], first: np.datetime64, step_s: int, problems: list[Problem]
+) -> dict[str, int]:
+    """Interpolate runs of missing values up to `MAX_GAP_H`, and count them; longer ones and open ends are problems."""
     index = np.arange(len(grid))
     longest = MAX_GAP_H * 3600 // step_s
-    filled: list[str] = []
+    filled: dict[str, int] = {}
     for k, name in enumerate(names):
         missing = np.isnan(grid[:, k])
         if not missing.any():
@@ -318,7 +321,9 @@ def _fill(grid: FloatArray, names: list[str], first: np.datetime64, step_s: int,
             problems.append(Problem(name, rule))
             continue
         grid[missing, k] = np.interp(index[missing], index[~missing], grid[~missing, k])
-        filled.append(f"{name}: {int(missing.sum())} steps")
+        filled[name] = int(missing.sum())
     if filled:
         more = " ..." if len(filled) > 5 else ""
-        warnings.warn(f"short gaps were interpolated: {', '.join(filled[:5])}{more}", UserWarning, stacklevel=4)
+        said = ", ".join(f"{name}: {count} steps" for name, count in list(filled.items())[:5])
+        warnings.warn(f"short gaps were interpolated: {said}{more}", UserWarning, stacklevel=4)
+    return filled

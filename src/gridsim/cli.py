@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gridsim import __version__
-from gridsim.errors import GridsimError, IntegrityError, ResourceError
+from gridsim.errors import GridsimError, InputError, IntegrityError, ResourceError
 
 if TYPE_CHECKING:
     from gridsim.convert import Conversion
@@ -501,6 +501,83 @@ def check(scenario: str, seed: int | None, overlays: tuple[str, ...], verbose: b
     click.echo(f"{len(rows)} targets, {missed} missed")
     if missed:
         raise click.exceptions.Exit(IntegrityError.exit_code)
+
+
+@profiles.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to make: .csv or .h5.")
+@click.option(
+    "--as", "names", multiple=True, metavar="KIND/PLACE", help="Name of the series, or what to make of weather."
+)
+@click.option("--format", "form", default="auto", show_default=True, help="ninja, era5, atlite, pvgis, epw ...")
+@click.option("--column", "columns", multiple=True, help="Column of a table to take; repeatable. [default: all]")
+@click.option("--tz", help="UTC offset of the stamps: +08:00, 0, UTC. [default: as the format says; +08:00]")
+@click.option("--stamp", type=click.Choice(["start", "end"]), default="start", help="What a stamp is, of its interval.")
+@click.option("--unit", help="Unit of the values where the file says none: 1, %, kW, MW, degC, K.")
+@click.option("--rated", type=click.FloatRange(min=0, min_open=True), help="Rated power in the file's unit: gives p.u.")
+@click.option("--year", type=int, help="Calendar year of the result. [default: the file's]")
+@click.option("--leap-day", type=click.Choice(["refuse", "adjust"]), default="refuse", help="8,760 hours for 8,784.")
+@click.option(
+    "--lat", type=click.FloatRange(-90, 90), help="Place, degrees north. [default: a site of the built-in grid]"
+)
+@click.option("--lon", type=click.FloatRange(-180, 180), help="Place, degrees east.")
+@click.option(
+    "--check", "with_check", is_flag=True, help="Print mean, CF, max, centroid, gaps; exit code 7 if off."
+)
+@click.option("-f", "--force", is_flag=True, help="Replace an existing file.")
+@verbose_option
+def import_(
+    files: tuple[Path, ...],
+    output: Path | None,
+    names: tuple[str, ...],
+    form: str,
+    columns: tuple[str, ...],
+    tz: str | None,
+    stamp: str,
+    unit: str | None,
+    rated: float | None,
+    year: int | None,
+    leap_day: str,
+    lat: float | None,
+    lon: float | None,
+    with_check: bool,
+    force: bool,
+    verbose: bool,
+) -> None:
+    """Make hourly series for a scenario of FILES of other tools.
+
+    Formats: renewables.ninja, ERA5 and atlite netCDF, PVGIS (hourly, TMY), EPW, PyPSA CSV, RTS-GMLC, load by province
+    of China, plain CSV, Excel, Parquet, HDF5, NetCDF. Without -o, only --check.
+    """
+    if output is None and not with_check:
+        raise click.UsageError("give -o FILE to write, or --check to look")
+    if (lat is None) != (lon is None):
+        raise click.UsageError("--lat and --lon go together")
+    from gridsim import profile_import as imports
+
+    try:
+        offset = None if tz is None else imports.parse_offset(tz)
+    except ValueError:
+        raise click.UsageError(f"--tz must be a UTC offset such as +08:00, 0 or UTC: got {tz}") from None
+    if output is not None:
+        imports.check_output(output, force)
+    nan = math.nan
+    place = (nan if lat is None else lat, nan if lon is None else lon)
+    adjust = leap_day == "adjust"
+    options = imports.Options(names, form, columns, offset, stamp, unit, rated, year, adjust, *place)
+    found = imports.import_series(files, options)
+    click.echo(f"{found.form}: {len(found.rows)} series, {found.profiles.hours} hours from {found.profiles.start}")
+    for note in found.notes:
+        click.echo(f"  {note}")
+    if with_check:
+        click.echo(found.as_text())
+    if not found.ok:
+        if with_check:
+            raise click.exceptions.Exit(IntegrityError.exit_code)
+        raise InputError(str(files[0]), found.problems())
+    if output is not None:
+        imports.write(found, output, force)
+        click.echo(f"series: {output}")
 
 
 @main.command()
