@@ -132,12 +132,11 @@ def run_command(command: str, folder: Path) -> None:
             run_gridsim(given[1:])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_a_page_runs(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run_page(text: str, name: str, folder: Path) -> None:
+    """Everything of a page, in its order, in the current folder."""
     names: dict[str, object] = {"__name__": "__main__"}
-    for block in blocks(page.read_text(encoding="utf-8")):
-        where = f"{page.name}:{block.line}"
+    for block in blocks(text):
+        where = f"{name}:{block.line}"
         if block.title:
             Path(block.title).write_text(block.body, encoding="utf-8")
         elif block.skipped:
@@ -147,9 +146,33 @@ def test_a_page_runs(page, tmp_path, monkeypatch):
         else:
             for command in block.commands:
                 try:
-                    run_command(command, tmp_path)
+                    run_command(command, folder)
                 except AssertionError as error:
                     pytest.fail(f"{where}: {command}\n{error}", pytrace=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run_page(page.read_text(encoding="utf-8"), page.name, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "command", ["gridsim show gone.h5", "gridsim scenarios --jso", "make rum", "ls gone", "echo | grep x"]
+)
+def test_a_command_that_fails_is_told_with_its_place(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(pytest.fail.Exception, match=f"page.md:3: {re.escape(command)}"):
+        run_page(f"Text.\n\n```console\n$ {command}\n```\n", "page.md", tmp_path)
+
+
+def test_a_page_may_use_what_it_has_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (
+        '```text title="a.txt"\nx\n```\n```python\nb = open("a.txt").read()\n```\n```python\nassert b == "x\\n"\n```\n'
+    )
+    run_page(f"{text}```sh\ngrep x a.txt > found\n```\n", "page.md", tmp_path)
+    assert Path("found").read_text(encoding="utf-8") == "x\n"
 
 
 # ---- names of verbs and options, also where nothing runs
