@@ -21,15 +21,17 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import click
 import pytest
 from click.testing import CliRunner
+from pydantic import BaseModel
 
 from gridsim.cli import main
-from gridsim.scenario import builtin_names
+from gridsim.scenario import Scenario, builtin_names
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -216,6 +218,48 @@ def test_verbs_and_options_that_a_page_names_exist(page):
     for option in re.findall(r"`(--[a-z][a-z0-9-]*)[^`\n]*`", FENCE.sub("", text)):
         if page.name != "benchmarks.md":  # of its own program
             assert option in every_option(), option
+
+
+# ---- keys of scenarios, also in blocks that are shown only
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := model_in(inner))), None)
+
+
+def unknown_keys(tree: dict[str, Any], model: type[BaseModel] = Scenario) -> list[str]:
+    """Keys that a scenario does not have."""
+    found = []
+    for key, value in tree.items():
+        field = model.model_fields.get(key)
+        inner = model_in(field.annotation) if field else None
+        if field is None:
+            found += [key] if (key, model) != ("base", Scenario) else []
+        elif inner:
+            found += [
+                f"{key}.{name}"
+                for item in (value if isinstance(value, list) else [value])
+                for name in unknown_keys(item, inner)
+            ]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_keys_that_a_page_names_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for block in blocks(text):
+        if block.language == "toml":
+            assert not unknown_keys(tomllib.loads(block.body)), f"{page.name}:{block.line}"
+    sections = "|".join(key for key, field in Scenario.model_fields.items() if model_in(field.annotation))
+    for section, key in re.findall(rf"`(?:--set )?({sections})\.(?!py\b)([a-z0-9_]+)\b[^`\n]*`", FENCE.sub("", text)):
+        assert key in model_in(Scenario.model_fields[section].annotation).model_fields, f"{section}.{key}"
+
+
+def test_keys_that_no_scenario_has_are_told():
+    text = 'base = "x"\n[horizon]\nhour = 3\n[[budget]]\nname = "a"\nat_mots = 3\n[scale]\nanything = 2\n[weather]\n'
+    assert unknown_keys(tomllib.loads(text)) == ["horizon.hour", "budget.at_mots", "weather"]
 
 
 def test_reading_of_blocks():
