@@ -192,6 +192,9 @@ def test_slider_moves_the_map_and_hours_of_the_table_are_shown(made: Path):
         table = page.locator("#table-worst")
         hours = table.locator("td:first-child").all_text_contents()
         assert hours == sorted(hours)
+        table.get_by_role("button", name="hour", exact=True).click()
+        table.get_by_role("button", name="hour ▲").click()
+        assert table.locator("td:first-child").all_text_contents() == hours[::-1]
         table.get_by_role("button", name="curtailed, MW").click()
         column = [float(v.replace(",", "")) for v in table.locator("td:nth-child(5)").all_text_contents()]
         assert column == sorted(column, reverse=True)

@@ -2,9 +2,14 @@
 
 function drawTable(table) {
   const box = document.getElementById(`table-${table.key}`).querySelector(".scroll");
-  const state = sorts.get(table.key) ?? { column: -1, down: false };
+  const state = sorts.get(table.key) ?? { column: null, down: false }; // null: as they were made
   sorts.set(table.key, state);
-  const order = table.rows.map((row, k) => [state.column < 0 ? k : row.numbers[state.column] ?? -Infinity, row]);
+  const timed = table.rows.some((row) => row.hour !== null);
+  const value = (row, k) => {
+    if (state.column === null) return k;
+    return state.column < 0 ? row.hour ?? k : row.numbers[state.column];
+  };
+  const order = table.rows.map((row, k) => [value(row, k) ?? -Infinity, row]);
   order.sort(([a], [b]) => (state.down ? b - a : a - b));
   const head = document.createElement("tr");
   const heading = (text, column) => {
@@ -21,8 +26,8 @@ function drawTable(table) {
     cell.append(sort);
     head.append(cell);
   };
-  const [first, ...words] = table.rows.some((row) => row.hour !== null) ? ["@table.hour", ...table.words] : table.words;
-  heading(first, -1); // the order of the file
+  const [first, ...words] = timed ? ["@table.hour", ...table.words] : table.words;
+  heading(first, -1);
   for (const text of words) {
     const cell = document.createElement("th");
     cell.textContent = say(text);
