@@ -521,9 +521,7 @@ def check(scenario: str, seed: int | None, overlays: tuple[str, ...], verbose: b
     "--lat", type=click.FloatRange(-90, 90), help="Place, degrees north. [default: a site of the built-in grid]"
 )
 @click.option("--lon", type=click.FloatRange(-180, 180), help="Place, degrees east.")
-@click.option(
-    "--check", "with_check", is_flag=True, help="Print mean, CF, max, centroid, gaps; exit code 7 if off."
-)
+@click.option("--check", "with_check", is_flag=True, help="Print mean, CF, max, centroid, gaps; exit code 7 if off.")
 @click.option("-f", "--force", is_flag=True, help="Replace an existing file.")
 @verbose_option
 def import_(
