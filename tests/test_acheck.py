@@ -2,6 +2,7 @@
 
 import math
 
+import h5py
 import numpy as np
 import pandapower as pp
 import pandapower.networks as pn
@@ -223,6 +224,27 @@ def test_taps_hold_the_voltage_behind_the_transformer(tmp_path):
     assert_allclose(run["ac/vm_pu"][:, 2], 1.03, atol=0.0076)
     assert (run["ac/tap_pos"][:] < 0).all()  # fewer turns on the high side raise the low one
     assert_agrees(run, [0, 1])
+
+
+# --- in the audit
+
+
+def test_the_audit_solves_hours_again_and_finds_what_was_changed(tmp_path):
+    net = rich()
+    net.shunt["p_mw"] = 0.0
+    path = tmp_path / "x.h5"
+    simulate(write_grid(tmp_path, net, grid={"ac_check": True}), path)
+    names = ["extremes of AC voltages", "AC angles of pandapower's runpp", "AC losses of pandapower's runpp"]
+    report = audit(path)
+    assert all(report.row(name).ok and not report.row(name).where.startswith("skipped") for name in names)
+    with h5py.File(path, "r+") as file:
+        file["ac/loss_mw"][...] += 1.0
+        file["ac/vm_pu"][:, 1] += 0.005
+    failed = {row.check for row in audit(path).failed}
+    assert {names[1], names[2]} <= failed
+    with h5py.File(path, "r+") as file:
+        del file["ac"]
+    assert not [row for row in audit(path).rows if "AC " in row.check]
 
 
 # --- in the page

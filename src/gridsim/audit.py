@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gridsim.audit_ac import check_ac
 from gridsim.audit_budgets import check_budgets
 from gridsim.audit_carbon import check_carbon
 from gridsim.audit_data import AuditRow, check_whole, open_record, read_record
@@ -100,6 +101,7 @@ def audit(path: Path) -> AuditReport:
         if all(row.ok for row in rows):  # else the other checks would compare arrays that do not fit together
             rows += [*check_devices(record), *check_network(record), *check_budgets(record), *check_money(record)]
             rows += [*check_ledger(record), *check_settlement(record), *check_carbon(record)]
+            rows += check_ac(record)
         return AuditReport(str(path), record.hours, rows)
     except (KeyError, OSError) as error:
         raise IntegrityError(f"{path}: is damaged or incomplete ({error})") from error

@@ -87,6 +87,7 @@ class Island:
         self.solver = NRSing_KLU()
         self.voltage: ComplexArray | None = None
         self.mode = np.full(self.n, HELD)
+        self.shared_mw = 0.0  # by units beside their dispatch, in the hour before
         self.shift = np.zeros(len(self.branches))
         rows = np.concatenate((self.begin, self.begin, self.end, self.end, np.arange(self.n)))
         columns = np.concatenate((self.begin, self.end, self.begin, self.end, np.arange(self.n)))
@@ -136,6 +137,7 @@ class Island:
         if tries:
             found.status = max(found.status, RESTARTED)
         self.voltage, self.mode = found.voltage, found.mode
+        self.shared_mw = float(found.p_mw.sum() - hour.p_mw.sum())
         return found
 
     def _settle(self, hour: Hour, warm: bool) -> Solution:
@@ -150,6 +152,8 @@ class Island:
         turns, went = np.zeros(self.n, dtype=np.int64), np.zeros(self.n, dtype=np.int64)
         iterations, forced = 0, -1
         share = capacity / capacity.sum() if capacity.sum() > 0 else None
+        if share is not None and warm:
+            p += share * self.shared_mw  # a first guess
         for rounds in range(1, ROUNDS + 1):
             held = np.flatnonzero(mode == HELD)
             if not held.size:  # all are at a limit: the largest range has to hold on beyond it
