@@ -199,6 +199,12 @@ def test_page_of_other_hours_says_so_and_compares_sums_only(runs, tmp_path: Path
     assert not {c["key"] for c in payload(page)["charts"]} & {"dispatch_change", "price_change"}
 
 
+def test_page_of_runs_that_are_the_same_has_numbers_only(runs, tmp_path: Path):
+    content = payload(write_comparison([runs[0], runs[0]], tmp_path / "page.html"))
+    assert content["charts"] == []
+    assert all(row["numbers"][2] == 0.0 for row in content["tables"][0]["rows"])
+
+
 def test_command_writes_the_page(runs, monkeypatch):
     written = Mock(side_effect=lambda files, output, language: output)
     monkeypatch.setattr("gridsim.page.write_comparison", written)

@@ -159,7 +159,9 @@ def _hourly(found: Comparison, paths: Sequence[Path], page: Payload) -> list[Cha
                 dispatch.append(_difference(base, net, _net(other), scale, unit, f"{k}", name, page))
                 prices.append((name, other.mean(other.year.price) - price))
                 curtailed.append((name, (other.curtailed - cut) / scale))
-        charts = [Chart("dispatch_change", dispatch, height=460)]
+        charts = []
+        if any(option.whole["data"] for option in dispatch):
+            charts.append(Chart("dispatch_change", dispatch, height=460))
         for key, parts, title in (
             ("price_change", prices, f"{base.run.currency}/MWh"),
             ("curtailed_change", curtailed, unit),
