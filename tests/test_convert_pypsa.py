@@ -198,6 +198,36 @@ def test_carriers_are_technologies(carrier, tech):
     assert tech_of(carrier) == tech
 
 
+def test_limits_by_the_hour_of_what_is_always_on_and_loads_that_give(tmp_path):
+    folder = write_csv(tmp_path / "n", "numbers")
+    most, town = 1.0 - 0.1 * T, 60.0 - 30.0 * T
+    for name, column, values in (("generators-p_max_pu", "coal", most), ("loads-p_set", "town", town)):
+        table = pd.read_csv(folder / f"{name}.csv", index_col=0)
+        table.assign(**{column: values}).to_csv(folder / f"{name}.csv")
+    convert("pypsa", folder, tmp_path / "out")
+    case = assemble(load(tmp_path / "out"))
+    assert_allclose(case.unit_ceiling_mw[:, list(case.units["name"]).index("coal")], 60 * most, atol=1e-6)
+    loads = dict(zip(case.loads["name"], case.load_mw.T, strict=True))
+    assert_allclose(loads["town"], np.maximum(town, 0), atol=1e-6)
+    k = list(case.sources["name"]).index("town given")
+    assert_allclose(case.source_min_mw[:, k], np.maximum(-town, 0), atol=1e-6)
+    assert_allclose(case.source_max_mw[:, k], np.maximum(-town, 0), atol=1e-6)
+
+
+def test_a_line_by_its_type_and_a_lossy_link_both_ways(tmp_path):
+    kind = "490-AL1/64-ST1A 220.0"
+    line = {"x": 0.0, "r": 0.0, "type": kind, "length": 50.0, "num_parallel": 2.0}
+    static = changed("lines", "AB", **line) | {"links": changed("links", "dc", efficiency=0.96)["links"]}
+    convert("pypsa", write_csv(tmp_path / "n", "numbers", static), tmp_path / "out")
+    case = assemble(load(tmp_path / "out"))
+    x_ohm = pp.create_empty_network().std_types["line"][kind]["x_ohm_per_km"] * 25.0
+    assert case.branches.set_index("name").loc["AB", "x_pu"] == pytest.approx(x_ohm / 484.0)
+    assert sorted(case.links["p_max_mw"]) == [15.0, 30.0]
+    assert_allclose(case.links["loss_share"], 0.04)
+    rows = json.loads((tmp_path / "out" / "conversion.json").read_text())["inputs"]
+    assert [row["how"] for row in rows if (row["what"], row["fate"]) == ("links", "approximated")]
+
+
 def changed(table: str, name: str, **values: Any) -> Any:
     return STATIC | {table: STATIC[table] | {name: STATIC[table][name] | values}}
 

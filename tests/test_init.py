@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from numpy.testing import assert_allclose
+from pandapower.io_utils import to_dict_of_dfs
 
 from gridsim.assemble import assemble
 from gridsim.cli import main
@@ -107,6 +108,23 @@ def test_a_net_without_series_gets_a_curve_and_says_so(tmp_path):
     want = load(out)
     (out / "scenario.toml").write_text(before)
     assert load(out).model_dump() == want.model_dump()
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".sqlite"])
+def test_nets_of_other_files_are_the_same(suffix, tmp_path):
+    net = pp.from_json(str(small_net(tmp_path / "grid.json")))
+    if suffix == ".sqlite":
+        pp.to_sqlite(net, str(tmp_path / "grid.sqlite"))
+    else:  # pandapower's own writer needs one more package
+        with pd.ExcelWriter(tmp_path / "grid.xlsx", engine="openpyxl") as book:
+            for name, table in to_dict_of_dfs(net, include_results=False).items():
+                table.to_excel(book, sheet_name=name)
+    for name in ("grid.json", f"grid{suffix}"):
+        assert call("init", tmp_path / name.replace(".", "_"), "--from", tmp_path / name)[0] == 0
+    one, other = (assemble(load(tmp_path / f"grid_{end}")) for end in ("json", suffix[1:]))
+    assert_allclose(other.load_mw, one.load_mw)
+    assert_allclose(other.branches["x_pu"], one.branches["x_pu"])
+    assert list(other.sources["name"]) == list(one.sources["name"])
 
 
 def test_series_of_a_net_come_along(tmp_path):

@@ -5,26 +5,19 @@ run where its technology is coal, gas or nuclear, a source elsewhere. Capacities
 network was expanded. Nothing is expanded here.
 """
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandapower as pp
-import pandas as pd
-from numpy.typing import NDArray
 
 from gridsim.convert import Conversion
-from gridsim.convert_net import Branch, add_branch, add_reference, empty_net
 from gridsim.errors import InputError, Problem
 from gridsim.generators import COMMITTED_TECHS
-from gridsim.kernels.network import label_islands
 from gridsim.networks.columns import TECHS
-from gridsim.pypsa_tables import Tables, read_tables
+from gridsim.pypsa_grid import PypsaGrid
+from gridsim.pypsa_tables import FloatArray, read_tables
 
-FloatArray = NDArray[np.float64]
-BASE_MVA, ENDLESS_MW = 100.0, 99_999.0
-ELECTRIC = ("", "ac", "dc", "electricity", "low voltage", "battery", "home battery")  # carriers of buses
 # What a carrier's name begins with or has as a later word, the first that fits; our own technologies keep their names
 TECH_OF_CARRIER = (
     ("offwind", "wind_offshore"),
@@ -70,18 +63,8 @@ def tech_of(carrier: str) -> str:
     return next((tech for part, tech in TECH_OF_CARRIER if word.startswith(part) or f" {part}" in word), "other")
 
 
-class _Writer:
-    """Carries what the steps of a conversion share."""
-
-    def __init__(self, tables: Tables):
-        self.t = tables
-        self.problems: list[Problem] = []
-        self.net = empty_net(tables.name, BASE_MVA, f_hz=50.0)
-        self.out = Conversion(tables.name, self.net, 2024, {})
-        self.said: Counter[tuple[str, str, str]] = Counter()
-        self.bus: dict[str, int] = {}
-        self.ends: list[tuple[int, int]] = []
-        self.dearest = 0.0
+class _Writer(PypsaGrid):
+    """Fills what stands at buses, and puts the whole together."""
 
     def write(self) -> Conversion:
         self._calendar()
@@ -104,258 +87,6 @@ class _Writer:
         shed = max(20_000.0, 10.0 * self.dearest)
         self.out.sections["penalties"] = {"shed": shed, "spill": shed, "overload": 5.0 * shed}
         return self.out
-
-    def say(self, what: str, fate: str, how: str) -> None:
-        """One more of a kind, for the report."""
-        self.said[what, fate, how] += 1
-
-    # --- time
-
-    def _calendar(self) -> None:
-        """Snapshots as hours of a year: longer ones are repeated, shorter ones become means."""
-        labels, n = self.t.snapshots, len(self.t.snapshots)
-        self.rows = np.arange(n)  # the snapshot of each hour; with `per_hour` more than 1, of each part of it
-        self.per_hour = 1
-        times = pd.to_datetime(pd.Series([str(v) for v in labels]), errors="coerce", format="ISO8601")
-        if times.isna().any():
-            if n > 1:
-                self.problems.append(Problem("snapshots", f"must be times: {labels[0]!r} is none"))
-            self._horizon(np.datetime64("2024-01-01T00", "h"), 1)
-            self.say("snapshot without a time", "used", "one hour, called the first of 2024")
-            return
-        stamps = times.to_numpy().astype("datetime64[s]")
-        steps = np.unique(np.diff(stamps).astype(np.int64))
-        step_s = int(steps[0]) if len(steps) else 3600
-        if len(steps) > 1 or step_s <= 0 or (step_s % 3600 and 3600 % step_s):
-            said = "must step evenly by whole hours, or by a whole part of one"
-            self.problems.append(Problem("snapshots", said))
-            return
-        if not np.allclose(self.t.weightings, step_s / 3600, rtol=1e-6):
-            rule = f"must have weightings of {step_s / 3600:g} h, their distance: no representative periods"
-            self.problems.append(Problem("snapshots", rule))
-        if step_s > 3600:
-            self.rows = np.repeat(self.rows, step_s // 3600)
-            self.say("snapshots", "approximated", f"{n} of {step_s // 3600} h each, their values in every hour")
-        elif step_s < 3600:
-            self.per_hour = 3600 // step_s
-            self.rows = self.rows[: n // self.per_hour * self.per_hour]
-            self.say("snapshots", "approximated", f"{n} of {step_s / 60:g} min each, as hourly means")
-        else:
-            self.say("snapshots", "used", f"{n} hours from {stamps[0]}, as they are written (by convention UTC)")
-        hours = len(self.rows) // self.per_hour
-        first, last = stamps[0], stamps[0] + np.timedelta64(3600 * hours - 1, "s")
-        if first.astype("datetime64[Y]") != last.astype("datetime64[Y]"):
-            self.problems.append(Problem("snapshots", f"must lie in one year: {first} to {last}"))
-        if (stamps[0].astype(np.int64)) % 3600:
-            self.problems.append(Problem("snapshots", f"must begin at a whole hour: the first is {first}"))
-        self._horizon(first.astype("datetime64[h]"), hours)
-
-    def _horizon(self, first: np.datetime64, hours: int) -> None:
-        out = self.out
-        out.first_hour, out.year = first, int(str(first)[:4])
-        window = min(hours, 48)
-        start = first.astype("datetime64[s]").item()
-        out.horizon = {"start": start, "hours": hours, "window_h": window, "step_h": window if hours <= 48 else 24}
-
-    def _hourly(self, component: str, attribute: str, name: str) -> FloatArray | None:
-        """A series by the hour."""
-        found = self.t.hourly(component, attribute, name)
-        if found is None:
-            return None
-        if not np.isfinite(found).all():
-            self.problems.append(Problem(f"{component}-{attribute} {name}", "must be finite numbers in every snapshot"))
-            found = np.nan_to_num(found)
-        return found[self.rows].reshape(-1, self.per_hour).mean(axis=1)
-
-    def _limit(self, component: str, attribute: str, name: str, static: float) -> FloatArray | float:
-        """A p.u. limit: a series if it changes, else a number."""
-        found = self._hourly(component, attribute, name)
-        if found is None:
-            return static
-        return float(found[0]) if np.ptp(found) < 1e-9 else found
-
-    def _series(self, name: str, values: FloatArray, unit: str) -> str:
-        self.out.series[name], self.out.units[name] = values, unit
-        return name
-
-    # --- grid
-
-    def _buses(self) -> None:
-        t, names = self.t, [str(v) for v in self.t.table("buses").index]
-        carriers = [c.lower() for c in t.text("buses", "carrier")]
-        v_nom = t.number("buses", "v_nom", 1.0)
-        x, y = t.number("buses", "x", 0.0), t.number("buses", "y", 0.0)
-        zones = t.text("buses", "country")
-        self.is_dc: set[int] = set()
-        for k, name in enumerate(names):
-            if carriers[k] not in ELECTRIC:
-                self.say(f"buses of {carriers[k]}", "ignored", "not electric, with all that stands at them")
-                continue
-            vn_kv = float(v_nom[k]) if v_nom[k] > 0 else 1.0
-            geo = (float(x[k]), float(y[k]))
-            self.bus[name] = int(pp.create_bus(self.net, vn_kv, name=name, zone=zones[k], geodata=geo))
-            if carriers[k] == "dc":
-                self.is_dc.add(self.bus[name])
-            self.say("buses", "used", "buses; zone by country")
-        if not self.bus:
-            self.problems.append(Problem("buses", f"must have one of carrier {', '.join(filter(None, ELECTRIC))}"))
-        if "v_mag_pu_set" in t.table("buses") or "q_set" in t.table("loads"):
-            self.say("voltages and reactive power", "ignored", "a DC model has none")
-
-    def _at(self, component: str, column: str = "bus") -> list[int | None]:
-        """Bus of every row; None where it is not in the model. Unknown names are problems."""
-        known = {str(v) for v in self.t.table("buses").index}
-        names = self.t.text(component, column)
-        strange = sorted({name for name in names if name not in known})
-        if strange:
-            rule = f"must name buses: {', '.join(map(repr, strange[:5]))} {'is' if len(strange) == 1 else 'are'} none"
-            self.problems.append(Problem(f"{component}.{column}", rule))
-        return [self.bus.get(name) for name in names]
-
-    def _nominal(self, component: str, column: str) -> FloatArray:
-        """Capacity: what an expansion found, where there was one."""
-        given, found = self.t.number(component, column, 0.0), self.t.number(component, f"{column}_opt", 0.0)
-        expanded = self.t.flag(component, f"{column}_extendable", False) & (found > 0)
-        for _ in range(int(expanded.sum())):
-            self.say(f"{component} with {column}_opt", "used", "the capacity that the expansion found")
-        return np.where(expanded, found, given)
-
-    def _rows(self, component: str) -> list[tuple[int, str, bool]]:
-        on = self.t.flag(component, "active", True)
-        return [(k, str(name), bool(on[k])) for k, name in enumerate(self.t.table(component).index)]
-
-    def _ends(self, component: str) -> list[tuple[int, int] | None]:
-        pairs = zip(self._at(component, "bus0"), self._at(component, "bus1"), strict=True)
-        return [None if a is None or b is None else (a, b) for a, b in pairs]
-
-    def _lines(self) -> None:
-        t, ends = self.t, self._ends("lines")
-        x, r, b = (t.number("lines", c, 0.0) for c in ("x", "r", "b"))
-        rating = self._nominal("lines", "s_nom") * t.number("lines", "s_max_pu", 1.0)
-        types = t.text("lines", "type")
-        for k, name, on in self._rows("lines"):
-            pair = ends[k]
-            if pair is None:
-                self.say("lines", "ignored", "between buses that are not electric")
-                continue
-            x_ohm, r_ohm = float(x[k]), float(r[k])
-            if types[k] and not x_ohm:
-                x_ohm, r_ohm = self._of_type(k, types[k])
-            if pair[0] in self.is_dc:
-                x_ohm = r_ohm
-                self.say("DC lines", "used", "their resistance decides, as in PyPSA")
-            z_ohm = self.net.bus.at[pair[0], "vn_kv"] ** 2 / BASE_MVA
-            pu = (r_ohm / z_ohm, x_ohm / z_ohm, float(b[k]) * z_ohm)
-            self._branch("lines", name, pair, pu, 1.0, 0.0, float(rating[k]), on)
-        if ("lines", "s_max_pu") in t.series:
-            self.say("lines-s_max_pu", "ignored", "a rating is one number here: s_nom times the static s_max_pu")
-
-    def _of_type(self, k: int, kind: str) -> tuple[float, float]:
-        """Reactance and resistance of a line by its type. [ohm]"""
-        own = self.t.table("line_types")
-        found: Any = own.loc[kind] if kind in own.index else self.net.std_types["line"].get(kind)
-        length = self.t.number("lines", "length", 0.0)[k]
-        if found is None or not length > 0:
-            rule = (
-                f"must have x, or a known type and a length: row {self.t.table('lines').index[k]} of {kind!r} has not"
-            )
-            self.problems.append(Problem("lines.x", rule))
-            return 1.0, 1.0
-        x = float(found["x_per_length" if kind in own.index else "x_ohm_per_km"])
-        r = float(found["r_per_length" if kind in own.index else "r_ohm_per_km"])
-        per = length / self.t.number("lines", "num_parallel", 1.0)[k]
-        return x * per, r * per
-
-    def _transformers(self) -> None:
-        t, ends = self.t, self._ends("transformers")
-        x, r = (t.number("transformers", c, 0.0) for c in ("x", "r"))
-        nominal = self._nominal("transformers", "s_nom")
-        share = t.number("transformers", "s_max_pu", 1.0)
-        tap, shift = t.number("transformers", "tap_ratio", 1.0), t.number("transformers", "phase_shift", 0.0)
-        for k, name, on in self._rows("transformers"):
-            pair = ends[k]
-            if pair is None:
-                self.say("transformers", "ignored", "between buses that are not electric")
-                continue
-            if not nominal[k] > 0:
-                self.problems.append(
-                    Problem("transformers.s_nom", f"must be greater than 0: {name} has {nominal[k]:g}")
-                )
-                continue
-            base = BASE_MVA / float(nominal[k])
-            pu = (float(r[k]) * base, float(x[k]) * base, 0.0)
-            rating = float(nominal[k] * share[k])
-            self._branch("transformers", name, pair, pu, float(tap[k]), float(shift[k]), rating, on)
-
-    def _branch(
-        self,
-        component: str,
-        name: str,
-        pair: tuple[int, int],
-        pu: tuple[float, float, float],
-        tap: float,
-        shift: float,
-        rating: float,
-        on: bool,
-    ) -> None:
-        r, x, b = pu
-        if not (np.isfinite(x) and x != 0):
-            rule = f"must be a finite reactance that is not 0: {name} has {x:g} p.u."
-            self.problems.append(Problem(f"{component}.x", rule))
-            return
-        if rating <= 0 and on:
-            self.say(component, "approximated", "s_nom of 0: out of service")
-            on = False
-        endless = rating >= ENDLESS_MW
-        limit = np.inf if endless else max(rating, 1e-3)
-        add_branch(self.net, Branch(name, *pair, r, x, b, tap, shift, limit, np.nan, on))
-        if on:
-            self.ends.append(pair)
-            self.say(component, "used", "branches; reactance, tap, shift and rating as in PyPSA's linear power flow")
-
-    def _links(self) -> None:
-        t, ends = self.t, self._ends("links")
-        nominal, efficiency = self._nominal("links", "p_nom"), t.number("links", "efficiency", 1.0)
-        low, high = t.number("links", "p_min_pu", 0.0), t.number("links", "p_max_pu", 1.0)
-        price = t.number("links", "marginal_cost", 0.0)
-        more = [c for c in t.table("links").columns if c.startswith("bus") and c not in ("bus0", "bus1")]
-        outputs = [any(t.text("links", c)[k] for c in more) for k in range(len(ends))]
-        for k, name, on in self._rows("links"):
-            pair, least, most = ends[k], float(low[k] * nominal[k]), float(high[k] * nominal[k])
-            if outputs[k]:
-                self.say("links with several outputs", "ignored", "a DC link has one")
-                continue
-            if pair is None:
-                self.say("links", "ignored", "from or to a bus that is not electric")
-                continue
-            if not 0 < efficiency[k] <= 1:
-                self.problems.append(
-                    Problem("links.efficiency", f"must be above 0 and at most 1: {name} has {efficiency[k]:g}")
-                )
-                continue
-            pp.create_dcline(
-                self.net,
-                *pair,
-                p_mw=0.0,
-                loss_percent=100.0 * (1.0 - float(efficiency[k])),
-                loss_mw=0.0,
-                vm_from_pu=1.0,
-                vm_to_pu=1.0,
-                max_p_mw=most,
-                min_p_mw=least,
-                controllable=True,
-                name=name,
-                in_service=on and most > least,
-            )
-            lossy = least < 0 and efficiency[k] < 1
-            how = "DC links; what flows back loses as much (PyPSA gains energy there)" if lossy else "DC links"
-            self.say("links", "approximated" if lossy else "used", how)
-            if price[k]:
-                self.say("links.marginal_cost", "ignored", "a DC link has no cost")
-            if any(t.hourly("links", a, name) is not None for a in ("p_max_pu", "p_min_pu", "efficiency")):
-                self.say("series of links", "ignored", "their static values hold")
-
-    # --- what stands at buses
 
     def _loads(self) -> None:
         static, at, sign = self.t.number("loads", "p_set", 0.0), self._at("loads"), self.t.number("loads", "sign", -1.0)
@@ -654,16 +385,6 @@ class _Writer:
         )
         how = "as full at the end of the horizon as at its start" if cyclic else "free at the end"
         self.say("ends of stores", "used", how)
-
-    # --- the rest
-
-    def _references(self) -> None:
-        """One angle reference in every island of branches."""
-        begins, ends = (np.array([pair[k] for pair in self.ends], dtype=np.int64) for k in (0, 1))
-        island = label_islands(begins, ends, len(self.net.bus))
-        for k in range(int(island.max()) + 1):
-            add_reference(self.net, int(np.flatnonzero(island == k)[0]))
-        self.out.say("islands", int(island.max()) + 1, "used", "each with one angle reference, its first bus")
 
     def _rest(self) -> None:
         for name, table in self.t.static.items():
