@@ -70,6 +70,16 @@ def test_a_group_stands_for_all_of_it_and_a_part_is_that_part(path, tmp_path):
     np.testing.assert_allclose(back["battery"].to_numpy(), raw(path, "storage/e_mwh")[24:48, 0])
 
 
+def test_a_city_narrows_what_has_cities_and_leaves_the_rest_of_the_group(path, tmp_path):
+    made = export(path, "csv", tmp_path / "city", variables=("dispatch",), selection=Selection(zones=("C",)))
+    tables = {f.name: pd.read_csv(f, index_col=0) for f in made[1:]}
+    with ResultsReader(path) as reader:
+        of_c = (reader.table("loads")["zone"] == "C").to_numpy()
+    assert 0 < of_c.sum() < len(of_c)
+    np.testing.assert_allclose(tables["dispatch.load_mw.csv"].to_numpy(), raw(path, "dispatch/load_mw")[:, of_c])
+    assert tables["dispatch.tech_p_mw.csv"].shape == raw(path, "dispatch/tech_p_mw").shape  # has no cities
+
+
 def test_netcdf_comes_back_with_labels(path, tmp_path):
     (made,) = export(path, "netcdf", tmp_path / "run.nc", selection=ALL)
     with xr.open_dataset(made, group="dispatch", engine="h5netcdf") as back:

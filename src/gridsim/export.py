@@ -108,7 +108,7 @@ def _tables(
     made = [folder / "variables.csv"]
     _meaning(run, wanted).to_csv(made[0], lineterminator="\n")
     for path in wanted:
-        frame = as_table(run, path, selection)
+        frame = _with_names(run, path, selection)  # a group is checked as a whole: not all of it has cities
         made.append(folder / f"{path.replace('/', '.')}.{ending}")
         write(frame, made[-1])
     return made
@@ -117,6 +117,10 @@ def _tables(
 def as_table(run: Results, path: str, selection: Selection) -> pd.DataFrame:
     """As `as_frame`, with one name a column. Refuses names and times that are not there: InputError."""
     run.check((path,), selection)
+    return _with_names(run, path, selection)
+
+
+def _with_names(run: Results, path: str, selection: Selection) -> pd.DataFrame:
     frame = as_frame(run, path, selection)
     frame.columns = _flat(frame.columns)
     return frame
