@@ -83,7 +83,8 @@ class Security(NamedTuple):
 
     H: FloatArray  # (nm, columns) buses (nb), DC links, then any columns of the caller's
     offset: FloatArray  # (nm,) MW
-    limit: FloatArray  # (2, nm) after an outage, forward and backward; inf: not looked at. MW
+    # (2, 1, nm) or, where ratings move, (2, T, nm) after an outage, forward and backward; inf: not looked at. MW
+    limit: FloatArray
     own: IntArray  # (nm - interfaces,) branch of each row before the interfaces
     sections: FloatArray  # (interfaces, nbr) weights of branch flows
     nb: int
@@ -359,7 +360,13 @@ def build(
     limit = np.stack([np.concatenate((emergency, section)) for section in after])
     rows = np.flatnonzero(np.isfinite(limit).any(axis=0))
     factors = list_factors(H, own, sections, outages, left, nb, rows, least)
-    return Security(H, offset, limit, own, sections, nb, outages, lost_H, lost_offset, factors, bridges)
+    return Security(H, offset, limit[:, None], own, sections, nb, outages, lost_H, lost_offset, factors, bridges)
+
+
+def rated(security: Security, left: FloatArray) -> Security:
+    """The same with what is `left` (T, nbr) of the ratings of branches in some hours, or (1, nbr) in all. [p.u.]"""
+    sections = np.ones((len(left), len(security.sections)))
+    return security._replace(limit=security.limit * np.hstack((left[:, security.own], sections)))
 
 
 def shifter_columns(case: "Case", security: Security, branch: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -419,8 +426,8 @@ def screen_n1(
         Flow of every row before an outage: ``injection @ H.T + offset``. [MW]
     lost_mw : (T, no) float64, read only
         Flow of what is lost: ``injection @ lost_H.T + lost_offset``. [MW]
-    limit_mw : (2, nm) float64, read only
-        Forward and backward limit after an outage, inf: none. [MW]
+    limit_mw : (2, nm), (2, 1, nm) or (2, T, nm) float64, read only
+        Forward and backward limit after an outage, inf: none; of each hour, or the same in all. [MW]
     report : Report, written
         Kept up to date; its hours are those of the run, and these begin at `t0`.
     t0 : int
@@ -442,13 +449,13 @@ def screen_n1(
     no = lost_mw.shape[1]
     known = no_keys() if known is None else known
     taken = np.unique(((known.row * no + known.outage) * hours + known.hour) * 2 + (known.sign < 0))
-    inverse = 1.0 / np.maximum(limit_mw, LIMIT_MIN_MW)
+    inverse = 1.0 / np.maximum(limit_mw.reshape(2, -1, nm), LIMIT_MIN_MW)
     loading, outage = np.zeros((nm, hours, 2, keep)), np.full((nm, hours, 2, keep), -1, dtype=np.int32)
-    bounds = np.empty((nm, 2))
+    bounds = np.empty((nm, 4))
+    forward, backward = (np.array(part.T, order="C") for part in inverse)
     beyond = _screen(
         factors.first, factors.row, factors.factor, np.array(flow_mw.T, order="C"), np.array(lost_mw.T, order="C"),
-        np.array(inverse[0]), np.array(inverse[1]), at, at if near is None else near, taken, t0, bounds, loading,
-        outage, *report,
+        forward, backward, at, at if near is None else near, taken, t0, bounds, loading, outage, *report,
     )  # fmt: skip
     row, hour, backward, place = np.nonzero(outage >= 0)
     order = np.lexsort((place, backward, row, hour))
@@ -463,7 +470,9 @@ def _screen(
     first, row, factor, flow, lost, forward, backward, at, near, taken, t0, bounds, loading, outage,
     row_loading, row_outage, row_hour, outage_loading, outage_row, outage_hour, hour_loading, hour_row, hour_outage,
 ):  # fmt: skip
-    """See `screen_n1`; flow (nm, T), lost (no, T), forward and backward 1 / limit (nm,). Count of what is beyond `at`.
+    """See `screen_n1`; flow (nm, T), lost (no, T), forward and backward 1 / limit, (nm, 1) or (nm, T).
+
+    Returns the count of what is beyond `at`.
 
     A pair is passed over if what the extremes of its two flows would add up to is neither beyond the threshold nor
     worse than what the row, the outage and the easiest of the hours have seen.
@@ -472,12 +481,18 @@ def _screen(
     no = lost.shape[0]
     keep = loading.shape[3]
     beyond = 0
+    moves = 1 if forward.shape[1] > 1 else 0  # limits that differ from hour to hour
     for r in range(nm):
         top, bottom = flow[r, 0], flow[r, 0]
         for t in range(1, hours):
             top = max(top, flow[r, t])
             bottom = min(bottom, flow[r, t])
         bounds[r, 0], bounds[r, 1] = top, bottom
+        top, bottom = forward[r, 0], backward[r, 0]
+        for t in range(1, forward.shape[1]):
+            top = max(top, forward[r, t])
+            bottom = max(bottom, backward[r, t])
+        bounds[r, 2], bounds[r, 3] = top, bottom
     for k in range(no):
         top, bottom, easiest = lost[k, 0], lost[k, 0], hour_loading[t0]
         for t in range(1, hours):
@@ -491,21 +506,26 @@ def _screen(
             if up < down:
                 up, down = down, up
             bar = min(easiest, row_loading[r], outage_loading[k])
-            if (bounds[r, 0] + up) * forward[r] <= bar and -(bounds[r, 1] + down) * backward[r] <= bar:
+            if (bounds[r, 0] + up) * bounds[r, 2] <= bar and -(bounds[r, 1] + down) * bounds[r, 3] <= bar:
                 continue
             high, low = -np.inf, np.inf
             for t in range(hours):
                 after = flow[r, t] + gain * lost[k, t]
                 high = max(high, after)
                 low = min(low, after)
-            worst = max(high * forward[r], -low * backward[r])
+            worst = max(high * bounds[r, 2], -low * bounds[r, 3])
             if worst <= bar:
                 continue
+            if moves:
+                worst = 0.0
+                for t in range(hours):
+                    after = flow[r, t] + gain * lost[k, t]
+                    worst = max(worst, after * forward[r, t], -after * backward[r, t])
             found = worst > at
             for t in range(hours):
                 after = flow[r, t] + gain * lost[k, t]
                 side = 1 if after < 0.0 else 0
-                value = -after * backward[r] if after < 0.0 else after * forward[r]
+                value = -after * backward[r, t * moves] if after < 0.0 else after * forward[r, t * moves]
                 if value > row_loading[r]:
                     row_loading[r], row_outage[r], row_hour[r] = value, k, t0 + t
                 if value > outage_loading[k]:
@@ -565,4 +585,5 @@ def n1_coefficients(security: Security, keys: Keys) -> tuple[FloatArray, FloatAr
     branch_of = np.concatenate((s.own, np.full(len(s.sections), -2)))  # -2: no branch, nor a DC link's -1
     same = branch_of[keys.row] == outages.branch[keys.outage]
     stays = np.where(same, 1.0 - outages.share[keys.outage], 1.0)
-    return coef, offset, stays * s.limit[(keys.sign < 0).astype(np.int64), keys.row]
+    hour = keys.hour if s.limit.shape[1] > 1 else 0
+    return coef, offset, stays * s.limit[(keys.sign < 0).astype(np.int64), hour, keys.row]

@@ -67,8 +67,6 @@ class Fleet(NamedTuple):
     bus_island: IntArray  # (nb,)
     loss_share: FloatArray  # (ni, nb) where an island's losses are drawn; ni: 0 where nothing is lost
     interface_weight: FloatArray  # (nif, nbr + nlk)
-    limit: FloatArray  # (nbr + nif,) forward; inf where not limited
-    back_limit: FloatArray
     overload_cost: FloatArray  # (nbr + nif,) currency/MWh
     product_up: IntArray  # (np,) 1: up, 0: down
     penalties: FloatArray  # shed, spill, reserve_short
@@ -109,6 +107,8 @@ class Hour(NamedTuple):
     shed: FloatArray  # (T, nl) updated
     spill: FloatArray  # (T, nb) updated
     need: FloatArray  # (T, np)
+    limit: FloatArray  # (T, nbr + nif) forward; inf where not limited
+    back_limit: FloatArray
     unit_p: FloatArray  # (T, nu) written; of the hour ahead first what is planned
     flow: FloatArray  # (T, nbr + nif) written
     cost: FloatArray  # (T, 8) written, COST_PARTS
@@ -416,8 +416,8 @@ def account(f, h, t, e_before):
     cost[6] = 0.0
     for k in range(f.product_up.size):
         cost[6] += f.penalties[2] * h.short[t, k]
-    for j in range(f.limit.size):
-        over = max(h.flow[t, j] - f.limit[j], -h.flow[t, j] - f.back_limit[j])
+    for j in range(h.limit.shape[1]):
+        over = max(h.flow[t, j] - h.limit[t, j], -h.flow[t, j] - h.back_limit[t, j])
         if over > DUST_MW:
             cost[7] += f.overload_cost[j] * over
 

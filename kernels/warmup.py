@@ -110,7 +110,7 @@ def _fleet() -> step.Fleet:
         reservoir=one, load_bus=_whole(1), link_from=zero, link_to=_whole(1), link_arrives=one, ptdf=np.zeros((1, 2)),
         loss_per_mw2=_real(0.0),
         loss_island=zero, bus_island=_whole(0, 0), loss_share=np.zeros((1, 2)), interface_weight=np.zeros((1, 2)),
-        limit=_real(1.0, 1.0), back_limit=_real(1.0, 1.0), overload_cost=_real(1.0, 1.0), product_up=_whole(1, 0),
+        overload_cost=_real(1.0, 1.0), product_up=_whole(1, 0),
         penalties=_real(1.0, 1.0, 1.0), answer_hours=1.0,
     )  # fmt: skip
 
@@ -127,6 +127,7 @@ def _hours() -> step.Hour:
         source_hi=full(1, 1.0), charge_max=full(1, 1.0), discharge_max=full(1, 1.0),
         charge=full(1), discharge=full(1), e=full(1), inflow=full(1), let_go=full(1),
         link=full(1), offset=full(1), loss=full(1), load=full(1, 1.0), shed=full(1), spill=full(2), need=full(2),
+        limit=full(2, 1.0), back_limit=full(2, 1.0),
         unit_p=full(1), flow=full(2), cost=full(8), provided=full(2),
         short=full(2), margin=full(2),
     )  # fmt: skip

@@ -148,6 +148,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("storage", "e_end_mwh", "float", "MWh", NAN, "end_rule fixed: at least this; NaN: as at the start", low=0),
     Column("storage", "end_value", "float", "currency/MWh", 0.0, "end_rule value: worth of what is left"),
     *_each(("line", "trafo"), "emergency_rating_mva", "float", "MVA", NAN, "short-time rating of the row", low=0),
+    *_each(("line", "trafo"), "rating_profile", "str", "", "", "series, p.u.: what is left of its ratings"),
     Column("trafo", "shift_controllable", "bool", "", False, "a phase shifter (not dispatched yet: its shift stays)"),
     Column("trafo", "shift_min_deg", "float", "deg", NAN, "least shift, as shift_degree counts it", low=-360, high=360),
     Column("trafo", "shift_max_deg", "float", "deg", NAN, "largest shift, likewise", low=-360, high=360),

@@ -98,7 +98,7 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
     """Lines by length and type, transformers as banks. Ratings are per circuit or bank, emergency ratings per row."""
     types = read_table("branch_types").set_index("type")
     taken: dict[str, int] = {}
-    lines = []
+    lines, left = [], supply.line_ratings(grid)
     for row in [*grid.table("branches"), *local.connections(grid)]:
         kind, vn_kv = types.loc[row["type"]], float(row["vn_kv"])
         circuits = math.ceil(row["circuits"] * grid.par["circuit_factor"])
@@ -136,6 +136,7 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
                 "parallel": circuits,
                 "name": name,
                 "emergency_rating_mva": emergency_mva,
+                "rating_profile": left.get(_eastern_city(grid, row), ""),
             }
         )
     pp.create_lines_from_parameters(net, type="ol", **_columns(lines))
@@ -173,6 +174,12 @@ def _banks(net: pp.pandapowerNet, grid: Grid) -> None:
     net.shunt["vm_low_pu"], net.shunt["vm_high_pu"] = (
         grid.par[f"compensation_vm_{side}_pu"] for side in ("low", "high")
     )
+
+
+def _eastern_city(grid: Grid, row: Row) -> str:
+    """Of a line: storms come from the sea."""
+    ends = [grid.buses.loc[row[end]] for end in ("from_bus", "to_bus")]
+    return str(max(ends, key=lambda bus: float(bus["lon_deg"]))["zone"])
 
 
 def _devices(net: pp.pandapowerNet, grid: Grid) -> None:

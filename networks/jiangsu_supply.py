@@ -9,6 +9,7 @@ import numpy as np
 from gridsim.networks.jiangsu_common import cities
 from gridsim.networks.jiangsu_fleet import Grid, Row, sgen_row
 from gridsim.networks.tables import read_table, standing
+from gridsim.profiles.character import sentence
 
 CROSSING = "Yangtze 500 kV"  # the section that `river_crossing_mw` widens
 PLAN = ("wind_offshore", "wind_onshore", "pv")
@@ -27,6 +28,18 @@ def gas(grid: Grid) -> None:
     """Ask for the gas that homes leave to power plants: what a [[budget]] may hold them to."""
     fuel_mw = grid.par["gas_for_power_mm3_per_day"] * 1e6 * grid.par["gas_mwh_per_m3"] / 24.0
     grid.need("gas_left/Nanjing", "gas_left", "Nanjing", cities()["Nanjing"], fuel_mw)
+
+
+def line_ratings(grid: Grid) -> dict[str, str]:
+    """The series of what weather leaves of the lines of each city; none where nothing is derated."""
+    share, air_c = grid.options.storm_line_derating, grid.options.line_rating_air_c
+    if not share and air_c is None:
+        return {}
+    said = sentence(share=share or None, from_c=air_c)
+    return {
+        city: grid.need(f"rating/{city}", "rating", city, place, np.nan, character=said)
+        for city, place in cities().items()
+    }
 
 
 def external(grid: Grid) -> list[Row]:

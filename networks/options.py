@@ -92,6 +92,9 @@ class Options(BaseModel):
     )
     pumped_hydro_by_unit: bool = False  # pumps run whole, at their rating, and turbines at half of theirs or more
     storm_derating: Share = 0.0  # of the export of farms at sea, in a typhoon of force 10; from force 8 on
+    storm_line_derating: Share = 0.0  # of the ratings of lines where a typhoon is of force 10; from force 8 on
+    # air that ratings of lines are made for; in hotter air they carry less. None: what they carry in any
+    line_rating_air_c: Annotated[float, Field(ge=0, le=60)] | None = None
     river_crossing_mw: NotNegative = 0.0  # one more DC link across the Yangtze, and as much more in its section
     dc_reverse_share: Share = 0.0  # of their rating, that embedded DC links may carry back
 

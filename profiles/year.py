@@ -26,6 +26,7 @@ from gridsim.profiles.load import ProvinceLoad, locate
 from gridsim.profiles.need import PLANNED, Plan, ProvinceNeed
 from gridsim.profiles.outages import availability
 from gridsim.profiles.power import WIND_KINDS, pv_power, wind_power
+from gridsim.profiles.ratings import RATING_KINDS
 from gridsim.profiles.schedule import ROOM_KINDS, import_schedule, room
 from gridsim.profiles.storm import STORM_KINDS
 from gridsim.profiles.weather import Weather
@@ -50,7 +51,7 @@ SITE_COLUMNS = (
     "units",
     "character",
 )
-_MADE: dict[str, Kind] = {**DEMAND_KINDS, **HEAT_KINDS, **GAS_KINDS, **STORM_KINDS}
+_MADE: dict[str, Kind] = {**DEMAND_KINDS, **HEAT_KINDS, **GAS_KINDS, **STORM_KINDS, **RATING_KINDS}
 _NAMED = ("load", "wind_offshore", "wind_onshore", "pv", "import", "exchange", "availability", "plan")
 KINDS = (*_NAMED, *ROOM_KINDS, *_MADE)
 _NEEDS = {

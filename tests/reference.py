@@ -313,7 +313,7 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: S
     flow = flows(f, h, t, out)
     provided = answers(f, h, t, out, before)
     short = [max(0.0, need - mw) for need, mw in zip(h.need[t], provided, strict=True)]
-    cost = costs(f, h, t, out, short) | network_costs(f, flow)
+    cost = costs(f, h, t, out, short) | network_costs(f, h, t, flow)
     return Lived(out, after, flow, cost, provided, short, margins(f, h, t, out, before=e), moved)
 
 
@@ -352,9 +352,9 @@ def costs(f: step.Fleet, h: step.Hour, t: int, out: Output, short: list[float]) 
     }
 
 
-def network_costs(f: step.Fleet, flow: list[float]) -> dict[str, float]:
+def network_costs(f: step.Fleet, h: step.Hour, t: int, flow: list[float]) -> dict[str, float]:
     """Overloads of more than a kilowatt."""
-    over = [max(p - limit, -p - back) for p, limit, back in zip(flow, f.limit, f.back_limit, strict=True)]
+    over = [max(p - limit, -p - back) for p, limit, back in zip(flow, h.limit[t], h.back_limit[t], strict=True)]
     return {"overload": dot(f.overload_cost, [mw if mw > step.DUST_MW else 0.0 for mw in over])}
 
 

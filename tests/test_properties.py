@@ -295,7 +295,7 @@ def test_rows_that_never_bind_change_no_optimum(tmp_path: Path, seed: int):
     load = np.abs(
         planner.injections(problem, injected, plain.solution) @ planner.H.T + planner.offset / planner.power_mw
     )
-    room = 1.0 - load / (planner.limit.min(axis=0) / planner.power_mw)
+    room = 1.0 - load / (planner.limit.min(axis=(0, 1)) / planner.power_mw)
     hour, element = np.nonzero(room > 0.3)
     assert hour.size > 20
     keys = RowKeys(hour, element, np.full(hour.size, -1), np.where(element % 2 == 0, 1, -1))

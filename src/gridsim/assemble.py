@@ -39,6 +39,7 @@ from gridsim.nettable import NetTable, unique_names
 from gridsim.networks.stored import column_problems, json_of
 from gridsim.outlook import Fleet
 from gridsim.products import check_products, make_products, own_requirements
+from gridsim.ratings import name_profiles, rating_share
 from gridsim.scenario import RESERVE_NAMES, Scenario, check_names
 from gridsim.series import (
     SeriesReader,
@@ -130,9 +131,11 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     limits = store_limits(stores, elements.store_specs, inflow, reader)
     problems += check_notices(stores, elements.store_specs, scenario.horizon, scenario.hours)
     asked_mw = own_requirements(scenario.reserve, load_mw, high, [row["tech"] for row in elements.sources], reader)
-    problems += reader.problems
 
     branches = topology.branches if topology else pd.DataFrame(columns=[*BRANCH_COLUMNS])
+    branches = name_profiles(net, branches)
+    left_of_ratings = rating_share(branches, reader)
+    problems += reader.problems
     links = _frame(elements.links, LINK_COLUMNS)
     shifters, found = read_shifters(net, branches)
     problems += found
@@ -212,6 +215,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         store_inflow_mw=inflow,
         store_limits=limits,
         interface_weight=weight,
+        rating_share=left_of_ratings,
         reserve_up_mw=np.ascontiguousarray(products.own_mw[:, 0]),
         reserve_down_mw=np.ascontiguousarray(products.own_mw[:, 1]),
         product_need_mw=products.need_mw,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gridsim.audit_data import AuditRow, FloatArray, Record, among, as_text, at, outside, row_of, skipped
+from gridsim.audit_network import ratings
 
 BALANCE_MW = 1e-3
 BOUND_MW = 1e-3
@@ -300,8 +301,10 @@ def blamed_on_lines(
     for table, path in (("branches", "flow/branch_p_mw"), ("interfaces", "flow/interface_p_mw")):
         rows = record.tables[table]
         if not rows.empty:
-            columns = ("limit_mw", "reverse_limit_mw") if table == "interfaces" else ("rating_mw", "rating_mw")
-            most, least = (rows[column].to_numpy(float) for column in columns)
+            if table == "interfaces":
+                most, least = (rows[column].to_numpy(float)[None] for column in ("limit_mw", "reverse_limit_mw"))
+            else:
+                most = least = ratings(record)
             flow = record.series(path)
             used = np.maximum(flow / np.maximum(most, 1e-6), -flow / np.maximum(least, 1e-6))
             loading = np.hstack((loading, np.where(np.minimum(most, least) <= 0.0, 1.0, used)))

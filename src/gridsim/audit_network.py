@@ -163,8 +163,7 @@ def flows(record: Record, flow: FloatArray) -> list[AuditRow]:
     if branch.empty:
         return [skipped("branch flows", "the run has no network (single bus)")]
     stored = record.series("flow/branch_p_mw")
-    rating = branch["rating_mw"].to_numpy(float)
-    rating = np.where(np.isnan(rating), np.inf, rating)
+    rating = ratings(record)
     over = recorded(record, "flow/branch_overload_mw")
     label = at(record, names)
     return [
@@ -174,6 +173,19 @@ def flows(record: Record, flow: FloatArray) -> list[AuditRow]:
         row_of("branch ratings", np.abs(flow) - rating - over, LIMIT_MW, label),
         row_of("branch overload not negative", -over, 1e-6, label),
     ]
+
+
+def ratings(record: Record) -> FloatArray:
+    """Rating of every branch in every hour, (time, branch), or (1, branch) where none moves. [MW]"""
+    branch = record.tables["branches"]
+    rating = branch["rating_mw"].to_numpy(float)
+    rating = np.where(np.isnan(rating), np.inf, rating)[None]
+    profile = branch["rating_profile"].astype(str).to_numpy() if "rating_profile" in branch else np.zeros(0)
+    rows = np.flatnonzero(profile != "")
+    if rows.size:
+        rating = np.repeat(rating, record.steps, axis=0)
+        rating[:, rows] *= record.series("flow/rating_share")
+    return rating
 
 
 def shifters(record: Record) -> list[AuditRow]:

@@ -108,6 +108,7 @@ BRANCH_COLUMNS = (
     "rating_mw",  # inf: not limited
     "emergency_rating_mw",
     "circuits",
+    "rating_profile",  # series of what is left of both ratings, see `Case.rating_share`; "": all, always
 )  # further: overload_cost (currency/MWh over the rating: penalties.overload, more for island_balance)
 # Embedded DC. What flows is what is taken at from_row; loss_share of it does not arrive. A dcline that loses something
 # is a row for each way that is open (p_min_mw >= 0), one behind the other; without losses one row is both ways.
@@ -253,6 +254,7 @@ class Case:
     source_responds: NDArray[np.bool_]  # (ns, np)
 
     penalties: Penalties = field(default_factory=Penalties)
+    rating_share: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))  # (n, k) of `rated`, p.u.
     budgets: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(BUDGET_COLUMNS)))
     budget_terms: BudgetTerms = field(default_factory=no_budgets)
     notes: tuple[ElementNote, ...] = ()
@@ -269,6 +271,19 @@ class Case:
     def dt_h(self) -> float:
         """Length of a step. [h]"""
         return 1.0 / self.steps_per_hour
+
+    @property
+    def rated(self) -> NDArray[np.int64]:
+        """(k,) branches whose ratings move."""
+        return np.flatnonzero(self.branches["rating_profile"].astype(str) != "")
+
+    def rating_left(self, at: slice) -> FloatArray:
+        """(T, nbr) what is left of the ratings in some steps; (1, nbr) where no rating moves. [p.u.]"""
+        rows = self.rated
+        part = self.rating_share[at] if rows.size else np.ones((1, 0))
+        out = np.ones((len(part), len(self.branches)))
+        out[:, rows] = part
+        return out
 
     @property
     def time(self) -> pd.DatetimeIndex:

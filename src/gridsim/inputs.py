@@ -21,6 +21,7 @@ _WITH_PROFILES = (
     *((element, "profile") for element in ("load", "gen", "sgen")),
     *(("gen", f"heat_{end}_profile") for end in ("min", "max")),
     ("sgen", "export_profile"),
+    *((element, "rating_profile") for element in ("line", "trafo")),
     *(("storage", f"{what}_profile") for what in ("inflow", "demand", "charge", "discharge", "min_e")),
 )
 _DEFAULT_UTC_OFFSET_H = 8.0  # of a run without any hourly series: where Jiangsu is

@@ -34,7 +34,8 @@ class OutageWatch:
         lost = np.empty((len(flow_mw), s.outages.branch.size))
         lost[:, ~is_link] = flow_mw[:, s.outages.branch[~is_link]]
         lost[:, is_link] = link_mw[:, s.outages.link[is_link]]
-        security.screen_n1(s.factors, rows, lost, s.limit, self.seen, t0=t0)
+        limit = security.rated(s, self.case.rating_left(hours)).limit
+        security.screen_n1(s.factors, rows, lost, limit, self.seen, t0=t0)
         seen = self.seen
         return self._hourly(
             seen.hour_loading[hours], self._branch(seen.hour_row[hours]), self._lost(seen.hour_outage[hours])

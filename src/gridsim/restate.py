@@ -208,13 +208,14 @@ class Windows:
         self.nb, self.nlink = len(case.buses), len(case.links)
         self.network = network and len(case.branches) > 0
         if self.network:
-            self.security = security.build(case) if n1 else None
+            self.security = self.full_security = security.build(case) if n1 else None
             self.H, self.offset = sensitivities(case)
             rating = case.branches.rating_mw.to_numpy(float)
             watched = rating[np.isfinite(rating)]
             forward = np.concatenate((watched, case.interfaces.limit_mw.to_numpy(float)))
             backward = np.concatenate((watched, case.interfaces.reverse_limit_mw.to_numpy(float)))
-            self.limit = np.stack((forward, backward))  # by direction + and -
+            # by direction + and -, hour and element; of the window in hand where ratings move. [MW]
+            self.limit = self.full_limit = np.stack((forward, backward))[:, None]
             overload = case.branches.overload_cost.to_numpy(float)[np.isfinite(rating)]
             self.overload_cost = np.concatenate((overload, case.interfaces.overload_cost.to_numpy(float)))
         self.load_bus = case.loads.bus_row.to_numpy(np.int64)
@@ -259,7 +260,8 @@ class Windows:
         self.H = self._widen(self.H, steered)
         if self.security is not None:
             assert lost is not None
-            self.security = self.security._replace(H=self.H, lost_H=self._widen(self.security.lost_H, lost))
+            lost_H = self._widen(self.security.lost_H, lost)
+            self.security = self.full_security = self.security._replace(H=self.H, lost_H=lost_H)
 
     def _widen(self, H: FloatArray, steered: FloatArray) -> FloatArray:
         """Rows of H with the columns of phase shifters, shedding and spilling zones, and losses."""
@@ -388,6 +390,7 @@ class Windows:
         """
         case, sp, sc = self.case, self.power_mw, self.price_scale
         at = slice(t0, t0 + hours)
+        self.rate(at)
         load = case.load_mw[at] / sp
         units, sources = case.units, case.sources
         parts = self.parts(decided)
@@ -425,6 +428,21 @@ class Windows:
         cost = sources.cost.to_numpy(float)[self.ramped]
         constant += float((src_lo[:, self.ramped] @ cost).sum()) / sc * self.money
         return problem, fixed, constant
+
+    def rate(self, at: slice) -> None:
+        """Let the limits be those of a window, where ratings move."""
+        if not self.network or not self.case.rated.size:
+            return
+        left = self.case.rating_left(at)
+        watched = np.flatnonzero(np.isfinite(self.case.branches.rating_mw.to_numpy(float)))
+        self.limit = self.full_limit * np.hstack((left[:, watched], np.ones((len(left), len(self.case.interfaces)))))
+        if self.full_security is not None:
+            self.security = security.rated(self.full_security, left)
+
+    def limit_of(self, keys: RowKeys) -> FloatArray:
+        """Limit of what each of some rows watches, before outages. [MW]"""
+        hour = keys.hour if self.limit.shape[1] > 1 else 0
+        return self.limit[(keys.sign < 0).astype(np.int64), hour, keys.element]
 
     def _budgets(self, problem: Problem, parts: "Parts", t0: int, state: State, on: IntArray) -> tuple[Problem, float]:
         """The problem with budget rows, what given units and bases of sources use anyway taken off; and its worth."""
@@ -657,7 +675,7 @@ class Windows:
             return self._rows_and_tangents(keys, line, fixed)
         sp, sign = self.power_mw, keys.sign.astype(float)
         coef = self.H[keys.element] * sign[:, None]
-        limit = self.limit[(keys.sign < 0).astype(np.int64), keys.element] / sp
+        limit = self.limit_of(keys) / sp
         offset = sign * self.offset[keys.element] / sp
         after = np.flatnonzero(keys.outage >= 0)
         if after.size:

@@ -176,6 +176,7 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
         "cause": CAUSES,
         "depth": DEPTHS,
         "outage": [*unique_names(case.branches), *unique_names(case.links)],
+        "rated": [unique_names(case.branches)[k] for k in case.rated],
         "island": range(int(case.buses["island"].max()) + 1 if lossy else 0),
         "segment": range(case.unit_seg_mw.shape[1]),
         "category": range(case.unit_start_cost.shape[1]),

@@ -80,6 +80,7 @@ class ResultsWriter:
             "dispatch/source_own_mw": case.source_own_mw,
             "dispatch/unit_floor_mw": case.unit_floor_mw,
             "dispatch/unit_ceiling_mw": case.unit_ceiling_mw,
+            "flow/rating_share": case.rating_share,
             "storage/inflow_mw": case.store_inflow_mw,
             **{f"storage/{name}": values for name, values in case.store_limits._asdict().items()},
             "reserve/need_mw": case.product_need_mw,

@@ -12,6 +12,7 @@ Dimensions
     outage     branches, then DC links, that may be lost
     window segment category                              0, 1, ...
     island     0, 1, ...: AC islands of /buses/island; none where the dispatch has no losses
+    rated      branches whose ratings move by the hour
     day        0, 1, ...: 24 hours each from the first hour (the last may be shorter)
 
 Series run along `time`, a step an entry; where this text says hour, it means a step of `resolution_min` minutes. MW are
@@ -231,6 +232,7 @@ DATASETS: tuple[Dataset, ...] = (
         "as shift_deg",
     ),
     _mw("flow/loss_mw", "time island", "losses: r_pu / 100 x flow squared, summed over branches", ">= 0"),
+    Dataset("flow/rating_share", ("time", "rated"), "float64", "1", "what is left of the ratings that move", ">= 0"),
     _mw("flow/loss_planned_mw", "time island", "losses that the window counted on", ">= 0"),
     _price("price/energy", "time", "price of energy at the reference bus", "> 0: one more MWh of load costs this"),
     _price("price/reserve", "time product", "price of each reserve product", ">= 0"),

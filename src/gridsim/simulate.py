@@ -49,7 +49,6 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
 
     begin, end, x_pu = whole(branches, "from_row"), whole(branches, "to_row"), real(branches, "x_pu")
     reference = np.flatnonzero(case.buses["reference"].to_numpy(dtype=bool))
-    rating = real(branches, "rating_mw")
     return step.Fleet(
         unit_bus=whole(units, "bus_row"),
         unit_p_min=real(units, "p_min_mw"),
@@ -86,8 +85,6 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         bus_island=whole(case.buses, "island"),
         loss_share=losses.shares(case) if planner.loss.groups else np.zeros((0, len(case.buses))),
         interface_weight=np.array(case.interface_weight),
-        limit=np.concatenate((rating, real(case.interfaces, "limit_mw"))),
-        back_limit=np.concatenate((rating, real(case.interfaces, "reverse_limit_mw"))),
         overload_cost=np.concatenate((real(branches, "overload_cost"), real(case.interfaces, "overload_cost"))) * dt_h,
         product_up=planner.is_up.astype(np.int64),
         penalties=np.array([case.penalties.shed, case.penalties.spill, case.penalties.reserve_short]) * dt_h,
@@ -109,6 +106,13 @@ def _hours(
     floor, ceiling = on * case.unit_floor_mw[at], on * case.unit_ceiling_mw[at]
     seg_lo, seg_hi = planner.seg_range(on, at)
     limits, (at_rest, per_degree) = case.store_limits, planner.shift_flow
+    rating = np.broadcast_to(
+        case.branches["rating_mw"].to_numpy(float) * case.rating_left(at), (kept, len(case.branches))
+    )
+    limit, back_limit = (
+        np.hstack((rating, np.tile(case.interfaces[column].to_numpy(float), (kept, 1))))
+        for column in ("limit_mw", "reverse_limit_mw")
+    )
     return step.Hour(
         on=on,
         start=head(plan.start),
@@ -141,6 +145,8 @@ def _hours(
         shed=head(plan.shed_mw),
         spill=head(plan.spill_mw),
         need=np.array(case.product_need_mw[at], order="C"),
+        limit=limit,
+        back_limit=back_limit,
         unit_p=np.zeros((kept, len(case.units))),
         flow=np.zeros((kept, size)),
         cost=np.zeros((kept, len(step.COST_PARTS))),
@@ -177,7 +183,7 @@ class Accountant:
         nbr = len(case.branches)
         before = np.vstack((self.on_before, h.on[:-1]))
         self.on_before = h.on[-1].copy()
-        over = np.maximum(h.flow - f.limit, -h.flow - f.back_limit)
+        over = np.maximum(h.flow - h.limit, -h.flow - h.back_limit)
         over = np.where(over > step.DUST_MW, over, 0.0)
         p_store = h.discharge - h.charge
         co2_unit = h.unit_p * f.unit_co2 + h.on * f.unit_co2_no_load

@@ -202,6 +202,7 @@ class _Reader:
                 "rating_mw": rating,
                 "emergency_rating_mw": emergency,
                 "circuits": n,
+                "rating_profile": "",  # see `gridsim.ratings`
                 "overload_cost": self.overload_cost,
             }
         )
@@ -335,6 +336,7 @@ class _Reader:
                     "rating_mw": 0.0,
                     "emergency_rating_mw": 0.0,
                     "circuits": 1,
+                    "rating_profile": "",
                     "overload_cost": self.balance_cost,
                 }
             )

@@ -66,6 +66,7 @@ def compare(
     hours = plan.on.shape[0]
     none = state.rows.take(slice(0))
     found: dict[str, Deviation] = {}
+    highs.rate(slice(t0, t0 + hours))
 
     problem, injected, constant = kernel.problem(t0, hours, state, None)
     ours = kernel.settle(problem, injected, none, None)
@@ -106,8 +107,9 @@ def _both_ways(planner: Planner, keys: RowKeys) -> RowKeys:
     if not keys.hour.size:
         return keys
     lines = keys.take(~planner.is_tangent(keys))
-    closed = planner.limit[:, lines.element].sum(axis=0) <= 0.0
-    return planner.join(keys, lines.take(closed)._replace(sign=-lines.sign[closed]))
+    other = lines._replace(sign=-lines.sign)
+    closed = planner.limit_of(lines) + planner.limit_of(other) <= 0.0
+    return planner.join(keys, other.take(closed))
 
 
 def _prices(

@@ -294,7 +294,7 @@ def test_balance_branches_of_islands_are_neither_lost_nor_watched():
     assert balance not in s.outages.branch
     assert balance not in s.bridges.branch
     assert s.own[-1] == balance
-    assert np.isinf(s.limit[:, -1]).all()
+    assert np.isinf(s.limit[..., -1]).all()
     assert not np.any(s.factors.row == s.own.size - 1)
 
 
@@ -319,14 +319,18 @@ def every_loading(dense, flow, lost, limit):
     for k, r, t in itertools.product(range(dense.shape[0]), range(dense.shape[1]), range(len(flow))):
         if dense[k, r] != 0.0:
             after = float(flow[t, r]) + float(dense[k, r]) * float(lost[t, k])
-            out[t, r, k, 1 if after >= 0 else -1] = after / limit[0, r] if after >= 0 else -after / limit[1, r]
+            back = int(after < 0)
+            out[t, r, k, 1 - 2 * back] = abs(after) / (limit[back, r] if limit.ndim == 2 else limit[back, t, r])
     return out
 
 
+@pytest.mark.parametrize("moves", [False, True])
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("at", "near", "keep"), [(1.0, 1.0, 100), (1.0, 0.8, 2), (0.6, 0.5, 1), (9.0, 9.0, 3)])
-def test_screen_as_plain_loops(seed, at, near, keep):
+def test_screen_as_plain_loops(seed, at, near, keep, moves):
     factors, dense, flow, lost, limit = random_screen(seed)
+    if moves:
+        limit = limit[:, None] * np.random.default_rng(seed).uniform(0.4, 1.2, (HOURS, 1))
     report = security.new_report(flow.shape[1], lost.shape[1], HOURS)
     found = security.screen_n1(factors, flow, lost, limit, report, at=at, near=near, keep=keep)
     loading = every_loading(dense, flow, lost, limit)

@@ -117,6 +117,23 @@ def test_links_that_run_back_lose_as_much():
     assert back["loss_percent"].tolist() == [1.5, 1.5]
 
 
+def test_lines_are_derated_by_the_city_of_their_eastern_end(net):
+    assert (net.line["rating_profile"] == "").all()
+    eased = jiangsu(Options(storm_line_derating=0.3, line_rating_air_c=35.0))
+    sites = eased["profile_site"].set_index("profile").filter(like="rating/", axis=0)
+    assert len(sites) == 13
+    assert set(sites["character"]) == {"share=0.3 from_c=35.0"}
+    zone = eased.bus["zone"]
+    for line in eased.line.itertuples():
+        ends = {f"rating/{zone[line.from_bus]}", f"rating/{zone[line.to_bus]}"}
+        assert line.rating_profile in ends | {""}
+    inside = (
+        zone[eased.line["from_bus"]].isin(sites["zone"]).to_numpy()
+        & zone[eased.line["to_bus"]].isin(sites["zone"]).to_numpy()
+    )
+    assert (eased.line["rating_profile"] != "")[inside].all()
+
+
 def test_pumps_of_a_plant_run_whole(net):
     whole = jiangsu(Options(pumped_hydro_by_unit=True)).storage
     pumped = whole["tech"] == "pumped_hydro"
