@@ -68,6 +68,21 @@ def test_two_buses_in_closed_form(tmp_path):
     assert audit(run.path).ok
 
 
+def test_loads_without_reactive_power_take_the_power_factor(tmp_path):
+    """80 MW at 0.8 are 60 Mvar; a load that has its own reactive power keeps it."""
+    _, given = checked(tmp_path, two_buses(q_mvar=60.0), "given.h5")
+    _, run = checked(tmp_path, two_buses(q_mvar=0.0))
+    at_one = run["ac/vm_pu"][:]
+    run.close()
+    for path in ("x.h5", "given.h5"):
+        acheck(tmp_path / path, power_factor=0.8)
+    given.close()
+    with ResultsReader(tmp_path / "x.h5") as run, ResultsReader(tmp_path / "given.h5") as given:
+        assert_allclose(run["ac/vm_pu"][:], given["ac/vm_pu"][:], atol=1e-7)
+        assert (run["ac/vm_pu"][:, 1] < at_one[:, 1] - 0.05).all()
+        assert run.file["ac"].attrs["power_factor"] == 0.8
+
+
 def test_more_than_a_line_can_carry_is_said_and_not_hidden(tmp_path):
     """The largest p at q = 0 is E^2 / (2 x) = 520 MW: twice the load that the line can carry has no solution."""
     net = two_buses(q_mvar=0.0)

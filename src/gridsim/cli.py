@@ -335,14 +335,18 @@ def audit(file: Path, as_json: bool, verbose: bool) -> None:
 @main.command()
 @file_argument
 @click.option("--hours", default="", help="Hours to look at, from 0: 0:168, 0:8760:24, 12,36. [default: all]")
+@click.option(
+    "--power-factor", type=click.FloatRange(0.5, 1.0), default=1.0, show_default=True,
+    help="Of loads without reactive power in the net.",
+)  # fmt: skip
 @json_option
 @verbose_option
-def acheck(file: Path, hours: str, as_json: bool, verbose: bool) -> None:
+def acheck(file: Path, hours: str, power_factor: float, as_json: bool, verbose: bool) -> None:
     """Solve the AC power flow of the hours of a results FILE and write voltages and loading into it."""
     _check_results(file)
     from gridsim.acheck import acheck as make_check
 
-    summary = make_check(file, hours)
+    summary = make_check(file, hours, power_factor)
     if as_json:
         _print_json({key: value for key, value in summary.items() if key.startswith("ac_")})
         return

@@ -11,9 +11,9 @@ def require() -> None:
     need("lightsim2grid", "ac", "acheck")
 
 
-def acheck(path: Path, hours: str = "") -> dict[str, Any]:
+def acheck(path: Path, hours: str = "", power_factor: float = 1.0) -> dict[str, Any]:
     """`walk.check` of a results file; see there."""
     require()
     from gridsim.acheck.walk import check
 
-    return check(path, hours)
+    return check(path, hours, power_factor)

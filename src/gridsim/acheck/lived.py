@@ -4,6 +4,7 @@ Active power is that of the results file: units, sources, stores, loads less wha
 Reactive power of a row that holds no voltage follows its active power as ``q_mvar`` follows ``p_mw`` in the net.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,10 +51,12 @@ class Hours:
 class Lived:
     """Reads the hours of one run. Everything that is the same in all of them is made once."""
 
-    def __init__(self, run: ResultsReader, net: Any, grid: Grid):
+    def __init__(self, run: ResultsReader, net: Any, grid: Grid, power_factor: float = 1.0):
         self.run, self.net, self.grid = run, net, grid
         self.tables = {name: run.table(name) for name in ("units", "sources", "stores", "loads", "links", "shifters")}
         self.q_per_p = {name: self._reactive(self.tables[name]) for name in ("sources", "stores", "loads")}
+        bare = (self.tables["loads"]["element"] == "load").to_numpy() & (self.q_per_p["loads"] == 0.0)
+        self.q_per_p["loads"][bare] = math.tan(math.acos(power_factor))
         self.fixed = self.tables["loads"]["element"].isin(FIXED_ELEMENTS).to_numpy()
         self.fixed_source = self.tables["sources"]["element"].isin(FIXED_ELEMENTS).to_numpy()
         self.holders = _holders(run, net, grid, self.tables)

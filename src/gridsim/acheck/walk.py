@@ -18,7 +18,7 @@ from gridsim.schema import AC_DATASETS
 OVER = 1e-3  # beyond its rating a branch has to be by so much of it to be counted
 
 
-def check(path: Path, hours: str = "") -> dict[str, Any]:
+def check(path: Path, hours: str = "", power_factor: float = 1.0) -> dict[str, Any]:
     """Run the AC power flow of the lived hours of a results file and write ``/ac`` into it.
 
     Parameters
@@ -27,6 +27,8 @@ def check(path: Path, hours: str = "") -> dict[str, Any]:
         A finished run. It is replaced by a copy with the new group when that is whole.
     hours : str
         Which ones: "0:168", "0:8760:24", "12,36,60", from 0; all where empty.
+    power_factor : float
+        Of loads that have no reactive power in the net, inductive.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def check(path: Path, hours: str = "") -> dict[str, Any]:
         If the file holds no net, the net has what has no AC model here, or `hours` is no selection.
     """
     with ResultsReader(path) as run:
-        walker = Walker(run)
+        walker = Walker(run, power_factor)
         steps = steps_of(hours, run.steps)
         compensation, taps = walker.grid.compensation, walker.grid.taps
         names = {"switched_shunt": compensation.name, "tap_changer": taps.name}
@@ -55,7 +57,7 @@ def check(path: Path, hours: str = "") -> dict[str, Any]:
 class Walker:
     """Takes the hours of one run in order through the power flow of every island."""
 
-    def __init__(self, run: ResultsReader):
+    def __init__(self, run: ResultsReader, power_factor: float = 1.0):
         import pandapower as pp
 
         if not run.net_json:
@@ -64,7 +66,8 @@ class Walker:
         self.buses, self.branches = run.table("buses"), run.table("branches")
         net = pp.from_json_string(run.net_json)
         self.grid: Grid = read_grid(net, self.buses, self.branches, str(run.path))
-        self.lived = Lived(run, net, self.grid)
+        self.power_factor = power_factor
+        self.lived = Lived(run, net, self.grid, power_factor)
         self.islands = _islands(self.grid, self.buses)
         self.rating = np.where(np.isnan(self.branches["rating_mw"]), np.inf, self.branches["rating_mw"]).astype(float)
         self.row_of_node = np.full(self.grid.nodes, -1, dtype=np.int64)
@@ -80,6 +83,7 @@ class Walker:
 
         return {
             "solver": f"lightsim2grid {version('lightsim2grid')}, Newton-Raphson",
+            "power_factor": self.power_factor,
             "reference": "angles are relative to the reference bus of each island",
             "status": "0 solved; 1 solved from a new start; 2 solved, but controls did not settle or no reactive power "
             "was left; 3 did not converge; -1 not looked at",
