@@ -22,14 +22,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from gridsim.results import ResultsReader
 
+FloatArray = NDArray[np.float64]
+
 LOW_PU, HIGH_PU = 0.95, 1.05
-OVER = 1e-3  # as `gridsim.acheck.walk.OVER`
+OVER = 1e-3  # of its rating, by which a branch has to be beyond it to be counted
 SHOWN = 8
 
 
@@ -68,8 +71,7 @@ def ac_keys(run: ResultsReader) -> dict[str, Any]:
 
 def _overloads(run: ResultsReader, solved: Any) -> dict[str, Any]:
     loading = np.nan_to_num(run.array("ac/branch_loading"), nan=0.0)
-    rating = run.table("branches")["rating_mw"].to_numpy(float)
-    rating = np.where(np.isnan(rating), np.inf, rating)
+    rating = ratings(run)
     only = (loading > 1.0 + OVER) & (np.abs(run.array("flow/branch_p_mw")) <= rating * (1.0 + OVER)) & solved[:, None]
     hours = only.sum(axis=0) * run.dt_h
     names = run.names("branch")
@@ -80,6 +82,18 @@ def _overloads(run: ResultsReader, solved: Any) -> dict[str, Any]:
         found["ac_overload_worst"][names[k]] = float(at.max())
         found["ac_overload_when"][names[k]] = _stamp(run, int(at.argmax()))
     return found
+
+
+def ratings(run: ResultsReader) -> FloatArray:
+    """Rating of every branch, (steps, branches), or (1, branches) where none moves. [MW]"""
+    table = run.table("branches")
+    rating = table["rating_mw"].to_numpy(float)
+    rating = np.where(np.isnan(rating), np.inf, rating)[None]
+    rows = np.flatnonzero(table["rating_profile"].astype(str) != "")
+    if rows.size:
+        rating = np.repeat(rating, run.steps, axis=0)
+        rating[:, rows] *= run.array("flow/rating_share")
+    return rating
 
 
 def _stamp(run: ResultsReader, t: int) -> str:

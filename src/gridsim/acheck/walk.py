@@ -14,8 +14,7 @@ from gridsim.errors import InputError, Problem
 from gridsim.results import ResultsReader
 from gridsim.results_frame import CHUNK_H
 from gridsim.schema import AC_DATASETS
-
-OVER = 1e-3  # beyond its rating a branch has to be by so much of it to be counted
+from gridsim.summary_ac import OVER, ratings
 
 
 def check(path: Path, hours: str = "", power_factor: float = 1.0) -> dict[str, Any]:
@@ -69,7 +68,7 @@ class Walker:
         self.power_factor = power_factor
         self.lived = Lived(run, net, self.grid, power_factor)
         self.islands = _islands(self.grid, self.buses)
-        self.rating = np.where(np.isnan(self.branches["rating_mw"]), np.inf, self.branches["rating_mw"]).astype(float)
+        self.rating = np.broadcast_to(ratings(run), (run.steps, len(self.branches)))
         self.row_of_node = np.full(self.grid.nodes, -1, dtype=np.int64)
         known = np.flatnonzero(self.grid.node_of_row >= 0)
         self.row_of_node[self.grid.node_of_row[known]] = known
@@ -99,7 +98,7 @@ class Walker:
         hours = self.lived.hours(steps)
         dc_mw = np.abs(self.run["flow/branch_p_mw"][first : first + size])
         for t, step in enumerate(steps):
-            self._hour(out, int(step) - first, hours, t, dc_mw[int(step) - first])
+            self._hour(out, int(step) - first, hours, t, dc_mw[int(step) - first], self.rating[step])
         return out
 
     def _empty(self, size: int) -> dict[str, Any]:
@@ -117,7 +116,7 @@ class Walker:
                 out[d.path.split("/")[1]] = np.full((size, *(length[dim] for dim in d.dims[1:])), empty, d.dtype)
         return out
 
-    def _hour(self, out: dict[str, Any], row: int, hours: Hours, t: int, dc_mw: FloatArray) -> None:
+    def _hour(self, out: dict[str, Any], row: int, hours: Hours, t: int, dc_mw: FloatArray, rating: FloatArray) -> None:
         """Solve one hour and write it into `row` of `out`."""
         grid = self.grid
         shift = np.zeros(len(grid.begin))
@@ -148,7 +147,7 @@ class Walker:
         out["loss_mw"][row], out["shared_mw"][row] = flow.real.sum(), shared
         out["dispatch_loss_mw"][row] = hours.loss_mw[t]
         self._buses(out, row, voltage, held)
-        self._branches(out, row, flow, current, dc_mw)
+        self._branches(out, row, flow, current, dc_mw, rating)
 
     def _buses(self, out: dict[str, Any], row: int, voltage: Any, held: FloatArray) -> None:
         known = np.flatnonzero(self.grid.node_of_row >= 0)
@@ -159,12 +158,14 @@ class Walker:
         for name, k in (("min", int(vm.argmin())), ("max", int(vm.argmax()))):
             out[f"vm_{name}_pu"][row], out[f"vm_{name}_bus"][row] = vm[k], known[k]
 
-    def _branches(self, out: dict[str, Any], row: int, flow: Any, current: FloatArray, dc_mw: FloatArray) -> None:
+    def _branches(
+        self, out: dict[str, Any], row: int, flow: Any, current: FloatArray, dc_mw: FloatArray, rating: FloatArray
+    ) -> None:
         known = np.flatnonzero(self.grid.branch_of_row >= 0)
         at = self.grid.branch_of_row[known]
         out["branch_p_mw"][row, known], out["branch_q_mvar"][row, known] = flow[at, 0].real, flow[at, 0].imag
         self.branch_loss_mwh[known] += flow[at].real.sum(axis=1) * self.run.dt_h
-        load = (current[at] * self.grid.scale[known]).max(axis=1) * self.grid.base_mva / self.rating[known]
+        load = (current[at] * self.grid.scale[known]).max(axis=1) * self.grid.base_mva / rating[known]
         out["branch_loading"][row, known] = load
         if not known.size:
             out["overloaded"][row] = out["overloaded_ac_only"][row] = 0
@@ -173,7 +174,7 @@ class Walker:
         out["loading_max"][row], out["loading_max_branch"][row] = load[k], known[k]
         over = load > 1.0 + OVER
         out["overloaded"][row] = over.sum()
-        out["overloaded_ac_only"][row] = (over & (dc_mw[known] <= self.rating[known] * (1.0 + OVER))).sum()
+        out["overloaded_ac_only"][row] = (over & (dc_mw[known] <= rating[known] * (1.0 + OVER))).sum()
 
 
 def _islands(grid: Grid, buses: Any) -> list[Island]:

@@ -22,7 +22,7 @@ from gridsim.page.parts import (
     line,
 )
 from gridsim.palette import RED, FloatArray, colour_of
-from gridsim.summary_ac import HIGH_PU, LOW_PU, OVER
+from gridsim.summary_ac import HIGH_PU, LOW_PU, OVER, ratings
 
 EACH = 10  # buses with the lowest and with the highest voltage
 BRANCHES = 15
@@ -77,7 +77,8 @@ def _buses(run: Hours) -> Table:
 def _branches(run: Hours) -> Table:
     """Loadings at the hour in which each branch carries most."""
     loading, names = np.nan_to_num(run.read("ac/branch_loading"), nan=0.0), run.run.names("branch")
-    rating = run.run.table("branches")["rating_mw"].to_numpy(dtype=float)
+    rating = ratings(run.run)
+    rating = run.mean(rating) if len(rating) == run.run.steps else rating
     dc = _share(np.abs(run.read("flow/branch_p_mw")), rating)
     only = ((loading > 1.0 + OVER) & (dc <= 1.0 + OVER)).sum(axis=0)
     most = loading.max(axis=0, initial=0.0)
