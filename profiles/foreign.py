@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ WEATHER = ("era5", "atlite", "pvgis-tmy", "epw")  # hold no power: what is made 
 GRIDS = ("era5", "atlite")
 KINDS = (*WIND_KINDS, "pv", "temperature")  # that weather can become
 HOUR = np.timedelta64(3600, "s")
+_UNREADABLE = (ValueError, KeyError, IndexError, OSError, BadZipFile)  # what readers meet in a damaged file
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ def detect(path: Path) -> str:
     if not path.is_file():
         raise InputError(str(path), [Problem("file", "is missing: there is no such file")])
     if suffix in (".nc", ".nc4", ".netcdf"):
-        names = set(_open([path]).variables)
+        try:
+            names = set(_open([path]).variables)
+        except _UNREADABLE as error:
+            raise InputError(str(path), [Problem("file", f"cannot be read as netCDF: {error}")]) from error
         if names & {"wnd100m", "influx_direct", "influx_toa"}:
             return "atlite"
         return "era5" if names & {"u100", "ssrd", "t2m", "u10"} else "plain"
@@ -121,7 +126,7 @@ def read_foreign(paths: Sequence[Path], form: str, wanted: Sequence[Wanted], col
         found = _READERS[form](paths, wanted)
     except InputError:
         raise
-    except (ValueError, KeyError, IndexError, OSError, UnicodeError) as error:
+    except _UNREADABLE as error:
         text = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(str(path), [Problem("file", f"cannot be read as {form}: {text}")]) from error
     if form not in WEATHER:

@@ -435,6 +435,20 @@ def test_offsets():
             parse_offset(bad)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("a.nc", "none"), ("a.xlsx", "none"), ("a.parquet", "none"), ("a.h5", "none"), ("a.csv", ""),
+     ("a.epw", "LOCATION,x\n"),
+     ("a.csv", "Latitude (decimal degrees): 33\nmonth,year\n"), ("a.csv", "Year,Month,Day,Period,x\n2020,13,1,1,5\n")],
+)  # fmt: skip
+def test_damaged_files_are_refused_in_words(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text)
+    code, said = call(path, "--as", "pv/Yancheng", "--year", 2024, "--check")
+    assert code == 3, said
+    assert "file " in said
+
+
 def test_wrong_use_says_what_is_right(tmp_path):
     path = ninja(tmp_path / "n.csv")
     there = tmp_path / "there.csv"
