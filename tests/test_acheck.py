@@ -10,7 +10,7 @@ import pytest
 from hour_net import differences
 from numpy.testing import assert_allclose
 from pages import array, assert_said, payload
-from tiny_grid import tiny_grid, write_grid
+from tiny_grid import HOURS, tiny_grid, write_grid
 
 from gridsim.acheck import acheck
 from gridsim.acheck.select import steps_of
@@ -239,6 +239,21 @@ def test_taps_hold_the_voltage_behind_the_transformer(tmp_path):
     assert_allclose(run["ac/vm_pu"][:, 2], 1.03, atol=0.0076)
     assert (run["ac/tap_pos"][:] < 0).all()  # fewer turns on the high side raise the low one
     assert_agrees(run, [0, 1])
+
+
+def test_loading_is_of_the_rating_that_the_hour_leaves(tmp_path):
+    """Nine tenths of a rating that nothing reaches: the same currents are 10/9 of the loading."""
+    net, found = rich(), []
+    net.line["rating_profile"] = ""
+    left = {"left/L": np.where(np.arange(HOURS) < 10, 0.9, 1.0)}
+    for profile in ("", "left/L"):
+        net.line.loc[0, "rating_profile"] = profile
+        simulate(write_grid(tmp_path, net, series=left, grid={"ac_check": True}), tmp_path / "x.h5", force=True)
+        with ResultsReader(tmp_path / "x.h5") as run:
+            found.append(run["ac/branch_loading"][:, 0])
+    assert found[0].max() < 0.9
+    assert_allclose(found[1][:10], found[0][:10] / 0.9, rtol=1e-5)
+    assert_allclose(found[1][10:], found[0][10:], rtol=1e-5)
 
 
 # --- in the audit
