@@ -16,13 +16,13 @@ from opponents import summary
 from sample import STEP_H, WINDOW_H, Day, Year
 
 from gridsim.errors import WindowError
+from gridsim.handover import RowKeys
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.oracle_commitment import add_whole_units, complete
 from gridsim.oracle_matrix import build
 from gridsim.plan import BY_HIGHS, Planner
 from gridsim.plan_milp import histories
-from gridsim.restate import RowKeys
 
 NAMES = ("kernel_s", "highs_s", "highs_all_s", "gap")
 SAME_COST = 1e-6  # relative: beyond it one schedule is cheaper

@@ -16,10 +16,10 @@ from opponents import Opponents, summary
 from sample import STEP_H, WINDOW_H, Recorder, Year, all_on
 
 from gridsim.case import Case
+from gridsim.handover import RowKeys, State
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem
 from gridsim.plan import Settled
-from gridsim.restate import RowKeys, State
 
 NAMES = ("kernel_s", "solves_s", "cold_s", "warm_s", "shifted_s", "highs_s", "rows")
 

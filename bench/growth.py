@@ -22,10 +22,10 @@ from sample import STEP_H, Recorder, Solved, Year, solve
 from gridsim.assemble import assemble_net
 from gridsim.case import Case
 from gridsim.errors import GridsimError, WindowError
+from gridsim.handover import no_keys
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem
 from gridsim.plan import Planner
-from gridsim.restate import no_keys
 from gridsim.scenario import Scenario
 from gridsim.verify_window import fresh_state
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from gridsim import oracle
 from gridsim.errors import WindowError
+from gridsim.handover import RowKeys
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.oracle_matrix import Model, build
-from gridsim.restate import RowKeys
 
 Key = tuple[int, ...]  # the hour first
 

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from highs_live import LiveModel
 
+from gridsim.handover import RowKeys
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem, Solution
 from gridsim.plan import BINDING, OVERLOAD_SEEN
-from gridsim.restate import RowKeys, Windows
+from gridsim.restate import Windows
 
 SAME = 1e-6  # relative difference of two objectives that are one
 HANDS = ("cold", "warm", "shifted")

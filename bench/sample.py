@@ -14,11 +14,11 @@ import numpy as np
 
 from gridsim.assemble import assemble
 from gridsim.case import Case
+from gridsim.handover import Decided, State
 from gridsim.kernels import window
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem
 from gridsim.plan import Plan, Planner, Settled
-from gridsim.restate import Decided, State
 from gridsim.scenario import load
 from gridsim.simulate import fleet, live
 from gridsim.verify_window import fresh_state

@@ -17,8 +17,8 @@ import startup
 from highs_live import LiveModel, cold
 
 from gridsim import oracle
+from gridsim.handover import RowKeys, no_keys
 from gridsim.kernels import window
-from gridsim.restate import RowKeys, no_keys
 from gridsim.simulate import warmup
 
 DAY = 200

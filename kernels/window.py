@@ -20,7 +20,7 @@ from gridsim.kernels.start import Prices, box_places, by_device, fill, full_load
 SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
 SNAPSHOT_GAP = 1e-2
 MU_COLD, MU_WARM = 0.2, 1e-2  # complementarity products at the start
-LONG_ENOUGH = 0.95  # steps that no centrality corrector is worth lengthening
+LONG_ENOUGH = 0.4  # steps that no centrality corrector is worth lengthening: it costs a third direction
 
 
 class Outcome(NamedTuple):

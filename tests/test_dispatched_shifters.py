@@ -10,8 +10,8 @@ from tiny_grid import run_audited, tiny_grid, write_grid
 from gridsim import oracle
 from gridsim.assemble import assemble
 from gridsim.audit import audit
+from gridsim.handover import no_keys
 from gridsim.plan import Planner
-from gridsim.restate import no_keys
 from gridsim.simulate import simulate
 
 LOAD_MW, X_PU = 90.0, 0.1

@@ -13,9 +13,10 @@ from gridsim import scenario as scenarios
 from gridsim.assemble import assemble
 from gridsim.audit import audit
 from gridsim.errors import InputError
+from gridsim.handover import no_keys
 from gridsim.losses import shares
 from gridsim.plan import LOSS_SEEN, Planner
-from gridsim.restate import LOSS_MW, no_keys
+from gridsim.restate import LOSS_MW
 from gridsim.simulate import simulate
 from gridsim.verify import verify
 

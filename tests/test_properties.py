@@ -19,8 +19,8 @@ from tiny_grid import tiny_grid, write_grid
 
 from gridsim.assemble import assemble
 from gridsim.audit import audit
+from gridsim.handover import RowKeys, State
 from gridsim.plan import Planner
-from gridsim.restate import RowKeys, State
 from gridsim.results import ResultsReader
 from gridsim.scenario import Scenario
 from gridsim.simulate import fleet, live, simulate

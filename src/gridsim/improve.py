@@ -15,12 +15,13 @@ import numpy as np
 from gridsim import search
 from gridsim.balance import Priced
 from gridsim.errors import WindowError
+from gridsim.handover import RowKeys, State
 from gridsim.kernels import bundle, single
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.rest import Rest
 from gridsim.ramping import MARGIN
-from gridsim.restate import RowKeys, State, Windows
+from gridsim.restate import Windows
 
 if TYPE_CHECKING:
     from gridsim.plan import Fixed, Settled

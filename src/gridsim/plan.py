@@ -16,12 +16,13 @@ from gridsim import losses, pumping, ramping
 from gridsim.balance import Keys
 from gridsim.case import Case
 from gridsim.errors import WindowError
+from gridsim.handover import Decided, RowKeys, State
 from gridsim.improve import better
 from gridsim.kernels import commit, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.kernels.start import Prices
-from gridsim.restate import LOSS_MOST, Decided, RowKeys, State, Windows
+from gridsim.restate import LOSS_MOST, Windows
 
 SCREEN_AT = 0.97  # loading from which rows are added while the solution is still rough
 OVERLOAD_SEEN = 1e-6  # relative overload for which a window is solved again

@@ -9,90 +9,31 @@ is its hourly cost times dt, ramps are per step, and times and lags are counted 
 what flows in or is spilled in a step is a power.
 """
 
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from gridsim import losses, ramping, shifters
-from gridsim.balance import Balance, Budgeting
+from gridsim.balance import Budgeting
 from gridsim.case import LONG_H, Case
+from gridsim.handover import Decided, RowKeys, State, no_keys
 from gridsim.kernels import commit, security, window
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.network import branch_sensitivities, sensitivities
-from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Stores, Units
-from gridsim.kernels.start import Prices
+from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Units
 from gridsim.links import idle_cost
-from gridsim.pumping import Modes
 from gridsim.segments import cut_segments
+from gridsim.store_windows import state_stores
+from gridsim.zoned import by_island, by_zone
 
 NEAR = 0.96  # of a binding loading: hours of the element whose rows are added with it
-EMPTY_HAIR = 1e-5  # of scaled energy, about a ten-millionth of the highest load for an hour
 KEEP = 2  # outages whose rows are added for an element, hour and direction at once
 HAIR = 1e-4  # scaled price of a MW of a phase shifter, of losses, of a link that may run back: none that does not pay
 LOSS_MOST = 25.0  # scaled, a quarter of the highest load: more than an island loses
 LOSS_MW = 0.01  # losses that are not counted on and not looked at
 LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
-
-
-_NONE = np.zeros(0)
-NO_BALANCE = Balance(_NONE, _NONE, _NONE)
-
-
-@dataclass
-class State:
-    """Everything that one window hands to the next. MW and MWh.
-
-    Individual units are those of the rows that are not must-run, row by row (`Windows.first_unit`). A part that a
-    window has no use for is carried on as it is.
-    """
-
-    unit_on: BoolArray  # (individual units,)
-    unit_hours: IntArray  # (individual units,) steps in the present state, outages included
-    unit_out: BoolArray  # (individual units,) on planned outage
-    unit_p_mw: FloatArray  # (rows of units,) output in the step before; NaN: not known
-    ramp_p_mw: FloatArray  # (ramped sources,) output of the step before
-    e_mwh: FloatArray  # (stores,)
-    store_running: IntArray  # (2, stores) units that charge and that discharge in the hour before
-    rows: "RowKeys"
-    prices: Prices | None = None  # of the relaxed window, moved on to the next, with those of `rows`
-    products: tuple[int, ...] = (1,)  # reserve products that had a price in the last dispatch
-    budgets: Balance = NO_BALANCE
-    tangents: losses.Tangents | None = None  # of the losses, that `rows` names
-
-
-class Decided(NamedTuple):
-    """What a dispatch is given: T hours, nu rows of units."""
-
-    on: IntArray  # (T, nu) units on
-    start: IntArray  # (T, nu) units started at the beginning of the hour
-    # (T, nu) MW of an hour's ramp that rows set aside for reserve up, and answer with at most; inf: the ramp is free,
-    # and only the response limits the answer
-    hold_mw: FloatArray | None = None
-    modes: Modes | None = None  # of stores with a least power; None: still open
-    loss_max_mw: FloatArray | None = None  # (T, islands) most that may be lost, where more than is lost would be
-
-    def as_free_as(self, other: "Decided") -> bool:
-        """Whether the same modes and losses are given: only then is the cheaper dispatch the better one."""
-        return self.modes is other.modes and self.loss_max_mw is other.loss_max_mw
-
-
-class RowKeys(NamedTuple):
-    """Line rows by what they watch: monitored element, after which outage, hour of the window, direction.
-
-    Behind the elements stand the tangents of the losses (`Windows.tangents`).
-    """
-
-    hour: IntArray
-    element: IntArray
-    outage: IntArray  # number of the outage, -1: the network is whole
-    sign: IntArray
-
-    def take(self, which: Any) -> "RowKeys":
-        """Some of the rows."""
-        return RowKeys(*(part[which] for part in self))
 
 
 class Parts(NamedTuple):
@@ -111,40 +52,6 @@ class Parts(NamedTuple):
     shift_up: slice
     shift_down: slice
     loss: slice
-
-
-class Zoned(NamedTuple):
-    """Shedding or spilling zone by zone: a column of H of its own for each zone, a fixed share for each bus in it.
-
-    A window then needs a dozen slacks an hour instead of one per bus. Where a zone sheds, its buses shed together.
-    """
-
-    bus: IntArray  # (n,)
-    group: IntArray  # (n,)
-    share: FloatArray  # (n,) sums to 1 in each group
-    groups: int
-    first_column: int
-
-    def columns(self, H: FloatArray) -> FloatArray:
-        """(rows of H, groups) what one MW shared out over a group does."""
-        out = np.zeros((self.groups, H.shape[0]))
-        np.add.at(out, self.group, (H[:, self.bus] * self.share).T)
-        return np.ascontiguousarray(out.T)
-
-    def sum(self, values: FloatArray) -> FloatArray:
-        """(T, n) to (T, groups)."""
-        out = np.zeros((self.groups, len(values)))
-        np.add.at(out, self.group, values.T)
-        return np.ascontiguousarray(out.T)
-
-    def split(self, values: FloatArray) -> FloatArray:
-        """(T, groups) to (T, n)."""
-        return values[:, self.group] * self.share
-
-
-def no_keys() -> RowKeys:
-    none = np.zeros(0, dtype=np.int64)
-    return RowKeys(none, none, none, none)
 
 
 class Windows:
@@ -226,9 +133,9 @@ class Windows:
         self.nshift = len(case.shifters) if self.network else 0
         self.shift_mw = shifters.mw_per_degree(case) if self.nshift else np.zeros(0)  # per degree
         first = self.nb + self.nlink + self.nshift
-        self.shed = self._by_zone(self.load_bus, case.load_mw.mean(axis=0), first)
-        self.spill = self._by_zone(self.fed, self.fed_mw, first + self.shed.groups)
-        self.loss = self._by_island(lossy and self.network, first + self.shed.groups + self.spill.groups)
+        self.shed = by_zone(case, self.load_bus, case.load_mw.mean(axis=0), first)
+        self.spill = by_zone(case, self.fed, self.fed_mw, first + self.shed.groups)
+        self.loss = by_island(case, lossy and self.network, first + self.shed.groups + self.spill.groups)
         self.columns = self.loss.first_column + self.loss.groups
         self.tangents = losses.no_tangents(self.columns)  # of the window in hand; `RowKeys` number them
         self.lossy: losses.LossModel | None = None
@@ -267,15 +174,6 @@ class Windows:
         """Rows of H with the columns of phase shifters, shedding and spilling zones, and losses."""
         zoned = (part.columns(H) for part in (self.shed, self.spill, self.loss))
         return np.hstack((H, steered, *zoned))
-
-    def _by_island(self, lossy: bool, first_column: int) -> "Zoned":
-        """Losses, in one lump per island; none where nothing is lost."""
-        if not lossy:
-            none = np.zeros(0, dtype=np.int64)
-            return Zoned(none, none, np.zeros(0), 0, first_column)
-        share = losses.shares(self.case)
-        island, bus = np.nonzero(share)
-        return Zoned(bus, island, share[island, bus], len(share), first_column)
 
     def first_state(self) -> State:
         """The state before the first hour: units as the case says, stores at their start, no rows.
@@ -343,16 +241,6 @@ class Windows:
         np.add.at(most, stores.bus_row.to_numpy(int), stores.p_discharge_max_mw.to_numpy(float))
         return most[self.fed]
 
-    def _by_zone(self, bus: IntArray, weight: FloatArray, first_column: int) -> "Zoned":
-        """Slacks at `bus` in one lump per zone, shared out by `weight`; a bus without zone is its own."""
-        zone = self.case.buses["zone"].astype(str).to_numpy()[bus]
-        label = np.where(zone == "", np.char.add("bus ", bus.astype(str)), zone)
-        names, group = np.unique(label, return_inverse=True)
-        total = np.bincount(group, weights=weight, minlength=names.size)
-        size = np.bincount(group, minlength=names.size)
-        share = np.where(total[group] > 0.0, weight / np.maximum(total[group], 1e-12), 1.0 / np.maximum(size[group], 1))
-        return Zoned(bus, group.astype(np.int64), share, names.size, first_column)
-
     # -- the problem ----------------------------------------------------------------------------------------------
 
     def _segments_of(self, rows: IntArray) -> IntArray:
@@ -419,7 +307,16 @@ class Windows:
             units=self._units(parts.free, avail, state),
             boxes=boxes,
             ramps=ramps,
-            stores=self._stores(t0, hours, state, None if decided is None else decided.modes),
+            stores=state_stores(
+                case,
+                t0,
+                hours,
+                state.e_mwh,
+                None if decided is None else decided.modes,
+                power_mw=sp,
+                price_scale=sc,
+                reservoir_mw=self.reservoir,
+            ),
         )
         if self.budgeting.size:
             problem, worth = self._budgets(problem, parts, t0, state, on)
@@ -607,62 +504,6 @@ class Windows:
         """What ramps and limits of first and last hours leave to rows of units, (T, n). [MW]"""
         on, start, before = decided.on[:, rows], decided.start[:, rows], self.before(t0, state)[rows]
         return ramping.bounds(self.limits.of(rows), on, start, before, state.unit_p_mw[rows])
-
-    def _stores(self, t0: int, hours: int, state: State, modes: Modes | None) -> Stores:
-        stores, sp, sc, se = self.case.stores, self.power_mw, self.price_scale, self.energy_mwh
-
-        def column(name: str) -> FloatArray:
-            return stores[name].to_numpy(float)
-
-        keep = (1.0 - column("loss_per_h")) ** self.dt_h
-        at, given = slice(t0, t0 + hours), self.case.store_limits
-        e_min = column("e_min_mwh") / se
-        e_lo = given.e_floor_mwh[at] / se
-        e_hi = np.tile(column("e_max_mwh") / se, (hours, 1))
-        inflow = (self.case.store_inflow_mw[at] - given.demand_mw[at]) / sp
-        spill = np.tile(self.reservoir / sp, (hours, 1))
-        # a store above or below its bounds at the start (rounding of a long run) is taken as it is
-        e0 = np.clip(state.e_mwh / se, e_min, e_hi[0]) if hours else state.e_mwh / se
-        # the end target, as far as nine tenths of full power can bring the store by then
-        most, least = e0.copy(), e0.copy()
-        filled = 0.9 * column("eta_charge") * given.charge_max_mw[at] / sp
-        emptied = 0.9 * given.discharge_max_mw[at] / column("eta_discharge") / sp
-        for t in range(hours):
-            most = np.minimum(e_hi[0], keep * most + filled[t] + inflow[t])
-            least = np.maximum(e_lo[t], keep * least - emptied[t] + inflow[t] - 0.9 * spill[t])
-        rule = stores.end_rule.to_numpy(str)
-        hair = 1e-3 * (e_hi[0] - e_min)
-        target = np.minimum(column("e_end_mwh") / se, np.minimum(most, e_hi[0] - hair))
-        e_lo[-1] = np.where(np.isin(rule, ("fixed", "cyclic")), np.maximum(e_lo[-1], target), e_lo[-1])
-        # an empty store that nothing can fill keeps a hair of room below, so that its energy has an interior
-        high = e0.copy()
-        for t in range(hours):
-            high = np.minimum(e_hi[t], keep * high + filled[t] / 0.9 + inflow[t])
-            e_lo[t] = np.minimum(e_lo[t], high - EMPTY_HAIR)
-        if t0 + hours == self.case.steps:
-            back = np.maximum(e_lo[-1], np.maximum(column("e_end_mwh") / se, least + hair))
-            e_hi[-1] = np.where(rule == "cyclic", np.minimum(e_hi[-1], back), e_hi[-1])
-        if modes is None:
-            none = np.zeros((hours, len(stores)))
-            modes = Modes(none, given.charge_max_mw[at], none, given.discharge_max_mw[at], e_lo * sp, e_hi * sp)
-        return Stores(
-            bus=stores.bus_row.to_numpy(np.int64),
-            charge_min=modes.charge_min / sp,
-            charge_max=modes.charge_max / sp,
-            discharge_min=modes.discharge_min / sp,
-            discharge_max=modes.discharge_max / sp,
-            charge_cost=column("charge_cost") / sc,
-            discharge_cost=column("discharge_cost") / sc,
-            eta_c=column("eta_charge"),
-            eta_d=column("eta_discharge"),
-            keep=keep,
-            inflow=inflow,
-            spill_max=spill,
-            e0=e0,
-            e_lo=np.minimum(e_lo, modes.e_lo / sp),
-            e_hi=np.maximum(e_hi, modes.e_hi / sp),
-            end_value=np.where(rule == "value", column("end_value") / sc, 0.0),
-        )
 
     # -- line rows ------------------------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from gridsim.carbon import Carbon
 from gridsim.case import Case
 from gridsim.curtailment import Curtailment
 from gridsim.errors import WindowError
+from gridsim.handover import State
 from gridsim.kernels import commit, step
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.network import BASE_MVA, ptdf
@@ -27,7 +28,6 @@ from gridsim.ledger import Ledger
 from gridsim.marginal import Marginal
 from gridsim.outages import OutageWatch
 from gridsim.plan import Plan, Planner
-from gridsim.restate import State
 from gridsim.results_writer import ResultsWriter, WindowReport, check_output
 from gridsim.scenario import Scenario
 from gridsim.schema import WEATHER_TECHS, techs_of

@@ -41,10 +41,10 @@ from gridsim.assemble import assemble, assemble_net
 from gridsim.balance import Balance
 from gridsim.case import Case
 from gridsim.errors import InputError, IntegrityError, Problem
+from gridsim.handover import State
 from gridsim.kernels import commit
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.plan import Plan, Planner
-from gridsim.restate import State
 from gridsim.results import ResultsReader
 from gridsim.scenario import Scenario, Window
 from gridsim.schema import BY_PATH

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 
 from gridsim import oracle
+from gridsim.handover import Decided, RowKeys, State
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem, Rows, Solution
 from gridsim.oracle_prices import PriceProbe
 from gridsim.plan import Plan, Planner
-from gridsim.restate import Decided, RowKeys, State, Zoned
 from gridsim.series import initial_on
+from gridsim.zoned import Zoned
 
 SAME_PRICE = 5e-5  # of the price scale: a ten-thousandth of a usual price, what a gap of 1e-8 leaves open
 

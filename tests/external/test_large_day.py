@@ -9,8 +9,8 @@ import pytest
 from gridsim import oracle
 from gridsim.assemble import assemble
 from gridsim.convert import convert
+from gridsim.handover import no_keys
 from gridsim.plan import BINDING, OVERLOAD_SEEN, Planner
-from gridsim.restate import no_keys
 from gridsim.scenario import load
 
 FILE = Path(os.environ.get("GRIDSIM_CASES", "/nowhere")) / "pglib-opf" / "pglib_opf_case1354_pegase.m"
