@@ -17,7 +17,7 @@ are also a relaxed commitment: convex combinations of schedules that each unit c
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,7 @@ Rest = Callable[[FloatArray], tuple[float, FloatArray]]
 
 # shares of the predicted gain: for a step, for a longer one, for a much longer one; cut after null steps
 _SERIOUS, _GROW, _LEAP, _SHRINK = 0.1, 0.5, 0.9, 0.6
+_REACH = 4096.0  # times the first step: where nothing is to be gained before the search ends
 
 
 class UnitRows(NamedTuple):
@@ -73,6 +74,7 @@ class Master(NamedTuple):
     band: FloatArray  # (T,) y
     slack: FloatArray  # (P,) s of (1)
     move: FloatArray  # (P,) d of (1)
+    price: FloatArray  # (P,) pi + d
     lowest: FloatArray  # (P,) bounds of the prices
     highest: FloatArray  # (P,)
 
@@ -95,6 +97,22 @@ class Prices(NamedTuple):
 
 
 @kernel
+def _paid(price, b, j, supply):
+    """price . supply[b, j]; four sums at a time, which need not wait for one another."""
+    size = price.size
+    a0, a1, a2, a3 = 0.0, 0.0, 0.0, 0.0
+    whole = size - size % 4
+    for k in range(0, whole, 4):
+        a0 += price[k] * supply[b, j, k]
+        a1 += price[k + 1] * supply[b, j, k + 1]
+        a2 += price[k + 2] * supply[b, j, k + 2]
+        a3 += price[k + 3] * supply[b, j, k + 3]
+    for k in range(whole, size):
+        a0 += price[k] * supply[b, j, k]
+    return (a0 + a1) + (a2 + a3)
+
+
+@kernel
 def _insert(pi, block_cost, block_supply, evaluation, tolerance, m):
     """Add the cuts made at prices pi, where they say something new; a full block loses its least useful cut."""
     nb, most = m.cost.shape
@@ -105,9 +123,7 @@ def _insert(pi, block_cost, block_supply, evaluation, tolerance, m):
             fresh -= pi[k] * block_supply[b, k]
         least, worst, worst_value = np.inf, -1, -np.inf
         for j in range(m.used[b]):
-            v = m.cost[b, j]
-            for k in range(size):
-                v -= pi[k] * m.supply[b, j, k]
+            v = m.cost[b, j] - _paid(pi, b, j, m.supply)
             least = min(least, v)
             if m.weight[b, j] <= 0.0 and m.value[b, j] > worst_value:
                 worst, worst_value = j, m.value[b, j]
@@ -139,6 +155,7 @@ def _restart(ask, pi, step, m):
                     s -= m.weight[b, j] * m.supply[b, j, k]
         m.slack[k] = s
         m.move[k] = min(max(step * s, m.lowest[k] - pi[k]), m.highest[k] - pi[k])
+        m.price[k] = pi[k] + m.move[k]
 
 
 @kernel
@@ -152,12 +169,11 @@ def _sweep(pi, step, band_lo, band_hi, m):
         m.band[t] = to
         m.slack[t] -= to - y
         m.move[t] = min(max(step * m.slack[t], m.lowest[t] - pi[t]), m.highest[t] - pi[t])
+        m.price[t] = pi[t] + m.move[t]
     for b in range(m.used.size):
         best, worst = 0, -1
         for j in range(m.used[b]):
-            v = m.cost[b, j]
-            for k in range(size):
-                v -= (pi[k] + m.move[k]) * m.supply[b, j, k]
+            v = m.cost[b, j] - _paid(m.price, b, j, m.supply)
             m.value[b, j] = v
             if v < m.value[b, best]:
                 best = j
@@ -180,6 +196,7 @@ def _sweep(pi, step, band_lo, band_hi, m):
         for k in range(size):
             m.slack[k] -= by * (m.supply[b, best, k] - m.supply[b, worst, k])
             m.move[k] = min(max(step * m.slack[k], m.lowest[k] - pi[k]), m.highest[k] - pi[k])
+            m.price[k] = pi[k] + m.move[k]
 
 
 @kernel
@@ -220,9 +237,7 @@ def solve_master(ask, band_lo, band_hi, pi, step, least_gain, sweeps, bound, m):
         for b in range(m.used.size):
             least, mean = np.inf, 0.0
             for j in range(m.used[b]):
-                v = m.cost[b, j]
-                for k in range(pi.size):
-                    v -= (pi[k] + m.move[k]) * m.supply[b, j, k]
+                v = m.cost[b, j] - _paid(m.price, b, j, m.supply)
                 least = min(least, v)
                 mean += m.weight[b, j] * v
             gain += least
@@ -285,18 +300,48 @@ def _block_sums(pi, block, value, on, p, up, units, rows, q, cost, supply):
             cost[b] += pi[k] * supply[b, k]
 
 
-class _Search:
-    """State of one run: buffers, the cuts, the best prices."""
+class Bundle:
+    """One run: buffers, the cuts, the best prices. It can be taken further.
+
+    Parameters
+    ----------
+    rows : UnitRows, optional
+        Further rows, with prices to start from, nu (M,).
+    rest : callable, optional
+        (P,) prices -> (value, (P,) what is given) of everything else that the prices reach: its least cost there
+        (constants included) and an answer that has it.
+    block : (n,) int64, optional
+        Units whose cuts are added up, 0 .. nb - 1; twins (`same`) belong in one block. Default: all in one.
+    evaluations : int
+        Of all units, at most.
+    target : float
+        Stop when the cuts predict a gain below this share of the bound.
+    """
 
     def __init__(
-        self, units: single.SingleUnits, system: Demand, rows: UnitRows, rest: Rest | None, block: IntArray,
-        evaluations: int, cuts: int,
-    ) -> None:  # fmt: skip
+        self,
+        units: single.SingleUnits,
+        system: Demand,
+        lam: FloatArray,
+        mu: FloatArray,
+        *,
+        rows: UnitRows | None = None,
+        nu: FloatArray | None = None,
+        rest: Rest | None = None,
+        block: IntArray | None = None,
+        evaluations: int = 30,
+        cuts: int = 60,
+        sweeps: int = 100,
+        target: float = 1e-5,
+    ) -> None:
         T, n = units.avail.shape
-        self.units, self.system, self.rows, self.rest, self.block = units, system, rows, rest, block
-        self.groups = int(block.max()) + 1
+        self.block = np.zeros(n, dtype=np.int64) if block is None else block
+        self.rows = no_unit_rows(units) if rows is None else rows
+        self.units, self.system, self.rest = units, system, rest
+        self.sweeps, self.target = sweeps, target
+        self.groups = int(self.block.max()) + 1
         nb = self.groups + (rest is not None)
-        self.ask = np.concatenate((system.demand, system.reserve, rows.need))
+        self.ask = np.concatenate((system.demand, system.reserve, self.rows.need))
         size = self.ask.size
         self.q = np.zeros((T, units.seg_width.size))
         self.work = single.workspace(units)
@@ -310,10 +355,21 @@ class _Search:
         whole = np.full((nb, cuts), -1, dtype=np.int64)
         self.master = Master(
             np.zeros(nb, dtype=np.int64), one.copy(), np.zeros((nb, cuts, size)), whole, one.copy(), one.copy(),
-            0.5 * (system.band_lo + system.band_hi), np.zeros(size), np.zeros(size),
+            0.5 * (system.band_lo + system.band_hi), np.zeros(size), np.zeros(size), np.zeros(size),
             np.repeat([-system.excess_price, 0.0], [T, size - T]),
-            np.concatenate((np.full(2 * T, system.shortage_price), rows.highest)),
+            np.concatenate((np.full(2 * T, system.shortage_price), self.rows.highest)),
         )  # fmt: skip
+        m = self.master
+        first = np.zeros(self.rows.hour.size) if nu is None else nu
+        self.best = np.clip(np.concatenate((lam, mu, first)), m.lowest, m.highest)
+        self.bound = self.evaluate(self.best)
+        self.worth = self.value.copy()  # of each unit at the best prices
+        slope = self.slope(self.best)
+        self.tolerance = 1e-9 * (1.0 + abs(self.bound)) / n
+        _insert(self.best, self.cost, self.supply, 0, self.tolerance, m)
+        self.step = 0.005 * abs(self.bound) / max(float(slope @ slope), 1e-12)
+        self.least_step, self.reach = 1e-3 * self.step, _REACH * self.step
+        self.nulls, self.ended = 0, False
 
     def evaluate(self, pi: FloatArray) -> float:
         """L at pi; the cuts go into `cost` and `supply`."""
@@ -345,6 +401,79 @@ class _Search:
         g[:T] -= np.where(pi[:T] > 0.0, self.system.band_hi, self.system.band_lo)
         return g
 
+    def improve(self, evaluations: int) -> None:
+        """Raise the bound until so many evaluations are done in all, or nothing is to be gained any more."""
+        while self.count < evaluations and not self.ended:
+            gain = self.look_ahead()
+            if not self.ended:
+                self.go(gain)
+
+    def look_ahead(self) -> float:
+        """The gain that the cuts predict for the move in `master`; with `ended` set if there is none worth a step.
+
+        The step is made longer while nothing is to be gained nearby, and shorter where the weights are not accurate
+        enough for it; once made shorter it is not made longer again with the same cuts.
+        """
+        m, system, longest = self.master, self.system, self.reach
+        worthwhile = self.target * abs(self.bound)
+        while True:
+            gain, far = solve_master(
+                self.ask, system.band_lo, system.band_hi, self.best, self.step, 0.1 * worthwhile, self.sweeps,
+                self.bound, m,
+            )  # fmt: skip
+            if gain + far < worthwhile:
+                if 4.0 * self.step > longest:
+                    break
+                self.step *= 4.0
+            elif gain < far:
+                self.step *= _SHRINK
+                longest = self.step
+                if self.step < self.least_step:
+                    break
+            else:
+                return float(gain)
+        self.ended = True
+        return 0.0
+
+    def go(self, gain: float) -> None:
+        """Evaluate at the end of the move; go there if the bound rises by enough of what was predicted."""
+        m = self.master
+        move = m.move.copy()
+        trial = np.clip(self.best + move, m.lowest, m.highest)
+        fresh = self.evaluate(trial)
+        slope = self.slope(trial)
+        _insert(trial, self.cost, self.supply, self.count - 1, self.tolerance, m)
+        risen = fresh - self.bound
+        if risen >= _SERIOUS * gain:
+            if risen > _GROW * gain and slope @ move > 0.0:
+                self.step *= 4.0 if risen > _LEAP * gain else 2.0
+            self.best, self.bound, self.worth, self.nulls = trial, fresh, self.value.copy(), 0
+            return
+        self.nulls += 1
+        far = risen - float(slope @ move)  # the new cut at the best prices, above L there
+        if self.nulls >= 2 and far > gain:
+            self.step, self.nulls = self.step * _SHRINK, 0
+
+    def prices(self) -> Prices:
+        """What it has found so far."""
+        T, n = self.on.shape
+        m, best = self.master, self.best
+        used = np.arange(m.cost.shape[1]) < m.used[:, None]
+        born = np.where(used, m.born, -1)
+        worth = np.bincount(self.block, weights=self.worth, minlength=self.groups)
+        excess = m.cost[: self.groups] - m.supply[: self.groups] @ best - worth[:, None]
+        relaxed = np.zeros((T, n))
+        for i in range(n):
+            b = self.block[i]
+            for j in np.flatnonzero(m.weight[b, : m.used[b]] > 0.0):
+                relaxed[:, i] += m.weight[b, j] * self.schedules[born[b, j], :, i]
+        keep = slice(0, self.groups)
+        return Prices(
+            best[:T].copy(), best[T : 2 * T].copy(), best[2 * T :].copy(), self.bound, self.worth, relaxed, born[keep],
+            m.weight[keep].copy(), np.where(used[keep], excess, np.inf), self.block, self.schedules[: self.count],
+            self.count,
+        )  # fmt: skip
+
 
 def improve_prices(
     units: single.SingleUnits,
@@ -352,86 +481,10 @@ def improve_prices(
     lam: FloatArray,
     mu: FloatArray,
     *,
-    rows: UnitRows | None = None,
-    nu: FloatArray | None = None,
-    rest: Rest | None = None,
-    block: IntArray | None = None,
     evaluations: int = 30,
-    cuts: int = 60,
-    sweeps: int = 100,
-    target: float = 1e-5,
+    **options: Any,
 ) -> Prices:
-    """Raise the bound from the prices lam, mu (T,) in at most so many evaluations of all units.
-
-    Parameters
-    ----------
-    rows : UnitRows, optional
-        Further rows, with prices to start from, nu (M,).
-    rest : callable, optional
-        (P,) prices -> (value, (P,) what is given) of everything else that the prices reach: its least cost there
-        (constants included) and an answer that has it.
-    block : (n,) int64, optional
-        Units whose cuts are added up, 0 .. nb - 1; twins (`same`) belong in one block. Default: all in one.
-    target : float
-        Stop when the cuts predict a gain below this share of the bound.
-    """
-    n = units.cap.size
-    block = np.zeros(n, dtype=np.int64) if block is None else block
-    rows = no_unit_rows(units) if rows is None else rows
-    run = _Search(units, system, rows, rest, block, evaluations, cuts)
-    m = run.master
-    first = np.zeros(rows.hour.size) if nu is None else nu
-    best = np.clip(np.concatenate((lam, mu, first)), m.lowest, m.highest)
-    bound = run.evaluate(best)
-    value = run.value.copy()
-    slope = run.slope(best)
-    tolerance = 1e-9 * (1.0 + abs(bound))
-    _insert(best, run.cost, run.supply, 0, tolerance / n, m)
-    step = 0.005 * abs(bound) / max(float(slope @ slope), 1e-12)
-    nulls, least_step = 0, 1e-3 * step
-    while run.count < evaluations:
-        gain, far = solve_master(
-            run.ask, system.band_lo, system.band_hi, best, step, 0.1 * target * abs(bound), sweeps, bound, m
-        )
-        if gain + far < target * abs(bound):
-            break
-        if gain < far:  # too long a step for weights of this accuracy
-            step *= _SHRINK
-            if step < least_step:
-                break
-            continue
-        move = m.move.copy()
-        trial = np.clip(best + move, m.lowest, m.highest)
-        fresh = run.evaluate(trial)
-        slope = run.slope(trial)
-        _insert(trial, run.cost, run.supply, run.count - 1, tolerance / n, m)
-        if fresh - bound >= _SERIOUS * gain:
-            if fresh - bound > _GROW * gain and slope @ move > 0.0:
-                step *= 4.0 if fresh - bound > _LEAP * gain else 2.0
-            best, bound, value, nulls = trial, fresh, run.value.copy(), 0
-        else:
-            nulls += 1
-            far = fresh - float(slope @ move) - bound  # the new cut at the best prices, above L there
-            if nulls >= 2 and far > gain:
-                step, nulls = step * _SHRINK, 0
-    return _answer(run, best, bound, value)
-
-
-def _answer(run: _Search, best: FloatArray, bound: float, value: FloatArray) -> Prices:
-    T, n = run.on.shape
-    m = run.master
-    used = np.arange(m.cost.shape[1]) < m.used[:, None]
-    born = np.where(used, m.born, -1)
-    worth = np.bincount(run.block, weights=value, minlength=run.groups)
-    excess = m.cost[: run.groups] - m.supply[: run.groups] @ best - worth[:, None]
-    relaxed = np.zeros((T, n))
-    for i in range(n):
-        b = run.block[i]
-        for j in np.flatnonzero(m.weight[b, : m.used[b]] > 0.0):
-            relaxed[:, i] += m.weight[b, j] * run.schedules[born[b, j], :, i]
-    keep = slice(0, run.groups)
-    return Prices(
-        best[:T].copy(), best[T : 2 * T].copy(), best[2 * T :].copy(), bound, value, relaxed, born[keep],
-        m.weight[keep].copy(),
-        np.where(used[keep], excess, np.inf), run.block, run.schedules[: run.count], run.count,
-    )  # fmt: skip
+    """Raise the bound from the prices lam, mu (T,) in at most so many evaluations of all units; see `Bundle`."""
+    run = Bundle(units, system, lam, mu, evaluations=evaluations, **options)
+    run.improve(evaluations)
+    return run.prices()

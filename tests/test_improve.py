@@ -43,7 +43,10 @@ def test_bound_and_cost_enclose_the_optimum(seed, tmp_path):
     planner = drawn(seed, tmp_path)
     state = planner.first_state()
     problem, constant, relaxed, rows = relaxed_window(planner, state)
-    start = planner.case.unit_available[:HOURS].copy()
+    on = planner.case.unit_available[:HOURS].copy()
+    before = on[0].copy()
+    before[planner.free] = np.add.reduceat(state.unit_on, planner.first_unit[:-1])
+    begun = np.maximum(np.diff(on, axis=0, prepend=before[None]), 0)
     injected = planner.problem(0, HOURS, state, None)[1]
 
     def fix(on, begun, _cheapest):
@@ -51,8 +54,8 @@ def test_bound_and_cost_enclose_the_optimum(seed, tmp_path):
 
     priced = planner.budgeting.priced(problem, planner.budgeting.keys(0, HOURS, state.budgets), np.zeros(0))
     found = better(
-        planner, 0, state, priced, relaxed, rows, injected, fix, start=start, effort="fast", target_gap=0.0,
-        constant=constant,
+        planner, 0, state, priced, relaxed, rows, injected, fix, first=fix(on, begun, None), effort="fast",
+        target_gap=0.0, constant=constant,
     )  # fmt: skip
     table = planner.case.units.iloc[planner.free]
     up, down = (np.maximum(table[f"min_{way}_h"].to_numpy(np.int64), 1) for way in ("up", "down"))

@@ -207,7 +207,7 @@ def better(
     injected: FloatArray,
     fix: Callable[[IntArray, IntArray, "Fixed | None"], "Fixed"],
     *,
-    start: IntArray,
+    first: "Fixed",
     effort: str,
     target_gap: float,
     constant: float,
@@ -225,8 +225,8 @@ def better(
     fix : callable
         (units on, started, the cheapest dispatch so far) -> dispatch, in the plan's money. One that is bound to be
         dearer need not be finished.
-    start : (T, rows of units) int64
-        Units on to begin with.
+    first : Fixed
+        A dispatch to begin with.
     constant : float
         Cost of the plan that is not in the window's problem.
     """
@@ -249,12 +249,14 @@ def better(
 
     def dispatch(on: BoolArray) -> search.Dispatch:
         nonlocal tally
-        try:
-            cheapest = min(tried, key=lambda one: one.cost, default=None)
-            found = fix(*counts(who, on, avail, past, must), cheapest)
-        except WindowError:  # a schedule whose dispatch cannot be solved is no schedule
-            return search.Dispatch(np.inf, np.zeros((2, hours)), np.zeros(on.shape), np.zeros(on.shape))
-        tally = tally + found.settled.tally
+        units_on, started = counts(who, on, avail, past, must)
+        found = first
+        if not (np.array_equal(units_on, first.on) and np.array_equal(started, first.start)):
+            try:
+                found = fix(units_on, started, min(tried, key=lambda one: one.cost, default=None))
+            except WindowError:  # a schedule whose dispatch cannot be solved is no schedule
+                return search.Dispatch(np.inf, np.zeros((2, hours)), np.zeros(on.shape), np.zeros(on.shape))
+            tally = tally + found.settled.tally
         tried.append(found)
         return _verdict(windows, who, found, product, np.array(others, dtype=np.int64), lines, constant)
 
@@ -266,7 +268,7 @@ def better(
     result = search.improve(
         who.units, demand, prices[:hours].copy(), prices[hours : 2 * hours].copy(), dispatch, effort=effort,
         target_gap=target_gap, net=net, rows=further, nu=prices[2 * hours :].copy(), rest=rest,
-        start=_one_by_one(who, start, state), place=_places(windows, who),
+        start=_one_by_one(who, first.on, state), place=_places(windows, who),
     )  # fmt: skip
     best = min(tried, key=lambda found: found.cost, default=None)
     return Better(best, result.bound * windows.money + constant, tally)

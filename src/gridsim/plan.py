@@ -40,6 +40,7 @@ PRICED = 1e-5  # scaled price of a reserve product that is scarce
 THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit that starts it; the second rounds up
 SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
+FAR_OFF = 0.05  # relative gap of a first rounding that is left to the search: the second is not made
 MISSING_MW = 0.1  # reserve up that ramps leave too little for, from which it is given what they leave
 SHIFT_MW = 0.01  # phase shift, in MW, that is what an interior point leaves
 ANSWER_ROUNDS = 3  # times a dispatch is solved again with what a solution has decided
@@ -302,6 +303,17 @@ class Planner(Windows):
                 counts = counts + found.settled.tally
                 best = found if best is None or found.cost < best.cost else best
 
+        def near(wanted: FloatArray) -> None:
+            """Round, up where something is short, and more so if the gap asks for it."""
+            attempt(wanted, THRESHOLD)
+            assert best is not None
+            short = self._short(best)
+            if short.any():
+                attempt(wanted + np.where(short, THRESHOLD - THRESHOLD_UP, 0.0)[:, None], THRESHOLD)
+            if best.cost - bound > self.target_gap * abs(best.cost):
+                attempt(wanted, THRESHOLD_UP)
+
+        searched = self.engine == "kernel" and self.effort != "fast"
         for whole in (False, True):
             relaxed = self.settle(problem, injected, keys, prices, products, budgets, whole=whole)
             products = tuple({*products, *priced(relaxed.solution)})
@@ -318,27 +330,25 @@ class Planner(Windows):
                 counts = counts + best.settled.tally
                 break
             wanted = relaxed.solution.u
-            attempt(wanted, THRESHOLD)
+            if best is None or not searched or best.cost - bound <= FAR_OFF * abs(best.cost):
+                near(wanted)
             assert best is not None
-            short = self._short(best)
-            if short.any():
-                attempt(wanted + np.where(short, THRESHOLD - THRESHOLD_UP, 0.0)[:, None], THRESHOLD)
-            if best.cost - bound > self.target_gap * abs(best.cost):
-                attempt(wanted, THRESHOLD_UP)
             if not relaxed.open or best.cost - bound <= self.target_gap * abs(best.cost):
                 break
         assert best is not None
         target = self.target_gap * (BEST_OF_TARGET if self.effort == "best" else 1.0)
         open_gap = best.cost - bound > target * abs(best.cost)
-        if self.engine == "kernel" and self.effort != "fast" and open_gap:
+        if searched and open_gap:
             # units are searched one by one: each at what its use of budgets is worth in the relaxed window
             priced_out = self.budgeting.priced(problem, budget_keys, relaxed.solution.price_budget)
             found = priced_out and better(
                 self, t0, state, priced_out, relaxed, self.rows(relaxed.keys, injected), injected,
                 self._like(t0, hours, state, best, known, budgets),
-                start=best.on, effort=self.effort, target_gap=target, constant=constant,
+                first=best, effort=self.effort, target_gap=target, constant=constant,
             )  # fmt: skip
-            if found is not None:
+            if not found:
+                near(relaxed.solution.u)
+            else:
                 bound, counts = max(bound, found.bound), counts + found.tally
                 if found.best is not None and found.best.cost < best.cost:
                     best = found.best

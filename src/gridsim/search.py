@@ -23,7 +23,8 @@ SHORTAGE_STEPS = (1.05, 1.2, 1.5, 2.0, 4.0, 20.0)  # price of shortage in the sw
 _EAGER = 1.3  # price of shortage, times the same, in the first sweep around a schedule put in
 _SHORT = 1e-6  # MW that count as none
 _NEAR = 0.02  # gap of a dispatch whose ramp and line prices say something about better schedules
-_PROMISING = 5e-4  # a dispatch is solved if the estimate is no further above the best cost
+_WIDE = 0.01  # gap for which the bound is raised further
+_PROMISING = 1e-4  # a dispatch is solved if the estimate is no further above the best cost
 
 
 class Dispatch(NamedTuple):
@@ -53,6 +54,7 @@ class Effort(NamedTuple):
     """Limits of work."""
 
     evaluations: int  # of all units by the bundle
+    more: int  # of them where the gap is still wide
     accuracy: float  # of the bound, relative, at which it ends
     starts: int  # schedules drawn besides the relaxed commitment
     rounds: int  # dispatches with corrected slopes after each start
@@ -61,9 +63,9 @@ class Effort(NamedTuple):
 
 
 EFFORTS = {
-    "fast": Effort(evaluations=30, accuracy=1e-5, starts=0, rounds=2, tries=0, dispatches=3),
-    "standard": Effort(evaluations=60, accuracy=2e-6, starts=4, rounds=3, tries=60, dispatches=40),
-    "best": Effort(evaluations=100, accuracy=1e-6, starts=8, rounds=4, tries=400, dispatches=200),
+    "fast": Effort(evaluations=30, more=0, accuracy=1e-5, starts=0, rounds=2, tries=0, dispatches=3),
+    "standard": Effort(evaluations=60, more=60, accuracy=2e-6, starts=4, rounds=3, tries=60, dispatches=40),
+    "best": Effort(evaluations=100, more=100, accuracy=1e-6, starts=8, rounds=4, tries=400, dispatches=200),
 }
 
 
@@ -318,7 +320,7 @@ def improve(
     limits = EFFORTS[effort]
     units = units._replace(same=single.twins(units, np.zeros(n, dtype=np.int64) if place is None else place))
     _, block = np.unique(units.same, return_inverse=True)
-    prices = bundle.improve_prices(
+    raised = bundle.Bundle(
         units,
         system,
         lam,
@@ -327,9 +329,11 @@ def improve(
         nu=nu,
         rest=rest,
         block=block.astype(np.int64),
-        evaluations=limits.evaluations,
+        evaluations=limits.evaluations + limits.more,
         target=limits.accuracy,
     )
+    raised.improve(limits.evaluations)
+    prices = raised.prices()
     if net is None:
         hours = system.demand.size
         none = np.zeros((hours, 0)), np.zeros((n, 0)), np.zeros((hours, 1)), np.zeros(0, dtype=np.bool_)
@@ -344,6 +348,11 @@ def improve(
             run.correct()
     run.from_relaxed(prices.relaxed)
     run.correct()
+    if limits.more and not run.done and run.gap > _WIDE:
+        raised.improve(limits.evaluations + limits.more)
+        run.prices = prices = raised.prices()
+        run.from_relaxed(prices.relaxed)
+        run.correct()
     rng = np.random.default_rng(0)
     for _ in range(limits.starts):
         if run.done:
