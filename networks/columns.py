@@ -144,6 +144,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("storage", "discharge_profile", "str", "", "", "series, p.u. of -min_p_mw: what may discharge in the hour"),
     Column("storage", "min_e_profile", "str", "", "", "series, p.u. of max_e_mwh: least energy at the hour's end"),
     Column("storage", "notice_h", "float", "h", 0.0, "discharge is called so long ahead; none in a run's first", low=0),
+    Column("storage", "beside", "str", "", "", "name of a source whose ramp limit holds for both together"),
     Column("storage", "end_rule", "str", "", "fixed", "what is asked at the end of a window", choices=END_RULES),
     Column("storage", "e_end_mwh", "float", "MWh", NAN, "end_rule fixed: at least this; NaN: as at the start", low=0),
     Column("storage", "end_value", "float", "currency/MWh", 0.0, "end_rule value: worth of what is left"),

@@ -27,6 +27,7 @@ HOURLY = {
     "discharge_profile": "",
     "min_e_profile": "",
     "notice_h": 0.0,
+    "beside": "",
 }
 
 

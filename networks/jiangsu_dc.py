@@ -4,11 +4,12 @@ Beside each import over DC stands a store without losses: charging is importing 
 importing more. Its power is `dc_flexible_share` of the room that the schedule leaves in the hour, down to the least
 power of the converters or up to what the poles in service carry (`gridsim.profiles.schedule.room`); its energy is
 HOURS of that share, half of it at the start and again at each window's end. What is taken in one hour is given back
-in others, and the contract is fulfilled.
+in others, and the contract is fulfilled. With the schedule together it keeps the hourly ramp of the line (`beside`).
 """
 
 from gridsim.networks.jiangsu_common import Row, store
 from gridsim.networks.jiangsu_fleet import Grid
+from gridsim.networks.jiangsu_supply import terminal_name
 from gridsim.networks.tables import read_table
 
 HOURS = 8.0  # of the flexible power, from the most that may be owed to the most that may be ahead. Assumed
@@ -44,6 +45,7 @@ def flexible_dc(grid: Grid) -> list[Row]:
                     discharge_cost=EFFORT_CNY_PER_MWH,
                     charge_profile=f"import_less/{end['id']}",
                     discharge_profile=f"import_more/{end['id']}",
+                    beside=terminal_name(grid, "import", end),
                 )
             )
     return rows

@@ -57,7 +57,7 @@ def external(grid: Grid) -> list[Row]:
     for end in terminals.to_dict("records"):
         line, share = lines.loc[end["id"]], end["share"]
         kind, capacity = line["kind"], share * line["capacity_mw"]
-        name = f"{kind} {end['id']}" if share == 1.0 else f"{kind} {end['id']} {grid.name[end['bus']]}"
+        name = terminal_name(grid, kind, end)
         low = -capacity if kind == "exchange" else 0.0
         more = {
             "sn_mva": share * line["nameplate_mw"],
@@ -72,6 +72,12 @@ def external(grid: Grid) -> list[Row]:
         }
         rows.append(sgen_row(grid, end["bus"], name, kind, (share * line["peak_mw"], low, capacity), **more))
     return rows
+
+
+def terminal_name(grid: Grid, kind: str, end: Row) -> str:
+    """Name of what comes in at a row of ``external_terminals.csv``."""
+    name = f"{kind} {end['id']}"
+    return name if end["share"] == 1.0 else f"{name} {grid.name[end['bus']]}"
 
 
 def dc_links(grid: Grid) -> list[Row]:

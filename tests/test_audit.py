@@ -110,6 +110,7 @@ BREAKS = {
     "source output within available": add("dispatch/source_available_mw", (4, 0), -0.1),
     "source output above its least": add("dispatch/source_p_mw", (4, 1), -20.0),
     "source ramps": put("sources/ramp_mw_per_h", 1, 4.0),
+    "ramps of sources with stores": put("stores/beside_source", 0, 1),
     "curtailment is available - output": both(
         add("curtailment/source_mw", (1, 0), 0.01), add("curtailment/cause_mw", (1, 0, 5), 0.01)
     ),

@@ -187,7 +187,10 @@ def test_a_dc_import_follows_its_schedule_down_to_its_band(tmp_path):
 
 
 def test_a_flexible_dc_line_moves_energy_within_its_contract(tmp_path):
-    """P MW either way, 8 h of it from owed to ahead: 4 h in the first night, 6 h in the second, all given back."""
+    """P MW either way of 0.25 p.u., 8 h of it from owed to ahead: 4 h of it in each night, all given back by day.
+
+    The ramp is 0.25 p.u. an hour, of which the band of the schedule takes 0.05: 0.2 p.u. to either side, and half of
+    that where night and day meet."""
     net, grid = one_bus(), Grid(Options(dc_flexible_share=0.25))
     source = row_of(external(grid), "import Jinsu")
     row = next(row for row in flexible_dc(grid) if row["name"].startswith("flexible DC Jinsu"))
@@ -199,10 +202,11 @@ def test_a_flexible_dc_line_moves_energy_within_its_contract(tmp_path):
     _, run = lived(tmp_path, net, load=9000.0, cheap=NIGHT, series=series)
     less, more = (run.array(f"storage/{way}_mw")[:, 0] for way in ("charge", "discharge"))
     assert_allclose(less[~AT_NIGHT], 0.0, atol=0.01)
-    assert_allclose(less.reshape(2, 24).sum(axis=1), [4 * p_mw, 6 * p_mw], rtol=1e-5)
+    assert_allclose(less.reshape(2, 24).sum(axis=1), [4 * p_mw, 4 * p_mw], rtol=1e-5)
+    assert_allclose(less[24:30], np.array([0.4, 0.8, 0.8, 0.8, 0.8, 0.4]) * p_mw, rtol=1e-5)
     assert_allclose(more[AT_NIGHT], 0.0, atol=0.01)
-    assert 6 * p_mw - 0.1 <= more[:24].sum() <= 8 * p_mw + 0.1  # room for the second night
-    assert_allclose(more.sum(), 10 * p_mw, rtol=1e-5)
+    assert 4 * p_mw - 0.1 <= more[:24].sum() <= 8 * p_mw + 0.1  # room for the second night
+    assert_allclose(more.sum(), 8 * p_mw, rtol=1e-5)
 
 
 def test_what_neighbours_take_is_made_here(tmp_path):

@@ -139,6 +139,7 @@ def tables() -> dict[str, dict[str, Any]]:
             "end_rule": ["value"],
             "e_end_mwh": [0.0],
             "end_value": [300.0],
+            "beside_source": [-1],
         },
         "loads": {
             "name": ["load 1", "load 2"],

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gridsim.beside import beside_rows, keep_ramps
 from gridsim.budgets import all_budgets, check_budgets, make_budgets
 from gridsim.case import (
     BRANCH_COLUMNS,
@@ -83,7 +84,7 @@ _BALANCE_OVER_SHED = 2.0
 
 _DTYPES: dict[str, str] = {
     **dict.fromkeys(("element_index", "bus_row", "units", "min_up_h", "min_down_h"), "int64"),
-    **dict.fromkeys(("initial_on", "initial_hours", "from_row", "to_row", "way"), "int64"),
+    **dict.fromkeys(("initial_on", "initial_hours", "from_row", "to_row", "way", "beside_source"), "int64"),
     **dict.fromkeys(("must_run", "reserve_up", "reserve_down", "curtailable", "quick_start"), "bool"),
 }
 _TEXTS = frozenset({"name", "element", "zone", "tech", "fuel", "end_rule", "component"})
@@ -127,7 +128,10 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     available = units_available(elements, reader)
     check_initial_on(elements, reader, available)
     inflow = store_inflow(elements, reader)
-    stores = _frame(elements.stores, STORE_COLUMNS)
+    beside, found = beside_rows(elements)
+    problems += found
+    of_stores = [row | {"beside_source": int(k)} for row, k in zip(elements.stores, beside, strict=True)]
+    stores = _frame(of_stores, STORE_COLUMNS)
     limits = store_limits(stores, elements.store_specs, inflow, reader)
     problems += check_notices(stores, elements.store_specs, scenario.horizon, scenario.hours)
     asked_mw = own_requirements(scenario.reserve, load_mw, high, [row["tech"] for row in elements.sources], reader)
@@ -173,11 +177,12 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         sources,
         [spec.initial_on for spec in elements.unit_specs],
     )
+    limits = keep_ramps(limits, beside, sources, low, high, load_mw.sum(axis=1), scenario.steps_per_hour)
     response = np.array([spec.response_mw_per_min for spec in elements.unit_specs], dtype=np.float64)
     products = make_products(scenario.reserve, asked_mw, units, response, sources)
     fleet = Fleet(
         units, sources, available, floor, ceiling, low, high, load_mw.sum(axis=1),
-        _full_load_cost(units, seg_mw, seg_cost, min_cost), seg_mw, seg_cost, _frame(elements.stores, STORE_COLUMNS),
+        _full_load_cost(units, seg_mw, seg_cost, min_cost), seg_mw, seg_cost, stores,
     )  # fmt: skip
     budgets, terms, found = make_budgets(all_budgets(scenario), fleet, scenario.start, reader)
     if found or reader.problems:

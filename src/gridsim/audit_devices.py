@@ -259,7 +259,25 @@ def sources(record: Record) -> list[AuditRow]:
     slack = np.broadcast_to(rounding, p.shape)
     excess = np.maximum(up, down) - slack[1:] - slack[:-1]
     rows.append(row_of("source ramps", excess, BOUND_MW, lambda place: label((place[0] + 1, place[1]))))
-    return rows
+    return [*rows, *ramps_together(record, ramp)]
+
+
+def ramps_together(record: Record, ramp: FloatArray) -> list[AuditRow]:
+    """A source and the store that stands beside it, both together within the ramp limit of the source (MW a step)."""
+    stores = record.tables["stores"]
+    beside = stores["beside_source"].to_numpy(int) if "beside_source" in stores else np.zeros(0, dtype=int)
+    rows = np.flatnonzero(beside >= 0)
+    if not rows.size:
+        return []
+    given = [("dispatch/source_p_mw", beside[rows], 1.0)]
+    given += [("storage/discharge_mw", rows, 1.0), ("storage/charge_mw", rows, -1.0)]
+    total, rounding = np.zeros((record.steps, rows.size)), np.zeros((record.steps, rows.size))
+    for path, columns, sign in given:
+        total += sign * record.series(path)[:, columns]
+        rounding += np.broadcast_to(record.rounding(path), record.series(path).shape)[:, columns]
+    excess = np.abs(np.diff(total, axis=0)) - ramp[beside[rows]] - rounding[1:] - rounding[:-1]
+    label = at(record, [record.names("stores")[j] for j in rows])
+    return [row_of("ramps of sources with stores", excess, BOUND_MW, lambda place: label((place[0] + 1, place[1])))]
 
 
 def curtailment(record: Record) -> list[AuditRow]:

@@ -91,6 +91,7 @@ STORE_COLUMNS = (
     "end_rule",
     "e_end_mwh",
     "end_value",  # currency/MWh stored
+    "beside_source",  # source whose ramp limit holds for both together, -1: none
 )
 LOAD_COLUMNS = ("name", "element", "element_index", "bus_row", "zone", "component")  # component: base, ev, ..., or ""
 # bus_id -1: a bus that is not in the net (star point of a three-winding transformer, reference of a further island).

@@ -71,6 +71,7 @@ class StoreSpec:
     discharge_profile: str = ""
     min_e_profile: str = ""
     notice_h: float = 0.0
+    beside: str = ""  # name of a source
 
 
 @dataclass

@@ -157,6 +157,7 @@ class _Reader(RowWriter):
         table.complain(
             problems, "notice_h", active & ~(np.isfinite(notice) & (notice >= 0)), "at least 0 h", list(notice)
         )
+        beside = table.text("beside")
         hourly = {name: table.text(f"{name}_profile") for name in ("demand", "charge", "discharge", "min_e")}
         for i, bus_row in enumerate(placed):
             if bus_row is None:
@@ -184,6 +185,8 @@ class _Reader(RowWriter):
             if inflow[i]:
                 said.append(f"inflow by profile '{inflow[i]}'")
             said += [f"{name.replace('_', ' ')} by profile '{given[i]}'" for name, given in hourly.items() if given[i]]
+            if beside[i]:
+                said.append(f"with {beside[i]} together within its ramp limit")
             if rule[i] == "cyclic":
                 said.append("at the end of the horizon as at its start")
             row = self.row(table, i, bus_row)
@@ -211,7 +214,7 @@ class _Reader(RowWriter):
             self.out.store_specs.append(
                 StoreSpec(
                     inflow[i], float(share[i]), factor, hourly["demand"][i], float(of_demand[i]), hourly["charge"][i],
-                    hourly["discharge"][i], hourly["min_e"][i], float(notice[i]),
+                    hourly["discharge"][i], hourly["min_e"][i], float(notice[i]), beside[i],
                 )
             )  # fmt: skip
             self.note(table, i, "used", "; ".join(said))
