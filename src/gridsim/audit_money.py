@@ -7,8 +7,10 @@ import h5py
 import numpy as np
 
 from gridsim.audit_data import AuditRow, FloatArray, Record, as_text, at, row_of
+from gridsim.schema import GRID
 
 COST_SHARE = 1e-6  # of the hour's total cost
+ROUNDINGS = 4  # of stored MW, that an hour's cost may be off by whatever its total
 TOTAL_SHARE = 1e-6
 COST_PARTS = ("energy", "no_load", "start", "wear", "shed", "spill", "reserve_short", "overload", "budget")
 
@@ -21,7 +23,9 @@ def costs(record: Record) -> list[AuditRow]:
     """Every part of /cost, in shares of the hour's total."""
     want = recompute_costs(record)
     stored = {part: record.series(f"cost/{part}") for part in COST_PARTS}
-    scale = np.maximum(np.abs(sum(stored.values())), 1.0)
+    # an hour may cost next to nothing: what the rounding of stored MW is worth at the dearest penalty is not held to it
+    dust = ROUNDINGS * GRID * penalty(record, "shed")
+    scale = np.maximum(np.abs(sum(stored.values())), dust / COST_SHARE)
     rows = [
         row_of(f"cost: {part}", np.abs(stored[part] - want[part]) / scale, COST_SHARE, at(record), "of the hour")
         for part in COST_PARTS

@@ -14,6 +14,7 @@ import numpy as np
 
 from gridsim import losses, pumping, ramping
 from gridsim.balance import Keys
+from gridsim.carve import FEW_UNITS, WIDE, carve
 from gridsim.case import Case
 from gridsim.errors import WindowError
 from gridsim.handover import Decided, RowKeys, State
@@ -352,10 +353,26 @@ class Planner(Windows):
                 bound, counts = max(bound, found.bound), counts + found.tally
                 if found.best is not None and found.best.cost < best.cost:
                     best = found.best
+            best, counts = self._carved(
+                best, bound, counts, t0, state, self._like(t0, hours, state, best, known, budgets)
+            )
         plan = self._unpack(best, budget_keys, relaxed_cost, bound, counts)
         rows, tangents = self.carried(plan.next_rows)
         prices = self._moved_on(relaxed, plan.next_rows)
         return plan._replace(next_rows=rows, next_prices=prices, next_tangents=tangents)
+
+    def _carved(
+        self, best: Fixed, bound: float, counts: IntArray, t0: int, state: State, fix: Any
+    ) -> tuple[Fixed, IntArray]:
+        """The schedule with units switched off where that pays, in a small system with a wide gap; and the tally."""
+        if best.cost - bound <= WIDE * abs(best.cost) or self.first_unit[-1] > FEW_UNITS:
+            return best, counts
+
+        def near(wanted: IntArray) -> tuple[IntArray, IntArray]:
+            return self._round(wanted.astype(np.float64), t0, state, 0.5)
+
+        best, tally = carve(best, self.free, bound, near, fix)
+        return best, counts + tally
 
     def _like(
         self, t0: int, hours: int, state: State, first: "Fixed", products: tuple[int, ...], budgets: tuple[int, ...]
