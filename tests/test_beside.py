@@ -32,8 +32,9 @@ def moved(tmp_path, beside):
     line(net, beside=beside)
     series = {"plan [1]": SCHEDULE, "back [1]": ((HOUR >= 8) & (HOUR < 16)).astype(float)}
     _, run = lived(tmp_path, net, load=1000.0, cheap=EARLY, series=series)
-    less, more = (run.array(f"storage/{way}_mw")[:, 0] for way in ("charge", "discharge"))
-    return less, more, source_mw(run, "line") + more - less
+    with run:
+        less, more = (run.array(f"storage/{way}_mw")[:, 0] for way in ("charge", "discharge"))
+        return less, more, source_mw(run, "line") + more - less
 
 
 def test_a_line_and_its_departures_step_no_faster_than_the_line(tmp_path):

@@ -309,6 +309,7 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "flow/interface_p_mw": section[:, None].astype(np.float32),
         "flow/branch_overload_mw": branch_over,
         "flow/interface_overload_mw": section_over[:, None],
+        "flow/rating_share": np.zeros((hours, 0)),
         "price/energy": (350.0 + 50.0 * np.sin(day)).astype(np.float32),
         "price/reserve": np.zeros((hours, 3), np.float32),
         "price/bus": np.tile((350.0 + 50.0 * np.sin(day))[:, None], (1, 3)).astype(np.float32),
