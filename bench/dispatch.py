@@ -103,6 +103,8 @@ def without_commitment(case: Case) -> Case:
         unit_seg_cost=np.take_along_axis(cost, order, axis=1),
         unit_min_cost=np.zeros(len(units)),
         unit_start_cost=np.zeros_like(case.unit_start_cost),
+        unit_floor_mw=np.zeros_like(case.unit_floor_mw),
+        unit_ceiling_mw=np.zeros_like(case.unit_ceiling_mw) + units["p_max_mw"].to_numpy(float),
     )
 
 

@@ -76,6 +76,7 @@ def sayable(case: Case) -> Case:
         case,
         sources=case.sources.assign(**endless),
         stores=case.stores.assign(end_rule="free"),
+        links=case.links.assign(loss_share=0.0),
         interfaces=case.interfaces.iloc[:0],
         interface_weight=case.interface_weight[:0],
         reserve_up_mw=zero,
