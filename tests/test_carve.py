@@ -1,5 +1,6 @@
 """A system of one unit: a store stands in for it through the night, which no price says."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from test_curtailment import NO_RESERVE
 from tiny_grid import HOURS, run_audited, write_grid
 
 from gridsim import carve
+from gridsim.errors import WindowError
 
 
 def one_unit(*, stores: bool = True) -> Any:
@@ -68,6 +70,17 @@ def test_a_schedule_that_is_proven_is_left_alone(tmp_path, monkeypatch):
     assert gap <= carve.WIDE
     assert not seen
     run.close()
+
+
+def test_a_schedule_that_cannot_be_dispatched_is_passed_over():
+    first = SimpleNamespace(on=np.ones((4, 1), dtype=np.int64), cost=10.0)
+
+    def fails(*_: Any) -> Any:
+        raise WindowError("not solved")
+
+    best, tally = carve.carve(first, np.array([0]), 1.0, lambda wanted: (wanted, wanted), fails)
+    assert best is first
+    assert not tally.any()
 
 
 @pytest.mark.parametrize("hours", [1, 2, 48])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gridsim.errors import WindowError
 from gridsim.kernels.jit import IntArray
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ def carve(best: "Fixed", rows: IntArray, bound: float, round_near: Round, fix: F
         if on.tobytes() in tried or len(tried) > DISPATCHES:
             return False
         tried.add(on.tobytes())
-        found = fix(on, start, best)
+        try:
+            found = fix(on, start, best)
+        except WindowError:  # a schedule whose dispatch cannot be solved is no schedule
+            return False
         tally = tally + found.settled.tally
         if found.cost >= best.cost - PAYS * abs(best.cost):
             return False
