@@ -47,6 +47,8 @@ END_RULES = ("fixed", "value", "free", "cyclic")
 # pandapower's free column `type`, as its own networks and converters fill it, read as a technology
 TECH_OF_TYPE = {"pv": "pv", "wp": "wind_onshore", "wind": "wind_onshore", "chp": "biomass", "biomass": "biomass"}
 
+_FAIL = ("gen", "sgen", "storage", "line", "trafo", "dcline")  # what may have forced outages
+
 
 @dataclass(frozen=True)
 class Column:
@@ -157,6 +159,13 @@ COLUMNS: tuple[Column, ...] = (
     Column("shunt", "switched", "bool", "", False, "AC check: switched from 0 to max_step; else step stays"),
     Column("shunt", "vm_low_pu", "float", "p.u.", 0.98, "AC check: voltage below which it is switched", low=0.5),
     Column("shunt", "vm_high_pu", "float", "p.u.", 1.05, "AC check: voltage above which it is switched", low=0.5),
+    *_each(_FAIL, "for_rate", "float", "1", NAN, "forced outage rate: share of the time that it is out", low=0, high=1),
+    *_each(_FAIL, "mttf_h", "float", "h", NAN, "mean time from a repair to the next forced outage", low=0),
+    *_each(_FAIL, "mttr_h", "float", "h", NAN, "mean length of a forced outage", low=0),
+    *_each(
+        ("sgen", "dcline"), "outage_parts", "int", "1", 1, "parts that fail one by one, as the poles of a DC", low=1
+    ),
+    Column("sgen", "outage_of", "str", "", "", "rows with the same word fail together; empty: each by itself"),
     Column("dcline", "min_p_mw", "float", "MW", 0.0, "least transfer; negative: both ways"),
     Column("dcline", "controllable", "bool", "", True, "dispatched within its limits; else fixed at p_mw"),
 )

@@ -28,6 +28,9 @@ HOURLY = {
     "min_e_profile": "",
     "notice_h": 0.0,
     "beside": "",
+    "for_rate": np.nan,
+    "mttf_h": np.nan,
+    "mttr_h": np.nan,
 }
 
 

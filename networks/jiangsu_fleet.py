@@ -16,6 +16,7 @@ import pandas as pd
 from gridsim.networks.jiangsu_common import Row, choices, split
 from gridsim.networks.jiangsu_heat import heat_of
 from gridsim.networks.jiangsu_local import buses as local_buses
+from gridsim.networks.jiangsu_outages import NEVER, outage_columns
 from gridsim.networks.options import Options
 from gridsim.networks.tables import read_parameters, read_table, standing
 from gridsim.networks.unit_costs import FuelCurve, depth_pieces, equal_pieces, unit_cost
@@ -167,6 +168,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
                 "profile": grid.need(f"availability/{unit['name']}", "availability", unit["zone"], unit, p_max, **more),
             }
             | heat
+            | outage_columns("gen", unit["unit_class"], unit["tech"])
         )
         ends = [n * p_min, *(n * b for b in cost.breakpoints_mw[1:-1]), row_mw]
         points.append([[a, b, s] for (a, b), s in zip(pairwise(ends), cost.slopes, strict=True)])
@@ -180,6 +182,7 @@ def sgen_row(grid: Grid, bus: str, name: str, tech: str, p_mw: tuple[float, floa
     row = {"name": name, "bus": grid.bus[bus], "p_mw": now, "q_mvar": 0.0, "tech": tech, "cost": 0.0, "profile": ""}
     row |= limits | {"curtailable": False, "band_down": np.nan, "export_limit_mw": np.nan, "reverse_limit_mw": np.nan}
     row |= {"export_profile": "", "clean_share": np.nan, "origin_co2_t_per_mwh": 0.0}
+    row |= NEVER | {"outage_parts": 1, "outage_of": ""}
     return row | {"ramp_up_mw_per_h": np.nan, "ramp_down_mw_per_h": np.nan} | more
 
 

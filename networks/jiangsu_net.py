@@ -24,6 +24,7 @@ from gridsim.networks.jiangsu_dc import flexible_dc
 from gridsim.networks.jiangsu_demand import loads as demand_loads
 from gridsim.networks.jiangsu_fleet import Grid, Row
 from gridsim.networks.jiangsu_flexible import flexible
+from gridsim.networks.jiangsu_outages import outage_columns, outage_parts
 from gridsim.networks.options import Options
 from gridsim.networks.tables import read_table
 
@@ -122,6 +123,7 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
                 parallel=circuits,
                 name=name,
                 emergency_rating_mva=emergency_mva,
+                **outage_columns("trafo", "1000"),
             )
             continue
         lines.append(
@@ -137,6 +139,7 @@ def _branches(net: pp.pandapowerNet, grid: Grid) -> None:
                 "name": name,
                 "emergency_rating_mva": emergency_mva,
                 "rating_profile": left.get(_eastern_city(grid, row), ""),
+                **outage_columns("line", f"{vn_kv:g}", length_km=row["length_km"]),
             }
         )
     pp.create_lines_from_parameters(net, type="ol", **_columns(lines))
@@ -219,6 +222,8 @@ def _dc_links(net: pp.pandapowerNet, grid: Grid) -> None:
             name=row["name"],
             min_p_mw=row["min_mw"],
             controllable=True,
+            outage_parts=outage_parts("dcline", "embedded"),
+            **outage_columns("dcline", "embedded"),
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from gridsim.networks.jiangsu_common import cities
 from gridsim.networks.jiangsu_fleet import Grid, Row, sgen_row
+from gridsim.networks.jiangsu_outages import outage_columns, outage_parts
 from gridsim.networks.tables import read_table, standing
 from gridsim.profiles.character import sentence
 
@@ -70,6 +71,12 @@ def external(grid: Grid) -> list[Row]:
             "ramp_up_mw_per_h": capacity * line["ramp_pu_per_h"],
             "ramp_down_mw_per_h": capacity * line["ramp_pu_per_h"],
         }
+        if kind == "import":
+            of_line = ("sgen", str(end["id"]), kind)
+            more |= outage_columns(*of_line) | {
+                "outage_parts": outage_parts(*of_line),
+                "outage_of": f"import {end['id']}",
+            }
         rows.append(sgen_row(grid, end["bus"], name, kind, (share * line["peak_mw"], low, capacity), **more))
     return rows
 
@@ -149,4 +156,5 @@ def _store(grid: Grid, store: Row) -> Row:
         "end_rule": "fixed",
         "e_end_mwh": e_half,
         "end_value": 0.0,
+        **outage_columns("storage", store["tech"]),
     }

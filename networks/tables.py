@@ -43,6 +43,7 @@ TABLES = (
     "city_shares",
     "tariffs",
     "indicators",
+    "outage_rates",
 )
 TEXT_COLUMNS = ("note", "name_zh", "source", "year")
 DATE_COLUMNS = ("since", "until", "commissioned", "retired")

@@ -123,8 +123,11 @@ def _starts(character: str, days: int, length: int) -> NDArray[np.int64]:
     return np.concatenate([np.arange(a, b - length + 1) for a, b in OUTAGES[character].windows]) + leap
 
 
-def availability(profile: str, character: str, year: int, seed: int, units: int) -> FloatArray:
-    """Share of a row's identical units that are not on planned or forced outage: k / units. Shape (hours,)"""
+def availability(profile: str, character: str, year: int, seed: int, units: int, forced: bool = True) -> FloatArray:
+    """Share of a row's identical units that are not on planned or (if `forced`) forced outage: k / units.
+
+    Shape (hours,)
+    """
     if character not in OUTAGES:
         rule = f"must be one of {', '.join(OUTAGES)}, is {character!r}"
         raise InputError("profile_site", [Problem(f"{profile}: character", rule)])
@@ -133,7 +136,7 @@ def availability(profile: str, character: str, year: int, seed: int, units: int)
     hours = hours_of(year)
     out = np.zeros(hours, dtype=np.int64)
     for k, work in enumerate(_planned(profile, character, year, seed, units)):
-        down = _forced(profile, character, year, seed, k=k)
+        down = _forced(profile, character, year, seed, k=k) if forced else np.zeros(hours, dtype=bool)
         down[work.first_day * 24 : (work.first_day + work.days) * 24] = True
         out += down
     return (units - out) / units

@@ -135,7 +135,9 @@ def check_sites(sites: "pd.DataFrame") -> None:
         raise InputError("profile_site", problems)
 
 
-def _site_series(row: Any, weather: Weather, load: ProvinceLoad, need: ProvinceNeed) -> tuple[str, FloatArray]:
+def _site_series(
+    row: Any, weather: Weather, load: ProvinceLoad, need: ProvinceNeed, forced: bool
+) -> tuple[str, FloatArray]:
     """Unit and values of one row of the site table."""
     name, kind, character = str(row.profile), str(row.kind), str(row.character)
     lat, lon, rated = float(row.lat_deg), float(row.lon_deg), float(row.rated_mw)
@@ -151,11 +153,17 @@ def _site_series(row: Any, weather: Weather, load: ProvinceLoad, need: ProvinceN
     if kind in ROOM_KINDS:
         return "1", room(kind, name, character, need, rated_mw=rated, energy_twh=float(row.energy_twh))
     if kind == "availability":
-        return "1", availability(name, character, weather.year, weather.seed, int(float(row.units)))
+        return "1", availability(name, character, weather.year, weather.seed, int(float(row.units)), forced)
     return "1", import_schedule(name, character, need, rated_mw=rated, energy_twh=float(row.energy_twh))
 
 
-def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, planned: tuple[Planned, ...] = ()) -> Profiles:
+def make_year(
+    sites: "pd.DataFrame",
+    year: int = 2024,
+    seed: int = 2024,
+    planned: tuple[Planned, ...] = (),
+    forced: bool = True,
+) -> Profiles:
     """Make every series of `sites` for one year, and the temperature of each city that has a load.
 
     Parameters
@@ -168,6 +176,8 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, planned
         Of the weather year, outages and revisions. Same sites, year and seed: same bytes.
     planned : tuple of Planned
         Events on top of those that the seed draws.
+    forced : bool
+        Whether units are on forced outage, too, and not on planned work only.
 
     Returns
     -------
@@ -191,7 +201,7 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, planned
     problems: list[Problem] = []
     for row in sites[sites["kind"] != "plan"].itertuples():
         try:
-            unit, values = _site_series(row, weather, load, need)
+            unit, values = _site_series(row, weather, load, need, forced)
         except InputError as error:
             problems.extend(error.problems)
             continue
@@ -213,12 +223,12 @@ def make_year(sites: "pd.DataFrame", year: int = 2024, seed: int = 2024, planned
     return Profiles(start, UTC_OFFSET_H, tuple(names), tuple(units), values, weather.episodes.events)
 
 
-def _cache_path(sites: "pd.DataFrame", year: int, seed: int, planned: tuple[Planned, ...]) -> Path:
+def _cache_path(sites: "pd.DataFrame", year: int, seed: int, planned: tuple[Planned, ...], forced: bool) -> Path:
     used = sites[list(SITE_COLUMNS)].itertuples(index=False)
     # repr of a float is exact; the index does not matter, the order of rows does (it orders the columns).
     rows = (repr([v.item() if hasattr(v, "item") else v for v in row]) for row in used)
     code = disk_cache.sources(Path(__file__).parent, "*.py", "data/*.csv")
-    about = f"numpy {np.__version__} year {year} seed {seed} {planned!r}"
+    about = f"numpy {np.__version__} year {year} seed {seed} {planned!r} forced {forced}"
     key = disk_cache.digest([*code, about.encode(), *(row.encode() for row in rows)])
     return disk_cache.folder("profiles") / f"{key}.npz"
 
@@ -229,12 +239,13 @@ def load_year(
     seed: int = 2024,
     cache: bool = True,
     planned: tuple[Planned, ...] = (),
+    forced: bool = True,
 ) -> Profiles:
     """`make_year` through the disk cache, ``$GRIDSIM_CACHE_DIR`` or ``~/.cache/gridsim``."""
     check_sites(sites)
     if not cache:
-        return make_year(sites, year, seed, planned)
-    path = _cache_path(sites, year, seed, planned)
+        return make_year(sites, year, seed, planned, forced)
+    path = _cache_path(sites, year, seed, planned, forced)
     if path.exists():
         try:
             found = _read(path)
@@ -243,7 +254,7 @@ def load_year(
         else:
             disk_cache.mark_used(path)
             return found
-    profiles = make_year(sites, year, seed, planned)
+    profiles = make_year(sites, year, seed, planned, forced)
     disk_cache.write(path, _packed(profiles))
     return profiles
 

@@ -32,6 +32,7 @@ from gridsim.element_rows import Elements
 from gridsim.elements import read_elements
 from gridsim.errors import InputError, Problem
 from gridsim.fixed import left_out
+from gridsim.forced import Columns, read_rates
 from gridsim.inputs import Inputs, load_net, load_series
 from gridsim.interfaces import read_interfaces
 from gridsim.kernels.jit import FloatArray
@@ -140,6 +141,8 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     branches = name_profiles(net, branches)
     left_of_ratings = rating_share(branches, reader)
     problems += reader.problems
+    failures = Columns(net)
+    problems += failures.problems
     links = _frame(elements.links, LINK_COLUMNS)
     shifters, found = read_shifters(net, branches)
     problems += found
@@ -230,6 +233,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         penalties=penalties,
         budgets=budgets,
         budget_terms=terms,
+        outage_rates=read_rates(failures, units, sources, stores, branches, links),
         notes=notes,
         net_json=json_of(net),
         events=_event_records(inputs),

@@ -203,6 +203,36 @@ def no_budgets() -> BudgetTerms:
     return BudgetTerms(none, none, none, whole, none, none, none, none, none, ())
 
 
+class Rates(NamedTuple):
+    """How often rows of one table are on forced outage; made by `gridsim.forced`. One entry per row."""
+
+    key: tuple[str, ...]  # names the histories: rows with the same one have the same
+    parts: NDArray[np.int64]  # units, circuits, poles: each fails by itself
+    mttf_h: FloatArray  # inf: never fails
+    mttr_h: FloatArray
+
+    @property
+    def rate(self) -> FloatArray:
+        """Share of the time that a part is out."""
+        never = ~np.isfinite(self.mttf_h)
+        return np.where(never, 0.0, self.mttr_h / np.where(never, 1.0, self.mttf_h + self.mttr_h))
+
+
+class OutageRates(NamedTuple):
+    """Of all tables whose rows can fail; tables without rows: nothing fails."""
+
+    units: Rates
+    sources: Rates
+    stores: Rates
+    branches: Rates
+    links: Rates
+
+
+def none_fail() -> OutageRates:
+    none = Rates((), np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+    return OutageRates(none, none, none, none, none)
+
+
 @dataclass(frozen=True)
 class Case:
     """A validated grid and year.
@@ -258,6 +288,7 @@ class Case:
     rating_share: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))  # (n, k) of `rated`, p.u.
     budgets: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(BUDGET_COLUMNS)))
     budget_terms: BudgetTerms = field(default_factory=no_budgets)
+    outage_rates: OutageRates = field(default_factory=none_fail)
     notes: tuple[ElementNote, ...] = ()
     net_json: str = ""  # pandapower JSON of the net, for the results file
     events: tuple[dict[str, Any], ...] = ()  # weather events inside the horizon: kind, name, start, hours, zone, detail

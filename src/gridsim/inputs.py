@@ -147,7 +147,7 @@ def _synthetic(scenario: Scenario, net: Any, needed: list[str], problems: list[P
         for event in scenario.profiles.event
     )
     try:
-        return load_year(sites, scenario.year, scenario.seed, planned=planned)
+        return load_year(sites, scenario.year, scenario.seed, planned=planned, forced=scenario.profiles.forced_outages)
     except InputError as error:
         problems += error.problems
         return None

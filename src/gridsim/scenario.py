@@ -15,7 +15,8 @@ section    consumed by                    keys
 (top)      results (/meta), assemble      name, title; year, seed -> profiles
 network    assemble                       source
 jiangsu    networks.jiangsu               see `gridsim.networks.options`
-profiles   assemble                       source, files; event: kind, start, days, strength
+profiles   assemble                       source, files, forced_outages; event: kind, start, days,
+                                          strength
 horizon    assemble: start, hours,        start, hours, window_h, step_h, resolution_min
            resolution_min
            simulate: window_h, step_h
@@ -120,6 +121,8 @@ class Profiles(_Section):
     # one series each, by name, over whatever `source` gives: {"pv/Suzhou" = "suzhou.csv"}
     files: dict[str, str] = Field(default_factory=dict)
     event: list[ProfileEvent] = Field(default_factory=list)  # as [[profiles.event]]
+    # whether synthetic series of available units hold forced outages, beside planned work
+    forced_outages: bool = True
 
     @model_validator(mode="after")
     def _events_are_synthetic(self) -> "Profiles":
