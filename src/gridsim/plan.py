@@ -288,7 +288,7 @@ class Planner(Windows):
         best: Fixed | None = None
         bound, counts, tried = -np.inf, np.zeros(4, dtype=np.int64), set[bytes]()
         prices = self._known_prices(state, hours)
-        products: tuple[int, ...] = (1,)
+        products = (1,) if prices is None else (1, *np.flatnonzero(prices.hourly[:, 2:].any(axis=0)) + 2)
         known = state.products  # to have a price in a dispatch
         budget_keys = self.budgeting.keys(t0, hours, state.budgets)
         budgets = tuple(np.flatnonzero(np.isin(budget_keys.row, state.budgets.binding)).tolist())
@@ -406,11 +406,17 @@ class Planner(Windows):
         return Prices(state.prices.hourly[:hours], state.prices.row[state.rows.hour < hours])
 
     def _moved_on(self, relaxed: "Settled", rows: RowKeys) -> Prices | None:
-        """Prices of a relaxed window for the next one: hour by hour one step on, the last hours as the day before."""
+        """Prices of a relaxed window for the next one: hour by hour one step on, the last hours as the day before.
+
+        They are those of a rough solution, in which every product that is in has a price: the ones that end up without
+        have none here.
+        """
         prices, step = relaxed.snapshot, self.kept
         if prices is None or len(prices.hourly) <= step:
             return None
         hourly = np.vstack((prices.hourly[step:], prices.hourly[-step:]))
+        free = np.setdiff1d(np.arange(1, hourly.shape[1]), priced(relaxed.solution))
+        hourly[:, free] = 0.0
         known = {key: float(price) for key, price in zip(zip(*relaxed.near, strict=True), prices.row, strict=True)}
         row = np.zeros(rows.hour.size)
         for i, (hour, *what) in enumerate(zip(*rows, strict=True)):
