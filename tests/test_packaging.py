@@ -86,6 +86,7 @@ def test_dependencies_cover_what_is_imported():
             imported |= {name for name in found if importlib.util.find_spec(name)}
     third_party = imported - set(sys.stdlib_module_names) - {"gridsim"}
     comes_with = {"pydantic_core": "pydantic", "flask": "dash", "werkzeug": "dash"}
+    comes_with |= {"distributed": "dask", "dask_jobqueue": "dask-jobqueue"}
     assert {comes_with.get(name, name) for name in third_party} <= named
 
 

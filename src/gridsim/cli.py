@@ -583,6 +583,54 @@ def import_(
 
 
 @main.command()
+@click.argument("study")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the sweep. [default: results/NAME]")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes, or SLURM jobs. [default: one for each core]")
+@click.option("--memory", default="2GB", show_default=True, help="Most memory of one worker.")
+@click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler: tcp://HOST:PORT.")
+@click.option("--slurm", is_flag=True, help="Each worker is a SLURM job.")
+@click.option(
+    "--slurm-option", "slurm_options", multiple=True, metavar="KEY=VALUE",
+    help="Of dask_jobqueue.SLURMCluster: queue, account, walltime ...; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--dashboard", type=click.IntRange(0, 65535), help="Port of Dask's dashboard on 127.0.0.1. [default: none]"
+)
+@click.option("--task", metavar="i/N", help="Do share i of N in this process, without Dask: for job arrays.")
+@click.option("--collect", is_flag=True, help="Simulate nothing: make the table of what is there.")
+@click.option("--list", "only_list", is_flag=True, help="Check every run's scenario and list the runs.")
+@click.option("--retry", is_flag=True, help="Also runs whose input was refused or whose window was not solved.")
+@click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Write the page at the end.")
+@verbose_option
+def sweep(
+    study: str,
+    output: Path | None,
+    workers: int | None,
+    memory: str,
+    scheduler: str | None,
+    slurm: bool,
+    slurm_options: tuple[str, ...],
+    dashboard: int | None,
+    task: str | None,
+    collect: bool,
+    only_list: bool,
+    retry: bool,
+    with_report: bool,
+    verbose: bool,
+) -> None:
+    """Do the runs of STUDY, each into a results file of its own, and put their numbers into one table.
+
+    STUDY is a .toml file, or the name of a built-in study. The same command goes on with what is missing.
+    """
+    from gridsim.sweep.command import run_command
+
+    run_command(
+        study, output, workers=workers, memory=memory, scheduler=scheduler, slurm=slurm, slurm_options=slurm_options,
+        dashboard=dashboard, task=task, collect=collect, only_list=only_list, retry=retry, with_report=with_report,
+    )  # fmt: skip
+
+
+@main.command()
 @verbose_option
 def warmup(verbose: bool) -> None:
     """Compile the kernels, so that the next run starts at once."""

@@ -12,6 +12,7 @@ code meaning
 6    stopped by a time budget or a signal; can be resumed
 7    a results file fails its audit, or is damaged
 8    out of memory or disk space
+9    runs of a sweep failed, all others are done
 130  Ctrl-C
 ==== =====================================================================
 """
@@ -69,3 +70,9 @@ class ResourceError(GridsimError):
     """Not enough memory or disk space, or a place that cannot be written."""
 
     exit_code = 8
+
+
+class SweepError(GridsimError):
+    """Some runs of a sweep failed; the others are done."""
+
+    exit_code = 9

@@ -4,6 +4,7 @@ An overlay is a small scenario file that changes another one: a name from the pa
 Its tables of a list (budgets, events, ...) are added to those of the scenario; all else is merged as a base's keys are.
 """
 
+import copy
 import os
 import re
 import tomllib
@@ -11,34 +12,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from gridsim.errors import InputError, Problem
 from gridsim.scenario import NETWORK_NAMES, NETWORK_SUFFIXES, PROFILE_SUFFIXES, TARIFF_SUFFIXES, Scenario, suggestion
+from gridsim.toml_problems import model_problems
 from gridsim.toml_tree import Key, find_lines, join_key, lay_on, leaves, merge, split_key, value_text
 
 FILE_IN_FOLDER = "scenario.toml"
+_RULES: dict[Key, str] = {("profiles", "source"): 'must be "synthetic", a path or a list of paths'}
 _WITHOUT_YEAR = re.compile(r"\d\d-\d\d(T\d\d(:\d\d)?)?")
-_WORDS = {
-    "greater_than": ("gt", "must be greater than {}"),
-    "greater_than_equal": ("ge", "must be at least {}"),
-    "less_than": ("lt", "must be less than {}"),
-    "less_than_equal": ("le", "must be at most {}"),
-    "int_type": ("", "must be a whole number"),
-    "float_type": ("", "must be a number"),
-    "finite_number": ("", "must be a finite number"),
-    "string_type": ("", "must be a text in quotes"),
-    "string_too_short": ("", "must not be empty"),
-    "list_type": ("", "must be a list"),
-    "dict_type": ("", "must be a table"),
-    "model_type": ("", "must be a table"),
-    "datetime_type": ("", "must be a date or a date-time such as 2024-07-01T00:00"),
-    "bool_type": ("", "must be true or false"),
-    "missing": ("", "is missing"),
-}
 
 
 @dataclass
@@ -112,18 +97,38 @@ def titles(folder: str) -> dict[str, str]:
     return found
 
 
-def load(spec: str | Path, overrides: Iterable[str] = (), overlays: Iterable[str | Path] = ()) -> Scenario:
-    """See `gridsim.scenario.load`."""
+class Layer(NamedTuple):
+    """Keys to lay over a scenario, and where they are written."""
+
+    values: dict[str, Any]
+    label: str  # of the file
+    lines: dict[Key, int]
+    folder: Path  # that its paths count from
+
+
+def load(
+    spec: str | Path,
+    overrides: Iterable[str] = (),
+    overlays: Iterable[str | Path] = (),
+    layers: Iterable[Layer] = (),
+) -> Scenario:
+    """See `gridsim.scenario.load`; `layers` come before the overrides."""
     tree = _Tree()
     root, folder = _read(str(spec), Path.cwd(), tree, [], str(spec))
     tree.values.setdefault("name", root if root in builtin_names() else _name_of(Path(root)))
     set_problems = [problem for overlay in overlays for problem in _lay_overlay(tree, str(overlay), folder)]
+    for layer in layers:
+        values = copy.deepcopy(layer.values)
+        _move_paths(values, layer.folder, folder)
+        tree.lay_over(values, layer.label, layer.lines)
     set_problems += _lay_overrides(tree, list(overrides), folder)
     _give_events_a_year(tree.values)
     try:
         scenario = Scenario.model_validate(tree.values)
     except ValidationError as error:
-        problems = list(dict.fromkeys(p for e in error.errors() for p in _problems(e, tree, root)))
+        problems = model_problems(
+            error, Scenario, "a scenario", lambda key: tree.where(key, root), others=("base",), rules=_RULES
+        )
         raise InputError(root, set_problems + problems) from None
     scenario._folder, scenario._source = folder, root
     problems = set_problems + _file_problems(scenario, tree, root)
@@ -287,7 +292,7 @@ def _lay_overrides(tree: _Tree, overrides: list[str], folder: Path) -> list[Prob
             if not equals:
                 raise ValueError("must be key=value")
             key = split_key(name.strip())
-            values: Any = _parse_value(value.strip())
+            values: Any = parse_value(value.strip())
         except ValueError as error:
             problems.append(Problem(f"--set {text}", str(error)))
             continue
@@ -301,7 +306,7 @@ def _lay_overrides(tree: _Tree, overrides: list[str], folder: Path) -> list[Prob
     return problems
 
 
-def _parse_value(text: str) -> Any:
+def parse_value(text: str) -> Any:
     """A TOML value; what is not one, and has none of TOML's signs, is a plain word."""
     try:
         tree = tomllib.loads(f"x = {text}")
@@ -312,84 +317,6 @@ def _parse_value(text: str) -> Any:
     if set(tree) != {"x"}:
         raise ValueError("must set one key only")
     return tree["x"]
-
-
-def _section_fields(key: Key) -> list[str]:
-    """Keys allowed in the table at `key`."""
-    model = _annotation(key)
-    return [*model.model_fields, *(["base"] if model is Scenario else [])]
-
-
-def _problems(error: ErrorDetails, tree: _Tree, root: str) -> list[Problem]:
-    """pydantic's error in our words, with the file and line of the key."""
-    key = _key_of(error["loc"])
-    kind, ctx = error["type"], error.get("ctx", {})
-    if kind == "gridsim":
-        return [Problem(tree.where(key + tuple(k), root), text) for k, text in ctx["found"]]
-    if kind == "extra_forbidden":
-        where = f"[{join_key(key[:-1])}]" if key[:-1] else "a scenario"
-        return [
-            Problem(tree.where(key, root), f"is not a key of {where} {suggestion(key[-1], _section_fields(key[:-1]))}")
-        ]
-    given = error["input"]
-    got = f": got {_brief(given)}" if kind != "missing" else ""
-    if kind == "literal_error":
-        allowed = _choices(key)
-        hint = suggestion(given, map(str, allowed)) if isinstance(given, str) else ""
-        rule = f"must be {' or '.join(map(value_text, allowed))}" + (f" {hint}" if "did you mean" in hint else "")
-    elif kind in _WORDS:
-        name, form = _WORDS[kind]
-        rule = form.format(ctx.get(name))
-    else:
-        rule = error["msg"][0].lower() + error["msg"][1:]
-    if key == ("profiles", "source"):
-        rule = 'must be "synthetic", a path or a list of paths'
-    return [Problem(tree.where(key, root), rule + got)]
-
-
-def _key_of(loc: tuple[int | str, ...]) -> Key:
-    """pydantic's location without the names of union members; tables of a list are counted from 1."""
-    model: Any = Scenario
-    key: list[str] = []
-    for part in loc:
-        if _is_section(model):
-            key.append(str(part))
-            info = model.model_fields.get(str(part))
-            model = info.annotation if info else None
-        elif get_origin(model) is dict:
-            if part != "[key]":
-                key.append(str(part))
-            model = None
-        elif get_origin(model) is list and _is_section(get_args(model)[0]):
-            key.append(str(int(part) + 1))
-            model = get_args(model)[0]
-        else:
-            break
-    return tuple(key)
-
-
-def _is_section(model: Any) -> bool:
-    return isinstance(model, type) and issubclass(model, BaseModel)
-
-
-def _choices(key: Key) -> list[str]:
-    return list(get_args(_annotation(key)))
-
-
-def _annotation(key: Key) -> Any:
-    """The type of the value at `key`; a number in it picks an entry of a list."""
-    model: Any = Scenario
-    for part in key:
-        model = get_args(model)[0] if get_origin(model) is list else model.model_fields[part].annotation
-    return model
-
-
-def _brief(value: Any, limit: int = 60) -> str:
-    try:
-        text = value_text(value)
-    except TypeError:
-        text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _file_problems(scenario: Scenario, tree: _Tree, root: str) -> list[Problem]:

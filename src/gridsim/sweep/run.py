@@ -1,0 +1,106 @@
+"""A sweep: find what is missing, have it done, make the table."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridsim.sweep.folder import DONE, FAILED, MISSING, Record, SweepFolder
+from gridsim.sweep.pool import Workers, run_all
+from gridsim.sweep.study_file import Run, StudyFile
+from gridsim.sweep.table import write_table
+from gridsim.sweep.work import work
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A run has ended."""
+
+    run: Run
+    record: Record
+    done: int  # of those to do, this one included
+    count: int  # to do
+    seconds: float  # since the first began
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sweep has come to."""
+
+    counts: dict[str, int]  # of runs by status, all of the study
+    failed: tuple[tuple[str, Record], ...]
+    table: Path | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether all runs are done."""
+        return not self.counts[FAILED] and not self.counts[MISSING]
+
+
+Report = Callable[[Progress], None]
+
+
+def sweep(given: StudyFile, folder: Path, workers: Workers, *, retry: bool = False, report: Report) -> Outcome:
+    """Do all missing runs of a study with Dask, and make the table."""
+    at = SweepFolder(folder)
+    with at.at_work(alone=True):
+        at.write_manifest(given)
+        todo = at.missing(given.runs, retry=retry)
+        if todo:
+            compile_once()
+            counter = _Counter(len(todo), report)
+
+            def done(run: Run, record: Record) -> None:
+                if at.record_of(run) is None and record.status == FAILED:
+                    at.write_record(run, record)  # its worker could not
+                counter(run, record)
+
+            run_all(todo, folder, workers, done)
+        return collect(given, folder)
+
+
+def sweep_task(
+    given: StudyFile, folder: Path, task: int, tasks: int, *, retry: bool = False, report: Report
+) -> Outcome:
+    """Do the missing runs of one of `tasks` equal shares in this process, the first being 1; makes no table."""
+    at = SweepFolder(folder)
+    share = given.runs[task - 1 :: tasks]
+    with at.at_work(alone=False):
+        at.write_manifest(given)
+        todo = at.missing(share, retry=retry)
+        counter = _Counter(len(todo), report)
+        for run in todo:
+            counter(run, work(run, folder))
+    return _outcome(at, share)
+
+
+def collect(given: StudyFile, folder: Path) -> Outcome:
+    """Make the table of what is there."""
+    at = SweepFolder(folder)
+    return _outcome(at, given.runs, write_table(folder))
+
+
+def _outcome(at: SweepFolder, runs: Sequence[Run], table: Path | None = None) -> Outcome:
+    records = [(run, at.record_of(run)) for run in runs]
+    counts = Counter(MISSING if record is None else record.status for _, record in records)
+    failed = tuple((run.name, record) for run, record in records if record is not None and record.status == FAILED)
+    return Outcome({status: counts[status] for status in (DONE, FAILED, MISSING)}, failed, table)
+
+
+def compile_once() -> None:
+    """Fill the cache of machine code, so that no two workers compile the same."""
+    from gridsim.simulate import warmup
+
+    warmup(everything=True)
+
+
+class _Counter:
+    """Counts runs as they end."""
+
+    def __init__(self, count: int, report: Report):
+        self.count, self.report, self.done, self.began = count, report, 0, time.monotonic()
+
+    def __call__(self, run: Run, record: Record) -> None:
+        self.done += 1
+        self.report(Progress(run, record, self.done, self.count, time.monotonic() - self.began))

@@ -1,0 +1,59 @@
+"""One run of a sweep, wherever it happens: simulated, and how it ended written down. Nothing is raised."""
+
+import errno
+import gc
+import os
+import socket
+import time
+import traceback
+from pathlib import Path
+
+from gridsim.errors import GridsimError, ResourceError
+from gridsim.sweep.folder import DONE, FAILED, Record, SweepFolder
+from gridsim.sweep.study_file import Run
+
+_NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def work(run: Run, folder: Path) -> Record:
+    """Do a run of the sweep in `folder`; its record, which stands in the folder, too."""
+    began = time.perf_counter()
+    at = SweepFolder(folder)
+    record = _ended(run, at, began)
+    try:
+        at.write_record(run, record)
+    except ResourceError as error:  # what the run was about to say is worth more than where it could not be said
+        return Record(run.name, FAILED, error.exit_code, record.message or str(error), worker=_worker())
+    return record
+
+
+def _ended(run: Run, at: SweepFolder, began: float) -> Record:
+    from gridsim.simulate import simulate
+
+    results = at.results_of(run)
+    try:
+        summary = simulate(run.scenario, results, force=True)
+    except Exception as error:
+        code, message = _said(error)
+        return Record(run.name, FAILED, code, message, seconds=time.perf_counter() - began, worker=_worker())
+    finally:
+        gc.collect()  # a worker does many runs: the arrays of one must not wait for the next
+    return Record(
+        run.name, DONE, size_bytes=results.stat().st_size, seconds=time.perf_counter() - began, worker=_worker(),
+        summary=summary,
+    )  # fmt: skip
+
+
+def _said(error: Exception) -> tuple[int, str]:
+    """Exit code and message, as the command line has them."""
+    if isinstance(error, GridsimError):
+        return error.exit_code, str(error)
+    if isinstance(error, MemoryError):
+        return ResourceError.exit_code, "out of memory"
+    if isinstance(error, OSError) and error.errno in _NO_PLACE:
+        return ResourceError.exit_code, f"{error.filename or 'output'}: {error.strerror}"
+    return GridsimError.exit_code, "internal error: " + "".join(traceback.format_exception(error)).strip()
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

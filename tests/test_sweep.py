@@ -1,0 +1,259 @@
+"""Sweeps on a local Dask cluster and as tasks of a job array: what is done, what fails, what goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from tiny_study import write_study
+
+from gridsim.cli import main
+from gridsim.errors import InputError, ResourceError
+from gridsim.simulate import simulate
+from gridsim.sweep import load_study, sweep, sweep_task
+from gridsim.sweep.folder import Record, SweepFolder
+from gridsim.sweep.pool import Workers
+from gridsim.sweep.table import flat, read_table
+
+cloudpickle = pytest.importorskip("cloudpickle")
+pytest.importorskip("distributed")
+GRID = "[grid]\nscale.wind_onshore = [0.5, 1.0, 2.0]\nscale.battery = [1.0, 3.0]\n"
+
+
+def call(*args: object):
+    return CliRunner().invoke(main, [str(a) for a in args])
+
+
+def silent(_):
+    pass
+
+
+def deadly(run, folder):
+    """Dies in its first attempt at half the wind, and always at twice the wind."""
+    from gridsim.sweep.work import work
+
+    mark = folder / f"{run.name}.tried"
+    if "onshore-2.0" in run.name or ("onshore-0.5" in run.name and not mark.exists()):
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return work(run, folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _by_value():
+    """The functions above go to workers, which cannot import this file."""
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    yield
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    """A sweep of six runs by two workers, from the command line."""
+    folder = tmp_path_factory.mktemp("swept")
+    path = write_study(folder, GRID)
+    result = call("sweep", path, "-o", folder / "out", "--workers", 2)
+    assert result.exit_code == 0, result.output
+    return path, folder / "out", result
+
+
+def test_the_table_has_every_run_with_what_it_says_itself(swept, tmp_path):
+    path, out, result = swept
+    table = read_table(out)
+    assert "6 done, 0 failed, 0 missing" in result.output
+    assert list(table["status"]) == ["done"] * 6
+    run = load_study(str(path)).runs[3]
+    summary = simulate(run.scenario, tmp_path / "alone.h5")
+    row = table.loc[3]
+    assert (row["run"], row["set.scale.wind_onshore"], row["set.scale.battery"]) == (run.name, 1.0, 3.0)
+    changing = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
+    for key, value in flat(summary):
+        if key not in changing:
+            assert row[key] == value or (pd.isna(row[key]) and np.isnan(value)), key
+    with h5py.File(out / row["file"]) as ours, h5py.File(tmp_path / "alone.h5") as alone:
+        assert np.array_equal(ours["dispatch/unit_p_mw"], alone["dispatch/unit_p_mw"])
+
+
+def test_the_same_command_does_nothing_again_and_what_is_missing_only(swept):
+    path, out, _ = swept
+    before = {file: file.stat().st_mtime_ns for file in out.glob("runs/*")}
+    assert call("sweep", path, "-o", out).exit_code == 0
+    assert {file: file.stat().st_mtime_ns for file in out.glob("runs/*")} == before
+    lost, record_lost, cut = sorted(out.glob("runs/*.h5"))[:3]
+    content = {file: file.read_bytes() for file in (lost, cut)}
+    lost.unlink()
+    record_lost.with_suffix(".json").unlink()  # the results are there: nothing to do
+    cut.write_bytes(content[cut][:-100])
+    result = call("sweep", path, "-o", out, "--workers", 1)
+    assert result.exit_code == 0
+    assert "run 2/2" in result.output
+    assert "run 1/3" not in result.output
+    changed = {file for file, at in before.items() if file.suffix == ".h5" and file.stat().st_mtime_ns != at}
+    assert changed == {lost, cut}
+    assert list(read_table(out)["status"]) == ["done"] * 6
+
+
+def test_more_values_on_an_axis_leave_what_is_done(swept):
+    path, out, _ = swept
+    longer = path.with_name("longer.toml")
+    longer.write_text('name = "study"\n' + path.read_text().replace("[1.0, 3.0]", "[1.0, 3.0, 4.0]"))
+    given = load_study(str(longer))
+    missing = SweepFolder(out).missing(given.runs)
+    assert [run.name for run in missing] == [f"wind_onshore-{k}_battery-4.0" for k in (0.5, 1.0, 2.0)]
+
+
+def test_a_folder_is_of_one_study(swept, tmp_path):
+    _, out, _ = swept
+    other = write_study(tmp_path, GRID, name="other")
+    result = call("sweep", other, "-o", out)
+    assert result.exit_code == 3
+    assert "must be the folder of study other: it has study study" in result.output
+
+
+def test_runs_whose_worker_is_killed_are_done_by_another_or_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr("gridsim.sweep.pool.work", deadly)
+    given = load_study(str(write_study(tmp_path, GRID.replace("[1.0, 3.0]", "[1.0]"))))
+    outcome = sweep(given, tmp_path / "out", Workers(2), report=silent)
+    assert len(list((tmp_path / "out").glob("*.tried"))) == 2
+    assert outcome.counts == {"done": 2, "failed": 1, "missing": 0}
+    table = read_table(tmp_path / "out").set_index("set.scale.wind_onshore")
+    assert list(table["status"]) == ["done", "done", "failed"]
+    assert table.loc[2.0, "exit_code"] == 8
+    assert "its worker died 3 times" in table.loc[2.0, "message"]
+    monkeypatch.undo()
+    assert sweep(given, tmp_path / "out", Workers(1), report=silent).ok  # what killed them may be gone
+
+
+def test_a_failing_run_is_recorded_and_the_others_go_on(tmp_path):
+    text = "[grid]\nhorizon.start = ['2024-01-01', '2024-01-09']\nseed = [1, 2]\n"
+    path = write_study(tmp_path, text)
+    result = call("sweep", path, "-o", tmp_path / "out", "--workers", 1)
+    assert result.exit_code == 9
+    assert "2 done, 2 failed, 0 missing" in result.output
+    table = read_table(tmp_path / "out").set_index("run")
+    failed = table[table["status"] == "failed"]
+    assert set(failed["exit_code"]) == {3}
+    assert all("must cover 2024-01-09T00" in message for message in failed["message"])
+    again = call("sweep", path, "-o", tmp_path / "out", "--workers", 1)
+    assert (again.exit_code, "run 1/" in again.output) == (9, False)  # refused input is refused again
+    again = call("sweep", path, "-o", tmp_path / "out", "--workers", 1, "--retry")
+    assert (again.exit_code, "run 2/2" in again.output) == (9, True)
+
+
+def test_tasks_of_a_job_array_share_the_runs(tmp_path, swept):
+    path = write_study(tmp_path, GRID)
+    out = tmp_path / "out"
+    for task in (2, 1):
+        result = call("sweep", path, "-o", out, "--task", f"{task}/2")
+        assert result.exit_code == 0, result.output
+        assert "3 done, 0 failed, 0 missing" in result.output
+    assert not list(out.glob("table.*"))
+    result = call("sweep", path, "-o", out, "--collect")
+    assert result.exit_code == 0
+    assert "6 done" in result.output
+    ours, theirs = read_table(out), read_table(swept[1])
+    same = [c for c in ours if c not in ("worker", "seconds", "cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")]
+    pd.testing.assert_frame_equal(ours[same], theirs[same])  # nor does it matter who did what
+
+
+def test_collecting_what_is_not_complete_says_so(tmp_path):
+    path = write_study(tmp_path, GRID)
+    assert call("sweep", path, "-o", tmp_path / "out", "--task", "1/3").exit_code == 0
+    result = call("sweep", path, "-o", tmp_path / "out", "--collect")
+    assert result.exit_code == 0
+    assert "2 done, 0 failed, 4 missing" in result.output
+    assert list(read_table(tmp_path / "out")["status"]).count("missing") == 4
+
+
+def test_two_sweeps_in_one_folder_are_refused(tmp_path):
+    given = load_study(str(write_study(tmp_path, GRID)))
+    with SweepFolder(tmp_path / "out").at_work(alone=False), pytest.raises(ResourceError, match="another sweep"):
+        sweep(given, tmp_path / "out", Workers(1), report=silent)
+
+
+def test_ctrl_c_leaves_a_folder_that_the_same_command_goes_on_in(tmp_path):
+    path = write_study(tmp_path, GRID.replace("[1.0, 3.0]", "[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]"))
+    command = [sys.executable, "-m", "gridsim", "sweep", str(path), "-o", str(tmp_path / "out"), "--workers", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("run 2/18"):
+                break
+        os.kill(process.pid, signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130, rest
+    assert "Traceback" not in rest
+    done = len(list((tmp_path / "out").glob("runs/*.json")))
+    assert 2 <= done < 18
+    result = call("sweep", path, "-o", tmp_path / "out", "--workers", 1)
+    assert result.exit_code == 0
+    assert f"/{18 - done}  " in result.output
+    assert "18 done, 0 failed, 0 missing" in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--task", "3/2"], "--task must be i/N"),
+        (["--task", "0/2"], "--task must be i/N"),
+        (["--task", "1/2", "--collect"], "--task and --collect do not go together"),
+        (["--slurm", "--scheduler", "tcp://x:1"], "--scheduler and --slurm do not go together"),
+        (["--slurm-option", "queue=a"], "--slurm-option is for --slurm"),
+        (["--slurm", "--slurm-option", "queue"], "--slurm-option must be KEY=VALUE"),
+        (["--memory", "much"], "--memory"),
+    ],
+)
+def test_usage(tmp_path, options, words):
+    result = call("sweep", write_study(tmp_path, GRID), "-o", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert words in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr("gridsim.sweep.pool.PATIENCE", "1s")
+    given = load_study(str(write_study(tmp_path, GRID)))
+    with pytest.raises(InputError, match="must be the address of a Dask scheduler that runs"):
+        sweep(given, tmp_path / "out", Workers(scheduler="tcp://127.0.0.1:9"), report=silent)
+
+
+def test_workers_listen_on_this_machine_alone():
+    psutil = pytest.importorskip("psutil")
+    from gridsim.sweep.pool import _client
+
+    with _client(Workers(1)) as client:
+        pids = {os.getpid(), *client.run(os.getpid).values()}
+        found = [c.laddr.ip for pid in pids for c in psutil.Process(pid).net_connections() if c.status == "LISTEN"]
+        threads = set(client.run(lambda: os.environ["OPENBLAS_NUM_THREADS"]).values())
+    assert found
+    assert set(found) == {"127.0.0.1"}
+    assert threads == {"1"}
+
+
+def test_a_record_says_how_it_was(tmp_path):
+    given = load_study(str(write_study(tmp_path, GRID)))
+    at = SweepFolder(tmp_path / "out")
+    run = given.runs[0]
+    at.write_record(run, Record(run.name, "failed", 4, "window 1", summary={"a": float("nan")}))
+    record = at.record_of(run)
+    assert record is not None
+    assert (record.exit_code, record.message, record.summary) == (4, "window 1", {"a": None})
+    at.results_of(run).with_suffix(".json").write_text("{")
+    assert at.record_of(run) is None
+
+
+def test_a_task_does_its_share_only(tmp_path):
+    given = load_study(str(write_study(tmp_path, GRID)))
+    seen: list[str] = []
+    sweep_task(given, tmp_path / "out", 2, 4, report=lambda progress: seen.append(progress.run.name))
+    assert seen == [given.runs[1].name, given.runs[5].name]
+    manifest = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert [run["name"] for run in manifest["runs"]] == [run.name for run in given.runs]
+    assert Path(tmp_path / "out" / manifest["runs"][1]["file"]).is_file()
