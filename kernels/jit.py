@@ -3,15 +3,9 @@
 * ``error_model="numpy"``: x / 0 is inf or nan, and a loop that divides vectorises.
 * ``fastmath`` is off. A kernel that gains from it asks for FASTMATH_KEEPS_NAN:
   with plain ``fastmath=True`` numba's isnan answers False to every nan.
-* The cache folder is named after a digest of all kernel sources. numba looks only
-  at the file of the function it compiles: without the digest, an edit to a helper
-  in another file would leave its cached callers running the old code.
-* How numba goes about it is in `compiler`.
+* How numba goes about it is in `compiler`, where the machine code is kept in `disk`.
 """
 
-import hashlib
-import os
-from pathlib import Path
 from typing import Any
 
 import numba
@@ -19,15 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.kernels.compiler import Compiler, one_for_all_values
+from gridsim.kernels.disk import KernelCache
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 FASTMATH_KEEPS_NAN = {"nsz", "arcp", "contract", "afn", "reassoc"}  # no nnan, no ninf
-
-_SOURCES = sorted(Path(__file__).parent.rglob("*.py"))
-_DIGEST = hashlib.sha256(b"".join(p.read_bytes() for p in _SOURCES)).hexdigest()[:16]
-CACHE_DIR = str(Path(os.environ.get("GRIDSIM_CACHE_DIR", Path.home() / ".cache" / "gridsim")) / _DIGEST)
 
 
 def kernel(
@@ -43,28 +34,23 @@ def kernel(
     """
 
     def compile_later(f: Any) -> Any:
-        config: Any = numba.config
-        saved, config.CACHE_DIR = config.CACHE_DIR, CACHE_DIR
-        try:
-            flags: Any = FASTMATH_KEEPS_NAN if fastmath else False
-            inline: Any = "always" if part else "never"
-            njit: Any = numba.njit  # its annotations do not know the wrappers
-            compiled = njit(
-                f,
-                cache=True,
-                nogil=True,
-                error_model="numpy",
-                fastmath=flags,
-                inline=inline,
-                no_cpython_wrapper=inner or part,
-                no_cfunc_wrapper=True,
-                pipeline_class=Compiler,
-                _nrt=allocates,
-            )
-            if not config.DISABLE_JIT:
-                one_for_all_values(compiled)
-            return compiled
-        finally:
-            config.CACHE_DIR = saved
+        flags: Any = FASTMATH_KEEPS_NAN if fastmath else False
+        inline: Any = "always" if part else "never"
+        njit: Any = numba.njit  # its annotations do not know the wrappers
+        compiled = njit(
+            f,
+            nogil=True,
+            error_model="numpy",
+            fastmath=flags,
+            inline=inline,
+            no_cpython_wrapper=inner or part,
+            no_cfunc_wrapper=True,
+            pipeline_class=Compiler,
+            _nrt=allocates,
+        )
+        if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+            compiled._cache = KernelCache(f)
+            one_for_all_values(compiled)
+        return compiled
 
     return compile_later if function is None else compile_later(function)

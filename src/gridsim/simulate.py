@@ -21,6 +21,7 @@ from gridsim.curtailment import Curtailment
 from gridsim.errors import WindowError
 from gridsim.handover import State
 from gridsim.kernels import commit, step
+from gridsim.kernels.disk import one_compiles
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.network import BASE_MVA, ptdf
 from gridsim.kernels.warmup import warm_up, warm_up_rest
@@ -374,7 +375,9 @@ def warmup(*, everything: bool = False) -> float:
     Those that few windows need (`warm_up_rest`) are left to the first of them unless `everything` says otherwise.
     """
     began = time.process_time()
-    warm_up()
+    with one_compiles("first"):
+        warm_up()
     if everything:
-        warm_up_rest()
+        with one_compiles("rest"):
+            warm_up_rest()
     return time.process_time() - began
