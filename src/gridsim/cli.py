@@ -232,9 +232,20 @@ def show_indicators(file: Path, as_json: bool, verbose: bool) -> None:
 @click.option("--svg", is_flag=True, help="The same as drawings; both may be given.")
 @verbose_option
 def report(file: Path, output: Path | None, language: str, png: bool, svg: bool, verbose: bool) -> None:
-    """Write the page of a results FILE: one HTML file with everything in it, which needs no network."""
-    _check_results(file)
+    """Write the page of a results FILE: one HTML file with everything in it, which needs no network.
+
+    FILE may also be the folder of a sweep, or the table in it.
+    """
     formats = [name for name, given in (("png", png), ("svg", svg)) if given]
+    if file.is_dir() or file.suffix in (".parquet", ".csv"):
+        if formats:
+            raise click.UsageError("--png and --svg are for a results file: this is a sweep")
+        from gridsim.page import write_sweep
+
+        folder = file if file.is_dir() else file.parent
+        click.echo(str(write_sweep(file, output or folder / f"{folder.resolve().name}.html", language=language)))
+        return
+    _check_results(file)
     if not formats:
         from gridsim.page import write_page
 

@@ -4,7 +4,7 @@ Technologies, cities and sections of the built-in grid are in the table too; a n
 is in both languages.
 """
 
-from gridsim.page import words_ac, words_compare
+from gridsim.page import words_ac, words_compare, words_sweep
 from gridsim.palette import label_of
 
 LANGUAGES = ("en", "zh")
@@ -329,6 +329,7 @@ WORDS: dict[str, tuple[str, str]] = {
     **_PAGE,
     **words_compare.WORDS,
     **words_ac.WORDS,
+    **words_sweep.WORDS,
     **_CONTROLS,
     **_CARDS,
     **_CHARTS,

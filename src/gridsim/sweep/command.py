@@ -122,6 +122,10 @@ def _line(progress: Progress) -> None:
 
 def _conclude(given: StudyFile, folder: Path, outcome: Outcome, with_report: bool) -> None:
     click.echo(f"table: {outcome.table}")
+    if with_report:
+        from gridsim.page import write_sweep
+
+        click.echo(f"page: {write_sweep(folder, folder / f'{given.study.name}.html')}")
     _say(outcome)
 
 
