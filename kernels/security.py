@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from gridsim.kernels.jit import FloatArray, IntArray, kernel
 from gridsim.kernels.network import (
     branch_sensitivities,
+    label_islands,
     loop_factors,
     monitored_branches,
     phase_shifter_columns,
@@ -191,14 +192,21 @@ def bridges_of(case: "Case") -> Bridges:
 
 
 def outages_of(case: "Case", bridges: Bridges, elements: tuple[str, ...] = OUTAGE_ELEMENTS) -> Outages:
-    """One circuit of every branch of `elements` unless that splits the grid, then every DC link."""
+    """One circuit of every branch of `elements` unless that splits the grid, then every DC link inside an island.
+
+    What a link between two islands carries is, once it is lost, for the reserve of each to make up, not for its lines.
+    """
     kept = case.branches["element"].isin(elements).to_numpy(dtype=bool)
     circuits = case.branches["circuits"].to_numpy(dtype=np.int64)
     kept[bridges.branch[circuits[bridges.branch] == 1]] = False
-    branch, link = np.flatnonzero(kept), np.arange(len(case.links))
+    island = label_islands(
+        *(case.branches[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row")), len(case.buses)
+    )
+    ends = (case.links[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row"))
+    branch, link = np.flatnonzero(kept), np.flatnonzero(np.equal(*(island[end] for end in ends)))
     begin, end = (
         np.concatenate(
-            (case.branches[name].to_numpy(dtype=np.int64)[branch], case.links[name].to_numpy(dtype=np.int64))
+            (case.branches[name].to_numpy(dtype=np.int64)[branch], case.links[name].to_numpy(dtype=np.int64)[link])
         )
         for name in ("from_row", "to_row")
     )

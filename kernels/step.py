@@ -12,8 +12,8 @@ Losses are what the flows make them: an hour is balanced, its flows are computed
 changed of the losses is balanced again, until nothing changes that would be seen.
 
 Balance left over by the tidying goes where it costs least thought: into dispatchable output with room, then into
-sources (up to what is available), then into rows that ramps hold, as far as they leave room, then into shedding or
-spilling.
+sources (up to what is available), then into rows that ramps hold, as far as they leave room, then into stores that
+charge less, then into shedding or spilling.
 """
 
 from typing import NamedTuple
@@ -46,6 +46,7 @@ class Fleet(NamedTuple):
     source_bus: IntArray
     source_cost: FloatArray
     source_co2: FloatArray
+    source_firm: IntArray  # (ns,) 1: a link carries just what it gives, which may not be moved
     source_lowers: IntArray  # 1: its room down counts as margin; 0: wind and sun, which it would curtail
     source_responds: FloatArray  # (ns, np) 1: its headroom (room) answers
     store_bus: IntArray
@@ -206,10 +207,27 @@ def look_ahead(f, h, t):
 
 
 @kernel(part=True)
-def close_balance(f, h, t, island, more):
+def charge_less(f, h, t, island, short, e):
+    """Lower the charging of hour t by up to `short`, as far as stores do not need it; what that made, MW."""
+    made = 0.0
+    for i in range(f.store_bus.size):
+        if _elsewhere(f.bus_island, f.store_bus[i], island):
+            continue
+        needed = max(0.0, f.e_min[i] - e[i] + f.eta_c[i] * h.charge[t, i]) / f.eta_c[i]
+        part = min(short - made, max(0.0, h.charge[t, i] - needed))
+        h.charge[t, i] -= part
+        e[i] -= f.eta_c[i] * part
+        h.e[t, i] = e[i]
+        made += part
+    return made
+
+
+@kernel(part=True)
+def close_balance(f, h, t, island, more, e):
     """Make supply equal load in hour t to rounding; or, within one island (not -1), as much larger as `more`.
 
-    Returns what had to be moved, MW.
+    `e` is what stores hold at the end of the hour, updated where one has to charge less. Returns what had to be
+    moved, MW.
     """
     short = more
     if island < 0:
@@ -246,6 +264,8 @@ def close_balance(f, h, t, island, more):
             h.unit_p[t, i] += part
             short -= part
         for i in range(f.source_bus.size):
+            if f.source_firm[i]:
+                continue
             low, top = h.source_lo[t, i], h.source_hi[t, i]
             if (inside_only and not low < h.source[t, i] < top) or _elsewhere(f.bus_island, f.source_bus[i], island):
                 continue
@@ -273,6 +293,7 @@ def close_balance(f, h, t, island, more):
             h.unit_p[t, i] += part
             short -= part
     if short > 0.0:
+        short -= charge_less(f, h, t, island, short, e)
         for i in range(f.load_bus.size):
             part = min(short, max(0.0, h.load[t, i] - h.shed[t, i]))
             if _elsewhere(f.bus_island, f.load_bus[i], island):
@@ -466,7 +487,7 @@ def _walk(f, h, e, inj, more, e_before):
         advance_stores(f, h, t, e)
         for turn in range(LOSS_TURNS):
             for i in range(1 if turn == 0 else h.loss.shape[1]):
-                moved = close_balance(f, h, t, i if turn > 0 else -1, more[i] if turn > 0 else 0.0)
+                moved = close_balance(f, h, t, i if turn > 0 else -1, more[i] if turn > 0 else 0.0, e)
                 if turn == 0:
                     worst = max(worst, moved)
             injections(f, h, t, inj)

@@ -105,8 +105,9 @@ def _fleet() -> step.Fleet:
     return step.Fleet(
         unit_bus=zero, unit_p_min=_real(0.3), unit_min_cost=one, unit_no_load=one, unit_co2=one,
         unit_co2_no_load=one, unit_held=zero, unit_response=two, unit_offline=two, seg_unit=zero, seg_cost=one,
-        source_bus=zero, source_cost=one, source_co2=one, source_lowers=zero, source_responds=two, store_bus=zero,
-        charge_cost=one, discharge_cost=one, eta_c=one, eta_d=one, keep=one, e_min=_real(0.0), e_max=one,
+        source_bus=zero, source_cost=one, source_co2=one, source_firm=zero, source_lowers=zero,
+        source_responds=two, store_bus=zero, charge_cost=one, discharge_cost=one, eta_c=one, eta_d=one, keep=one,
+        e_min=_real(0.0), e_max=one,
         reservoir=one, load_bus=_whole(1), link_from=zero, link_to=_whole(1), link_arrives=one, ptdf=np.zeros((1, 2)),
         loss_per_mw2=_real(0.0),
         loss_island=zero, bus_island=_whole(0, 0), loss_share=np.zeros((1, 2)), interface_weight=np.zeros((1, 2)),

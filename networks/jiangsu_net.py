@@ -68,11 +68,12 @@ def jiangsu(options: Options) -> pp.pandapowerNet:
     _branches(net, grid)
     _devices(net, grid)
     _dc_links(net, grid)
+    _references_at_sea(net, grid)
     _interfaces(net, grid)
     net["profile_site"] = pd.DataFrame(grid.profiles, columns=list(PROFILE_COLUMNS)).astype({"units": float})
     net["gridsim_note"] = NOTE.format(fleet=options.fleet)
     fill_defaults(net)
-    _balance_at_peak(net)
+    _balance_at_peak(net, grid)
     return net
 
 
@@ -209,7 +210,7 @@ def _dc_links(net: pp.pandapowerNet, grid: Grid) -> None:
             net,
             grid.bus[row["from_bus"]],
             grid.bus[row["to_bus"]],
-            p_mw=0.8 * row["max_mw"],
+            p_mw=_sent_at_rest(net, grid, row),
             loss_percent=row["loss_percent"],
             loss_mw=0.0,
             vm_from_pu=grid.par["vm_setpoint_pu"],
@@ -225,6 +226,21 @@ def _dc_links(net: pp.pandapowerNet, grid: Grid) -> None:
             outage_parts=outage_parts("dcline", "embedded"),
             **outage_columns("dcline", "embedded"),
         )
+
+
+def _sent_at_rest(net: pp.pandapowerNet, grid: Grid, row: Row) -> float:
+    """What a link takes while the net is at rest: from the sea all that there is, else four fifths. [MW]"""
+    if not supply.from_sea(grid, row):
+        return float(0.8 * row["max_mw"])
+    return float(net.sgen.loc[net.sgen["bus"] == grid.bus[row["from_bus"]], "p_mw"].sum())
+
+
+def _references_at_sea(net: pp.pandapowerNet, grid: Grid) -> None:
+    """The converters at sea hold voltage and frequency of their farms' grids, and give nothing themselves."""
+    for row in supply.dc_links(grid):
+        if supply.from_sea(grid, row):
+            vm_pu, name = grid.par["vm_setpoint_pu"], f"{grid.name[row['from_bus']]}, voltage"
+            pp.create_ext_grid(net, grid.bus[row["from_bus"]], vm_pu, name=name, min_p_mw=0.0, max_p_mw=0.0)
 
 
 def _interfaces(net: pp.pandapowerNet, grid: Grid) -> None:
@@ -258,17 +274,20 @@ def _boundary(net: pp.pandapowerNet, name: str, region: str) -> list[tuple[str, 
     return rows
 
 
-def _balance_at_peak(net: pp.pandapowerNet) -> None:
+def _balance_at_peak(net: pp.pandapowerNet, grid: Grid) -> None:
     """Set the thermal output so that the net at rest is the summer peak at midday, balanced without AC losses.
 
-    Where wind and sun leave less than the coal fleet's minimum, they are held back.
+    Where wind and sun leave less than the coal fleet's minimum, they are held back, and links from the sea with them.
     """
-    gen, sgen = net.gen, net.sgen
+    gen, sgen, dc = net.gen, net.sgen, net.dcline
     gas, coal, free = gen["tech"] == "gas", gen["tech"] == "coal", sgen["curtailable"].astype(bool)
     gen.loc[gas, "p_mw"] = np.maximum(gen.loc[gas, "min_p_mw"], fleet.PEAK_PU["gas"] * gen.loc[gas, "max_p_mw"])
-    dc_loss = (net.dcline["p_mw"] * net.dcline["loss_percent"] / 100.0).sum()
-    rest = net.load["p_mw"].sum() + dc_loss - sgen["p_mw"].sum() - gen.loc[~coal, "p_mw"].sum()
+    at_sea = np.array([supply.from_sea(grid, row) for row in supply.dc_links(grid)], dtype=bool)
+    loss_mw = dc["p_mw"] * dc["loss_percent"] / 100.0
+    rest = net.load["p_mw"].sum() + loss_mw.sum() - sgen["p_mw"].sum() - gen.loc[~coal, "p_mw"].sum()
     low, high = gen.loc[coal, "min_p_mw"], gen.loc[coal, "max_p_mw"]
     surplus = max(low.sum() - rest, 0.0)
-    sgen.loc[free, "p_mw"] *= 1.0 - surplus / sgen.loc[free, "p_mw"].sum()
+    held = surplus / (sgen.loc[free, "p_mw"].sum() - loss_mw[at_sea].sum())
+    sgen.loc[free, "p_mw"] *= 1.0 - held
+    dc.loc[at_sea, "p_mw"] *= 1.0 - held
     gen.loc[coal, "p_mw"] = low + (high - low) * (rest + surplus - low.sum()) / (high - low).sum()

@@ -93,7 +93,14 @@ def dc_links(grid: Grid) -> list[Row]:
     if grid.options.river_crossing_mw > 0:
         rows.append(_crossing_ends(grid) | {"name": "Yangtze crossing DC, added", "loss_percent": 1.5, "min_mw": 0.0})
     back = grid.options.dc_reverse_share
-    return [row | {"min_mw": -back * row["max_mw"]} for row in rows] if back else rows
+    if not back:
+        return rows
+    return [row if from_sea(grid, row) else row | {"min_mw": -back * row["max_mw"]} for row in rows]
+
+
+def from_sea(grid: Grid, row: Row) -> bool:
+    """Whether a link brings farms ashore whose grid nothing else joins to the land."""
+    return str(grid.buses.loc[row["from_bus"], "kind"]) == "offshore_converter"
 
 
 def crossing_members(grid: Grid) -> list[Row]:

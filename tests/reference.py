@@ -283,12 +283,15 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: S
     short += sum((1.0 - share) * p for share, p in zip(f.link_arrives, h.link[t], strict=True))
     moved = abs(short)
     easy = [k for k, stiff in enumerate(held) if not stiff]
-    devices, bounds = [seg[k] for k in easy] + source, [(low[k], top[k]) for k in easy] + available
+    loose = [j for j, firm in enumerate(f.source_firm) if not firm]  # the others are what a link carries
+    devices = [seg[k] for k in easy] + [source[j] for j in loose]
+    bounds = [(low[k], top[k]) for k in easy] + [available[j] for j in loose]
     for between in (True, False):
         short = absorb(short, devices, bounds, between=between)
     for k, p in zip(easy, devices, strict=False):
         seg[k] = p
-    source = devices[len(easy) :]
+    for j, p in zip(loose, devices[len(easy) :], strict=True):
+        source[j] = p
     for k in (k for k, stiff in enumerate(held) if stiff):  # what ramps hold gives way last, as far as they allow
         i = f.seg_unit[k]
         p = on[i] * f.unit_p_min[i] + sum(seg[j] for j in range(len(seg)) if f.seg_unit[j] == i)
@@ -301,6 +304,11 @@ def live_hour(f: step.Fleet, h: step.Hour, t: int, e: Sequence[float], before: S
         part = min(short, max(most, 0.0)) if short >= 0.0 else max(short, min(least, 0.0))
         seg[k] += part
         short -= part
+    for i in range(len(charge)):  # before anyone is shed, stores charge less, but for what they need
+        if short > 0.0:
+            kept = min(charge[i], max(0.0, f.e_min[i] - (after[i] - f.eta_c[i] * charge[i])) / f.eta_c[i])
+            part = min(short, charge[i] - kept)
+            charge[i], after[i], short = charge[i] - part, after[i] - f.eta_c[i] * part, short - part
     if short > 0.0:
         absorb(short, shed, [(0.0, load) for load in h.load[t]], between=False)
     else:

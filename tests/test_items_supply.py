@@ -1,6 +1,7 @@
 """What each kind of plant and import of the built-in grid changes in a dispatch at one bus, by amounts told by hand."""
 
 import numpy as np
+import pandapower as pp
 import pytest
 from numpy.testing import assert_allclose
 from one_bus import (
@@ -21,9 +22,9 @@ from one_bus import (
 )  # fmt: skip
 
 from gridsim.networks.jiangsu_dc import flexible_dc
-from gridsim.networks.jiangsu_fleet import Grid, renewables, thermal
+from gridsim.networks.jiangsu_fleet import Grid, renewables, thermal, wind_farms
 from gridsim.networks.jiangsu_heat import boilers
-from gridsim.networks.jiangsu_supply import external
+from gridsim.networks.jiangsu_supply import dc_links, external
 from gridsim.networks.options import Options
 
 AT_NIGHT = HOUR[:H] < 6
@@ -207,6 +208,32 @@ def test_a_flexible_dc_line_moves_energy_within_its_contract(tmp_path):
     assert_allclose(more[AT_NIGHT], 0.0, atol=0.01)
     assert 4 * p_mw - 0.1 <= more[:24].sum() <= 8 * p_mw + 0.1  # room for the second night
     assert_allclose(more.sum(), 8 * p_mw, rtol=1e-5)
+
+
+def test_the_rudong_farms_come_ashore_over_their_link(tmp_path):
+    """1,100 MW at sea are 1,078 ashore; in a gale of 1,210 MW, as if the farms had grown, 110 MW stay at sea."""
+    net, grid = one_bus(), Grid()
+    (link,) = [row for row in dc_links(grid) if row["name"] == "Rudong offshore DC"]
+    farms = [row for row in wind_farms(grid) if row["bus"] == grid.bus[link["from_bus"]]]
+    assert sum(row["max_p_mw"] for row in farms) == link["max_mw"] == 1100.0
+    sea = pp.create_bus(net, vn_kv=220, name="sea", zone="sea")
+    pp.create_bus(net, vn_kv=500, name="landing", zone="A")
+    pp.create_line_from_parameters(net, 2, 0, 10.0, 0.0, 0.3, 0.0, 10.0, name="ashore")
+    pp.create_ext_grid(net, sea, name="converter", min_p_mw=0.0, max_p_mw=0.0)
+    for row in farms:
+        add_sgen(net, row | {"max_p_mw": 1.1 * row["max_p_mw"], "export_limit_mw": np.nan})
+        net.sgen.loc[net.sgen.index[-1], "bus"] = sea
+    pp.create_dcline(net, sea, 2, 0.0, link["loss_percent"], 0.0, 1.0, 1.0, max_p_mw=link["max_mw"], name=link["name"])
+    net.dcline["min_p_mw"], net.dcline["controllable"] = link["min_mw"], True
+    wind = np.where(HOUR < 6, 0.5, np.where(HOUR < 12, 1.0 / 1.1, 1.0))
+    series = {f"{farms[0]['profile']} [1]": wind}
+    summary, run = lived(tmp_path, net, load=2000.0, series=series)
+    sent = np.minimum(1.1 * wind[:H] * 1100.0, 1100.0)
+    assert_allclose(run.array("dispatch/link_p_mw")[:, 0], sent, atol=1e-3)
+    assert_allclose(unit_mw(run, "dear"), 2000.0 - 0.98 * sent, atol=1e-2)
+    own = run.array("curtailment/cause_mw")[:, :, 0].sum(axis=1)
+    assert_allclose(own, np.where(HOUR[:H] < 12, 0.0, 110.0), atol=1e-2)
+    assert summary["curtailment_mwh"] == pytest.approx(24 * 110.0, rel=1e-4)
 
 
 def test_what_neighbours_take_is_made_here(tmp_path):

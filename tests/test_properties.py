@@ -191,7 +191,7 @@ def test_the_order_of_rows_costs_nothing_in_rich_grids(tmp_path: Path, seed: int
         scenario = Scenario.model_validate({"name": "rich", **sections, **paths})
         costs.append(run(scenario, tmp_path / name / "r.h5"))
     # pumps are counted from one optimum of several, and the search, which ends at a gap of 2e-3, tries rows in order
-    assert costs[1]["total_cost"] == pytest.approx(costs[0]["total_cost"], rel=1e-3)
+    assert costs[1]["total_cost"] == pytest.approx(costs[0]["total_cost"], rel=2e-4)
     # the search raises the bound in steps that begin at the first rows: each bound holds for the other order, too
     assert costs[1]["lower_bound"] == pytest.approx(costs[0]["lower_bound"], rel=2e-3)
     for one, other in (costs, costs[::-1]):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gridsim import spurs
 from gridsim.beside import beside_rows, keep_ramps
 from gridsim.budgets import all_budgets, check_budgets, make_budgets
 from gridsim.case import (
@@ -125,6 +126,9 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     load_mw = load_mw_of(elements, reader, scenario.factor("load"))
     low, high = source_bounds(elements, reader, float(load_mw.sum(axis=1).max(initial=0.0)))
     high, own_mw = own_limits(elements, low, high, load_mw, reader)
+    links = _frame(elements.links, LINK_COLUMNS)
+    if topology:
+        high, own_mw = _spurs(elements, topology, links, low).cut(high, own_mw)
     floor, ceiling = unit_range(elements, reader)
     available = units_available(elements, reader)
     check_initial_on(elements, reader, available)
@@ -143,7 +147,6 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     problems += reader.problems
     failures = Columns(net)
     problems += failures.problems
-    links = _frame(elements.links, LINK_COLUMNS)
     shifters, found = read_shifters(net, branches)
     problems += found
     if topology:
@@ -239,6 +242,16 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         events=_event_records(inputs),
         steps_per_hour=scenario.steps_per_hour,
     )
+
+
+def _spurs(elements: Elements, topology: Topology, links: pd.DataFrame, low: FloatArray) -> spurs.Spurs:
+    """The spurs of what becomes a case."""
+    others = [row["bus_row"] for rows in (elements.units, elements.stores, elements.loads) for row in rows]
+    source_bus, ramp = ([row[name] for row in elements.sources] for name in ("bus_row", "ramp_mw_per_h"))
+    return spurs.find(
+        topology.buses, links, np.array(source_bus, dtype=np.int64),
+        np.array(others, dtype=np.int64), np.array(ramp, dtype=np.float64), low,
+    )  # fmt: skip
 
 
 def _check_budgets(scenario: Scenario, elements: Elements, topology: Topology) -> list[Problem]:

@@ -45,7 +45,7 @@ def _again(record: Record, solved: Any) -> list[AuditRow]:
     if not why:
         found = [element for element in BY_VOLTAGE if len(net[element])]
         found += ["shunts with losses"] if len(net.shunt) and (net.shunt["p_mw"] != 0).any() else []
-        found += ["several islands, and the file their shares in one"] if _islands(record) > 1 else []
+        found += ["units in several islands, and the file their shares in one"] if _islands(record) > 1 else []
         why = f"the net has {', '.join(found)}" if found else ""
     if why:
         return [skipped(name, why) for name in names]
@@ -65,8 +65,8 @@ def _again(record: Record, solved: Any) -> list[AuditRow]:
 
 
 def _islands(record: Record) -> int:
-    real = record.tables["buses"]["bus_id"].to_numpy(int) >= 0
-    return len(np.unique(island_of(record, artificial=False)[real]))
+    """Number of islands that have units."""
+    return len(np.unique(island_of(record, artificial=False)[record.tables["units"]["bus_row"].to_numpy(int)]))
 
 
 def _with_shares(record: Record, injected: FloatArray) -> FloatArray:
@@ -102,12 +102,17 @@ def _hour(record: Record, net: Any, injected: FloatArray, t: int) -> tuple[float
     ids, vm = buses["bus_id"].to_numpy(int)[real], record.series("ac/vm_pu")[t][real]
     for k, bus in enumerate(ids):
         pp.create_gen(bare, int(bus), injected[real[k]], vm_pu=vm[k])
-    angle = int(np.argmax(buses["reference"].to_numpy(bool)[real]))  # it takes what no unit is on for
-    pp.create_ext_grid(bare, int(ids[angle]), vm_pu=vm[angle])
+    island, reference = island_of(record, artificial=False)[real], buses["reference"].to_numpy(bool)[real]
+    members = [np.flatnonzero(island == k) for k in np.unique(island)]
+    for of_island in members:
+        angle = int(of_island[np.argmax(reference[of_island])])  # it takes what no unit is on for
+        pp.create_ext_grid(bare, int(ids[angle]), vm_pu=vm[angle])
     with contextlib.redirect_stdout(None):
         pp.runpp(bare, lightsim2grid=False, numba=False, calculate_voltage_angles=True, init="dc")
     turn = record.series("ac/va_degree")[t][real] - bare.res_bus.loc[ids, "va_degree"].to_numpy()
     turn = (turn + 180.0) % 360.0 - 180.0
     tables = ("line", "trafo", "trafo3w", "impedance")
     lost = sum(float(bare[f"res_{e}"]["pl_mw"].sum()) for e in tables if len(bare[e]))
-    return float(np.ptp(turn)), abs(lost - float(record.series("ac/loss_mw")[t]))
+    return max(float(np.ptp(turn[of_island])) for of_island in members), abs(
+        lost - float(record.series("ac/loss_mw")[t])
+    )

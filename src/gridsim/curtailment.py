@@ -32,6 +32,7 @@ from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.step import Fleet, Hour
 from gridsim.plan import LineRows, Plan
 from gridsim.schema import CAUSES, GRID
+from gridsim.spurs import spurs_of
 
 OWN, SECTION, N1, RAMP, RESERVE, SYSTEM, ECONOMIC = range(len(CAUSES))
 SEEN_MW = 0.5  # of the whole system: room below it is what an interior point leaves
@@ -50,6 +51,7 @@ class Curtailment:
             sources[f"ramp_{way}_mw_per_h"].to_numpy(dtype=np.float64) * case.dt_h for way in ("up", "down")
         )
         self.bus = sources["bus_row"].to_numpy(dtype=np.int64)
+        self.spurs = spurs_of(case)
         self.responds = case.source_responds.astype(np.float64)
         self.is_up = f.product_up == 1
         self.before = np.full(len(sources), np.nan)  # output in the step before
@@ -121,13 +123,14 @@ class Curtailment:
         case = self.case
         at_load = np.bincount(self.f.load_bus, weights=load, minlength=len(case.buses))
         share = at_load / max(at_load.sum(), 1e-9)
-        by_bus = rows.coef[:, : len(case.buses)]
+        by_bus = self.spurs.through(rows.coef, len(case.buses))[:, : len(case.buses)]
         mean = by_bus @ share
         weight = rows.price[:, None] * (by_bus[:, self.bus] - mean[:, None])  # (m, ns), equation (1)
         load_pays = price - float(rows.price @ mean)
         behind = weight.sum(axis=0)
+        paid = load_pays - behind - (1.0 - self.spurs.serves()) * price  # at the source's own bus
         blamed = (rest > 0.0) & (behind > PRICED) & (load_pays - self.cost > PRICED)
-        blamed &= load_pays - behind - self.cost <= PRICED  # else its own bus would pay, too
+        blamed &= paid - self.cost <= PRICED  # else its own bus would pay, too
         push = np.maximum(weight, 0.0) * blamed
         after = rows.outage >= 0
         total = np.maximum(push.sum(axis=0), 1e-12)

@@ -17,6 +17,7 @@ from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.step import Fleet, Hour
 from gridsim.plan import LineRows
+from gridsim.spurs import spurs_of
 
 FREE_MW = 0.5  # distance from a limit from which something is between its limits
 CUT = 1e-9  # relative, of singular values: full lines that say the same
@@ -34,8 +35,12 @@ class Marginal:
         links = np.zeros(len(case.links))
         self.co2 = np.concatenate((of_unit, of_source, links))  # t/MWh
         self.column = np.concatenate((f.unit_bus, f.source_bus, self.nb + np.arange(links.size)))  # of line rows
-        self.serves = np.concatenate((np.ones(of_unit.size + len(case.sources)), f.link_arrives - 1.0))
-        self.link_lo, self.link_hi = (case.links[f"p_{end}_mw"].to_numpy(dtype=np.float64) for end in ("min", "max"))
+        self.spurs = spurs_of(case)
+        self.serves = np.concatenate((np.ones(of_unit.size), self.spurs.serves(), f.link_arrives - 1.0))
+        self.link_lo, self.link_hi = (
+            case.links[f"p_{end}_mw"].to_numpy(dtype=np.float64, copy=True) for end in ("min", "max")
+        )
+        self.link_hi[self.spurs.link] = 0.0  # their sources say what they carry
 
     def live(self, h: Hour, rows: LineRows) -> FloatArray:
         """(T, zones) t/MWh of the lived steps of a block; 0 in a zone without load."""
@@ -48,7 +53,8 @@ class Marginal:
             by_zone = at_bus[:, None] * self.zone_of
             total = by_zone.sum(axis=0)
             share = by_zone / np.maximum(total, 1e-9)  # (nb, zones) where a MWh of a zone is drawn
-            found = answer(room[t], self.column, self.serves, rows.of(t).coef, share)
+            coef = self.spurs.through(rows.of(t).coef, self.nb)
+            found = answer(room[t], self.column, self.serves, coef, share)
             out[t] = np.where(total > 0.0, self.co2 @ found, 0.0)
         return out
 

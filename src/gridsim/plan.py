@@ -527,13 +527,15 @@ class Planner(Windows):
         """(T, buses) of energy, scaled money; and the line rows that make them differ, in currency/MWh."""
         s, keys = settled.solution, settled.keys
         out = np.tile(s.price[:, :1], (1, self.nb))
+        out[:, self.spurs.bus] *= self.spurs.arrives
         coef = self.rows(keys, np.zeros((len(out), self.columns))).coef
         priced_row = s.price_row > ROW_PRICED
         np.subtract.at(out, keys.hour, (s.price_row * priced_row)[:, None] * coef[:, : self.nb])
         line = np.flatnonzero(priced_row & ~self.is_tangent(keys))
         element, outage = self._in_the_case(keys.take(line))
         price, wide = s.price_row[line] * self.price_scale, self.nb + self.nlink + self.nshift
-        return out, LineRows(keys.hour[line], element, outage, price, coef[line, :wide])
+        apart = self.spurs.apart(coef[line, :wide], self.nb)
+        return out, LineRows(keys.hour[line], element, outage, price, apart)
 
     def _in_the_case(self, keys: RowKeys) -> tuple[IntArray, IntArray]:
         """Element and outage of line rows as rows of the case's tables: see `LineRows`."""
@@ -676,6 +678,8 @@ class Planner(Windows):
         found = self.join(settled.found, keys.take(of_losses & active))
         last_day = found.take(found.hour >= self.kept)
         shifted = last_day._replace(hour=last_day.hour - self.kept)
+        link = x[:, parts.link]
+        link[:, self.spurs.link] = self.spurs.sent(source)
         return Plan(
             on=best.on,
             start=best.start,
@@ -684,7 +688,7 @@ class Planner(Windows):
             charge_mw=s.charge * sp,
             discharge_mw=s.discharge * sp,
             e_mwh=s.e * self.energy_mwh,
-            link_mw=x[:, parts.link],
+            link_mw=link,
             shift_deg=self._shift_deg(x[:, parts.shift_up] - x[:, parts.shift_down]),
             loss_mw=x[:, parts.loss],
             shed_mw=self.shed.split(x[:, parts.shed]),

@@ -25,6 +25,7 @@ from gridsim.kernels.network import branch_sensitivities, sensitivities
 from gridsim.kernels.problem import Boxes, Problem, Ramps, Rows, Solution, Units
 from gridsim.links import idle_cost
 from gridsim.segments import cut_segments
+from gridsim.spurs import no_spurs, spurs_of
 from gridsim.store_windows import state_stores
 from gridsim.zoned import by_island, by_zone
 
@@ -114,6 +115,7 @@ class Windows:
         self.ramped, self.plain = np.flatnonzero(ramped), np.flatnonzero(~ramped)
         self.nb, self.nlink = len(case.buses), len(case.links)
         self.network = network and len(case.branches) > 0
+        self.spurs = spurs_of(case) if self.network else no_spurs(len(sources))
         if self.network:
             self.security = self.full_security = security.build(case) if n1 else None
             self.H, self.offset = sensitivities(case)
@@ -129,6 +131,7 @@ class Windows:
         self.fed = np.unique(
             np.concatenate((units.bus_row, sources.bus_row, case.stores.bus_row)).astype(np.int64)
         )  # buses that may have to spill, and the most each can feed in
+        self.fed = np.setdiff1d(self.fed, self.spurs.bus)
         self.fed_mw = self._most_fed()
         self.nshift = len(case.shifters) if self.network else 0
         self.shift_mw = shifters.mw_per_degree(case) if self.nshift else np.zeros(0)  # per degree
@@ -171,7 +174,8 @@ class Windows:
             self.security = self.full_security = self.security._replace(H=self.H, lost_H=lost_H)
 
     def _widen(self, H: FloatArray, steered: FloatArray) -> FloatArray:
-        """Rows of H with the columns of phase shifters, shedding and spilling zones, and losses."""
+        """Rows of H as spurs make them, with the columns of phase shifters, shedding and spilling zones, and losses."""
+        H = self.spurs.through(H, self.nb)
         zoned = (part.columns(H) for part in (self.shed, self.spill, self.loss))
         return np.hstack((H, steered, *zoned))
 
@@ -399,6 +403,7 @@ class Windows:
         seg_lo, seg_hi = (end[:, segs] / sp for end in self.seg_range(on, at))
         link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
         link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
+        link_hi[:, self.spurs.link] = 0.0  # their sources say what they carry
         shift_mw = self._shift_limits() / sp
         loss_hi = np.full((hours, self.loss.groups), LOSS_MOST) if loss_max_mw is None else loss_max_mw / sp
         steered, behind = 2 * self.nshift, self.nlink + 2 * self.nshift + self.loss.groups
@@ -420,7 +425,7 @@ class Windows:
              np.full(steered + self.loss.groups, HAIR * sc))
         ) / sc  # fmt: skip
         ones, none = np.ones, np.zeros
-        first = segs.size + plain.size + nl
+        first = np.concatenate((ones(segs.size), self.spurs.serves()[plain], ones(nl)))
         offers = np.vstack((self.seg_offer[segs], self.offers[plain], none((nl + nf, np_))))
         shift_bus = self.nb + self.nlink + np.arange(self.nshift)
         bus, source_bus = case.units.bus_row.to_numpy(np.int64), sources.bus_row.to_numpy(np.int64)
@@ -436,13 +441,14 @@ class Windows:
             cost=np.tile(cost, (hours, 1)),
             coef=np.column_stack((
                 np.concatenate((
-                    ones(first), -ones(nf), none(np_), -links.loss_share.to_numpy(float), none(steered),
+                    first, -ones(nf), none(np_), -links.loss_share.to_numpy(float), none(steered),
                     -ones(self.loss.groups),
                 )),
                 np.vstack((offers, np.eye(np_), none((behind, np_)))),
             )),
             line=np.concatenate((
-                ones(first), -ones(nf), none(np_), ones(self.nlink + self.nshift), -ones(self.nshift + self.loss.groups)
+                ones(first.size), -ones(nf), none(np_), ones(self.nlink + self.nshift),
+                -ones(self.nshift + self.loss.groups),
             )),
         )  # fmt: skip
         counted = np.vstack((offers, none((np_ + behind, np_))))

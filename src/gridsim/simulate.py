@@ -65,6 +65,7 @@ def fleet(case: Case, planner: Planner) -> step.Fleet:
         source_bus=whole(sources, "bus_row"),
         source_cost=real(sources, "cost") * dt_h,
         source_co2=real(sources, "co2_t_per_mwh") * dt_h,
+        source_firm=(planner.spurs.of_source >= 0).astype(np.int64),
         source_lowers=(~sources["curtailable"].to_numpy(dtype=bool)).astype(np.int64),
         source_responds=np.array(case.source_responds, dtype=np.float64),
         store_bus=whole(stores, "bus_row"),
@@ -345,6 +346,7 @@ def live(
     """Live the `kept` steps of a plan from step `t0` with the step kernel and carry `state` forward; with budgets."""
     h = _hours(case, f, planner, plan, t0, kept, state.unit_p_mw)
     links.one_way(case, f, h)
+    planner.spurs.settle(h)
     e = state.e_mwh / case.dt_h
     moved = step.walk(f, h, e)
     state.e_mwh = e * case.dt_h

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import tracemalloc
+from collections import defaultdict
 from types import SimpleNamespace
 
 import networkx as nx
@@ -185,7 +186,8 @@ def dc_flows(net):
     """(branches by element and index) MW of rundcpp."""
     pp.rundcpp(net)
     columns = {"line": "p_from_mw", "trafo": "p_hv_mw"}
-    return {(e, i): mw for e, c in columns.items() for i, mw in net[f"res_{e}"][c].items()}
+    flow = {(e, i): mw for e, c in columns.items() for i, mw in net[f"res_{e}"][c].items()}
+    return defaultdict(float, flow)  # nothing on what balances an island
 
 
 def link_ends(net, topology):

@@ -59,6 +59,7 @@ def fleet(rng):
         source_bus=bus(ns),
         source_cost=price(ns),
         source_co2=price(ns),
+        source_firm=(np.arange(ns) == 1).astype(np.int64),
         source_lowers=flag(ns),
         source_responds=flag((ns, 3)),
         store_bus=bus(nst),
@@ -238,7 +239,7 @@ def upset(rng, f, h, kind):
     if kind == "flood":
         return h._replace(load=h.load * rng.choice([0.05, 3.0], (len(h.load), 1)))
     if kind == "stores":
-        return h._replace(charge=h.charge * 3.0, discharge=h.discharge + rng.uniform(0.0, 90.0, h.discharge.shape))
+        return h._replace(charge=h.charge * 5.0, discharge=h.discharge + rng.uniform(0.0, 90.0, h.discharge.shape))
     return h
 
 
@@ -303,6 +304,28 @@ def test_what_every_lived_hour_keeps(seed, kind):
         assert (value <= np.asarray(hi) + 1e-9).all()
     endless = ("unit_before", "limit", "back_limit")
     assert all(np.isfinite(array).all() for name, array in h._asdict().items() if name not in endless)
+
+
+def test_stores_charge_less_before_anyone_is_shed():
+    """10 MW of supply is missing: two stores that charge 8 MW give up 6, what one of them needs to be full enough, 2
+    MW, stays; the load loses the other 4. In the second hour what is missing is all of the charging and no load."""
+    f, h, e = drawn(0, hours=2)[1:]
+    h.charge[:], h.discharge[:], h.inflow[:], h.let_go[:], h.shed[:] = 0.0, 0.0, 0.0, 0.0, 0.0
+    h.seg[:], h.source[:], h.spill[:] = h.seg_hi, h.source_hi, 0.0
+    f = f._replace(unit_held=np.zeros_like(f.unit_held), eta_c=np.full(e.size, 0.8), keep=np.ones(e.size))
+    e[:] = f.e_min + 50.0
+    f.e_max[:] = f.e_min + 200.0
+    h.charge_max[:], h.charge[0, :2], h.charge[1, 0] = 100.0, 4.0, 30.0
+    h.inflow[0, 1] = -(50.0 + 0.8 * 2.0)  # it needs 2 MW to end at its least
+    h.load[:] = 0.0
+    h.load[0, 0] = supply(f, h)[0] + 10.0
+    h.load[1, 0] = max(supply(f, h)[1] + 30.0, 0.0)
+    step.walk(f, h, e)
+    assert_allclose(h.charge[:, :2], [[0.0, 2.0], [0.0, 0.0]], atol=1e-9)
+    assert_allclose(h.e[0, :2], f.e_min[:2] + np.array([50.0, 0.0]), atol=1e-9)
+    assert_allclose(h.shed.sum(axis=1), [4.0, 0.0], atol=1e-9)
+    assert_allclose(h.e[1], h.e[0], atol=1e-9)
+    assert unbalanced(f, h) < 1e-9 * h.load.max()
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -373,7 +396,9 @@ def test_load_is_shed_only_when_everything_runs_at_its_limit():
     h.load[2] *= 4.0
     step.walk(f, h, e)
     assert_allclose(h.seg[2], h.seg_hi[2], rtol=1e-12)
-    assert_allclose(h.source[2], h.source_hi[2], rtol=1e-12)
+    loose = f.source_firm == 0  # the other is what its link carries
+    assert_allclose(h.source[2, loose], h.source_hi[2, loose], rtol=1e-12)
+    assert_allclose(h.charge[2], 0.0, atol=1e-12)
     assert h.shed[2].sum() > 100.0
     assert h.cost[2, step.COST_PARTS.index("shed")] == pytest.approx(9000.0 * h.shed[2].sum(), rel=1e-12)
 

@@ -107,14 +107,16 @@ def test_one_more_crossing_is_a_link_inside_the_wider_section(net):
     limit = wider["interface"].set_index("name")["limit_mw"] - net["interface"].set_index("name")["limit_mw"]
     assert limit[limit != 0].to_dict() == {"Yangtze 500 kV": 3000.0}
     members = wider["interface_member"]
-    mine = members[(members["element"] == "dcline") & (members["element_index"] == 1)].set_index("interface")["weight"]
+    added = len(net.dcline)
+    mine = members[(members["element"] == "dcline") & (members["element_index"] == added)]
+    mine = mine.set_index("interface")["weight"]
     assert mine.to_dict() == {"Yangtze 500 kV": 1.0, "Su-zhong out": 1.0, "Su-nan out": -1.0}
 
 
 def test_links_that_run_back_lose_as_much():
     back = jiangsu(Options(dc_reverse_share=0.5, river_crossing_mw=3000.0)).dcline
-    assert back["min_p_mw"].tolist() == [-600.0, -1500.0]
-    assert back["loss_percent"].tolist() == [1.5, 1.5]
+    assert back["min_p_mw"].tolist() == [-600.0, 0.0, -1500.0]  # farms at sea take nothing
+    assert back["loss_percent"].tolist() == [1.5, 2.0, 1.5]
 
 
 def test_lines_are_derated_by_the_city_of_their_eastern_end(net):
