@@ -199,11 +199,10 @@ def outages_of(case: "Case", bridges: Bridges, elements: tuple[str, ...] = OUTAG
     kept = case.branches["element"].isin(elements).to_numpy(dtype=bool)
     circuits = case.branches["circuits"].to_numpy(dtype=np.int64)
     kept[bridges.branch[circuits[bridges.branch] == 1]] = False
-    island = label_islands(
-        *(case.branches[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row")), len(case.buses)
-    )
-    ends = (case.links[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row"))
-    branch, link = np.flatnonzero(kept), np.flatnonzero(np.equal(*(island[end] for end in ends)))
+    first, second = (case.branches[name].to_numpy(dtype=np.int64) for name in ("from_row", "to_row"))
+    island = label_islands(first, second, len(case.buses))
+    first, second = (island[case.links[name].to_numpy(dtype=np.int64)] for name in ("from_row", "to_row"))
+    branch, link = np.flatnonzero(kept), np.flatnonzero(first == second)
     begin, end = (
         np.concatenate(
             (case.branches[name].to_numpy(dtype=np.int64)[branch], case.links[name].to_numpy(dtype=np.int64)[link])
