@@ -147,6 +147,25 @@ def test_a_failing_run_is_recorded_and_the_others_go_on(tmp_path):
     assert (again.exit_code, "run 2/2" in again.output) == (9, True)
 
 
+def test_names_that_the_network_does_not_have_are_found_before_any_run(tmp_path):
+    path = write_study(tmp_path, "[[run]]\nname = 'a'\n[[run]]\nname = 'b'\nset.scale.wind_onshor = 2.0\n")
+    for options in (["--workers", 1], ["--list"]):
+        result = call("sweep", path, "-o", tmp_path / "out", *options)
+        assert result.exit_code == 3
+        assert "scale.wind_onshor is not a tech of the network (did you mean wind_onshore?) (in run b)" in result.output
+    assert not list((tmp_path / "out").glob("runs/*"))
+
+
+def test_the_list_tells_every_run(tmp_path):
+    path = write_study(tmp_path, GRID)
+    result = call("sweep", path, "--list")
+    assert result.exit_code == 0
+    first, *_, last = result.output.splitlines()
+    assert first.startswith("wind_onshore-0.5_battery-1.0-")
+    assert first.endswith("scale.wind_onshore = 0.5, scale.battery = 1.0")
+    assert last.endswith("fine. 6 runs of 24 hours")
+
+
 def test_tasks_of_a_job_array_share_the_runs(tmp_path, swept):
     path = write_study(tmp_path, GRID)
     out = tmp_path / "out"

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gridsim.errors import SweepError
+from gridsim.sweep.check import check_networks
 from gridsim.sweep.folder import FAILED
 from gridsim.sweep.pool import Workers, cores
 from gridsim.sweep.run import Outcome, Progress, collect, sweep, sweep_task
@@ -93,6 +94,7 @@ def _option(text: str) -> tuple[str, Any]:
 
 
 def _list(given: StudyFile) -> None:
+    check_networks(given, given.runs)
     for run in given.runs:
         told = ", ".join(f"{key.removeprefix('set.')} = {value}" for key, value in run.parameters.items())
         click.echo(f"{run.stem}  {told}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridsim.sweep.check import check_networks
 from gridsim.sweep.folder import DONE, FAILED, MISSING, Record, SweepFolder
 from gridsim.sweep.pool import Workers, run_all
 from gridsim.sweep.study_file import Run, StudyFile
@@ -48,6 +49,7 @@ def sweep(given: StudyFile, folder: Path, workers: Workers, *, retry: bool = Fal
         at.write_manifest(given)
         todo = at.missing(given.runs, retry=retry)
         if todo:
+            check_networks(given, todo)
             compile_once()
             counter = _Counter(len(todo), report)
 

@@ -145,14 +145,15 @@ def _runs(study: Study, label: str, lines: dict[Key, int], folder: Path) -> list
         title = next((point.title for point in points if point.title), "")
         runs.append(Run(name, title, parameters, scenario, _digest(scenario, of_file)))
     total = len(runs) + len({name for names in problems.values() for name in names})
-    found = [Problem(problem.where, f"{problem.rule}{_in_runs(names, total)}") for problem, names in problems.items()]
+    found = [Problem(problem.where, f"{problem.rule}{in_runs(names, total)}") for problem, names in problems.items()]
     found += [] if found else _same(runs, label)
     if found:
         raise InputError(label, found)
     return runs
 
 
-def _in_runs(names: list[str], total: int) -> str:
+def in_runs(names: list[str], total: int) -> str:
+    """Which runs have a problem: nothing if all have."""
     if len(names) == total:
         return ""
     return f" (in run {names[0]})" if len(names) == 1 else f" (in {len(names)} of {total} runs, such as {names[0]})"
