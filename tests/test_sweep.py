@@ -251,9 +251,11 @@ def test_workers_listen_on_this_machine_alone():
         pids = {os.getpid(), *client.run(os.getpid).values()}
         found = [c.laddr.ip for pid in pids for c in psutil.Process(pid).net_connections() if c.status == "LISTEN"]
         threads = set(client.run(lambda: os.environ["OPENBLAS_NUM_THREADS"]).values())
+        address = client.scheduler.address
     assert found
     assert set(found) == {"127.0.0.1"}
     assert threads == {"1"}
+    assert address.startswith("tls://")
 
 
 def test_a_record_says_how_it_was(tmp_path):

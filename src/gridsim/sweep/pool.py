@@ -89,12 +89,14 @@ def _client(workers: Workers) -> Iterator[Any]:
         from distributed import Client
     except ImportError:
         raise MissingPackageError("a sweep needs Dask: pip install 'gridsim[sweep]', or use --task i/N") from None
-    settings = {
+    settings: dict[str, Any] = {
         "distributed.scheduler.allowed-failures": DEATHS - 1,
         "distributed.comm.timeouts.connect": "60s",  # of workers that are busy compiling
         "distributed.worker.daemon": True,
         "distributed.admin.log-format": "%(name)s: %(message)s",
     }
+    if workers.dashboard is None:  # and no other page either
+        settings |= {f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")}
     with dask.config.set(settings):
         if workers.scheduler:
             try:
@@ -110,8 +112,23 @@ def _client(workers: Workers) -> Iterator[Any]:
 
 
 def _cluster(workers: Workers) -> Any:
+    """Scheduler and workers of this sweep alone: nobody else on the machine or the network has their keys."""
+    from distributed.security import Security
+
+    common = {"security": Security.temporary(), "protocol": "tls://"}
+    address, shown = f"{HERE}:{workers.dashboard or 0}", workers.dashboard is not None
     if workers.slurm:
-        return _slurm(workers)
+        try:
+            from dask_jobqueue import SLURMCluster
+        except ImportError:
+            raise MissingPackageError("--slurm needs dask-jobqueue: pip install 'gridsim[sweep]'") from None
+        scheduler = {"dashboard_address": address, "dashboard": shown}
+        cluster = SLURMCluster(
+            **{"cores": 1, "processes": 1, "memory": workers.memory, "scheduler_options": scheduler, **common,
+               **workers.slurm_options}
+        )  # fmt: skip
+        cluster.adapt(minimum_jobs=workers.number, maximum_jobs=workers.number)  # a job that ends is submitted again
+        return cluster
     from distributed import LocalCluster
 
     return LocalCluster(
@@ -120,22 +137,11 @@ def _cluster(workers: Workers) -> Any:
         processes=True,
         host=HERE,
         memory_limit=workers.memory,
-        dashboard_address=f"{HERE}:{workers.dashboard}" if workers.dashboard is not None else None,
+        dashboard_address=address,
+        scheduler_kwargs={"dashboard": shown},
         silence_logs="CRITICAL",
+        **common,
     )
-
-
-def _slurm(workers: Workers) -> Any:
-    try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError:
-        raise MissingPackageError("--slurm needs dask-jobqueue: pip install 'gridsim[sweep]'") from None
-    options = {"cores": 1, "processes": 1, "memory": workers.memory, "scheduler_options": {}, **workers.slurm_options}
-    address = f"{HERE}:{workers.dashboard}" if workers.dashboard is not None else f"{HERE}:0"
-    options["scheduler_options"] = {"dashboard_address": address, **options["scheduler_options"]}
-    cluster = SLURMCluster(**options)
-    cluster.scale(jobs=workers.number)
-    return cluster
 
 
 def _check_versions(client: Any, workers: Workers) -> None:
