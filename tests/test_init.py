@@ -1,6 +1,7 @@
 """New scenario folders: what they show holds without them, and they run at once."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +162,16 @@ def test_what_cannot_begin_says_why(tmp_path):
         assert said in call("init", *args)[1]
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "full" / "thesis.txt").read_text() == "x"
+
+
+def test_templates_are_copied_and_their_study_is_fine(tmp_path):
+    from gridsim.sweep import load_study
+
+    result = CliRunner().invoke(main, ["init", str(tmp_path / "my"), "--template", "sweep"])
+    assert result.exit_code == 0, result.output
+    assert len(load_study(str(tmp_path / "my" / "study.toml")).runs) == 12
+    again = CliRunner().invoke(main, ["init", str(tmp_path / "my"), "--template", "sweep"])
+    assert again.exit_code == 3
+    assert CliRunner().invoke(main, ["init", str(tmp_path / "new"), "--template", "x"]).exit_code == 2
+    for script in (tmp_path / "my").glob("*.sh"):
+        assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0

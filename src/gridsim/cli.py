@@ -470,11 +470,19 @@ def convert(
     help="A scenario, built-in or your own, or a pandapower net: .json, .xlsx, .sqlite.",
 )  # fmt: skip
 @click.option("--series", type=click.Path(path_type=Path), help="Hourly series that a net names: .csv, .h5, .nc.")
+@click.option("--template", help="Instead: 'sweep', a study of many runs, with scripts for SLURM, PBS, a workstation.")
 @verbose_option
-def init(folder: Path, source: str, series: Path | None, verbose: bool) -> None:
+def init(folder: Path, source: str, series: Path | None, template: str | None, verbose: bool) -> None:
     """Start a scenario of your own: the folder NAME with a commented scenario.toml that runs at once."""
-    from gridsim.init import check_new
+    from gridsim.init import check_new, copy_template, templates
     from gridsim.init import init as make_scenario
+
+    if template is not None:
+        if template not in templates():
+            raise click.UsageError(f"--template must be {' or '.join(templates())}: got {template}")
+        for path in copy_template(folder, template):
+            click.echo(str(path))
+        return
     from gridsim.scenario import NETWORK_SUFFIXES
 
     check_new(folder)

@@ -1,6 +1,7 @@
-"""A scenario folder that starts from another scenario: one line that says so, and every key of it behind a #."""
+"""Folders to start from: a scenario that shows every key of another one behind a #, or the files of a template."""
 
 import os
+from importlib.resources import files
 from pathlib import Path
 
 from gridsim.convert import SCENARIO
@@ -36,6 +37,25 @@ def init(folder: Path, base: str) -> Path:
     except OSError as error:
         raise ResourceError(f"{folder}: {error.strerror}") from None
     return path
+
+
+def templates() -> list[str]:
+    """Names of the folders that `copy_template` makes."""
+    return sorted(entry.name for entry in (files("gridsim") / "templates").iterdir() if entry.is_dir())
+
+
+def copy_template(folder: Path, name: str) -> list[Path]:
+    """Make `folder` with the files of a template; the files."""
+    check_new(folder)
+    made = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry in sorted((files("gridsim") / "templates" / name).iterdir(), key=lambda entry: entry.name):
+            made.append(folder / entry.name)
+            made[-1].write_text(entry.read_text(encoding="utf-8"), encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"{folder}: {error.strerror}") from None
+    return made
 
 
 def check_new(folder: Path) -> None:

@@ -10,10 +10,10 @@ any other block                     shown only
 after ``<!-- not run: why -->``     not run; its commands must be those of gridsim and of the Makefile all the same
 =================================== ================================================================================
 
-A run is shortened: to 48 hours where it is longer, and one of a whole built-in year to 48 hours from 9 February, so
-that hours of the Spring Festival can be looked at. ``make run`` is such a run; other targets of make are checked by
-name, as CI runs them. ``verify`` solves one window. gridsim and Python run inside this process, which has them loaded;
-lines with anything of the shell go to bash.
+Of a sweep one run is made, and the table of it. A run is shortened: to 48 hours where it is longer, and one of a whole
+built-in year to 48 hours from 9 February, so that hours of the Spring Festival can be looked at. ``make run`` is such a
+run; other targets of make are checked by name, as CI runs them. ``verify`` solves one window. gridsim and Python run
+inside this process, which has them loaded; lines with anything of the shell go to bash.
 """
 
 import os
@@ -32,6 +32,7 @@ from pydantic import BaseModel
 
 from gridsim.cli import main
 from gridsim.scenario import Scenario, builtin_names
+from gridsim.sweep.study import OWN_AXES, Study
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -85,6 +86,8 @@ def shortened(arguments: list[str]) -> list[str]:
     """Arguments of gridsim as they are run here."""
     if arguments[:1] == ["verify"]:
         arguments = [*arguments, "--windows", "1"]  # the last one counts
+    if arguments[:1] == ["sweep"] and not {"--list", "--collect", "--task"} & {*arguments}:
+        return [*arguments, "--task", "1/12"]
     if arguments[:1] != ["run"]:
         return arguments
     hours = arguments[arguments.index("--hours") + 1] if "--hours" in arguments else ""
@@ -104,8 +107,11 @@ def run_make(arguments: list[str]) -> None:
 
 
 def run_gridsim(arguments: list[str]) -> None:
-    result = CliRunner().invoke(main, shortened(arguments))
+    short = shortened(arguments)
+    result = CliRunner().invoke(main, short)
     assert result.exit_code == 0, f"exit code {result.exit_code}\n{result.output[-2000:]}"
+    if short[:1] == ["sweep"] and short != arguments:
+        run_gridsim([*arguments, "--collect"])
 
 
 def run_shell(command: str, folder: Path) -> None:
@@ -246,12 +252,20 @@ def unknown_keys(tree: dict[str, Any], model: type[BaseModel] = Scenario) -> lis
     return found
 
 
+def unknown_keys_of_study(tree: dict[str, Any]) -> list[str]:
+    """Keys that a study does not have, nor the scenario that it changes."""
+    axes = {key: value for key, value in tree.get("grid", {}).items() if (key,) not in OWN_AXES}
+    changes = [tree.get("set", {}), axes, *(run.get("set", {}) for run in tree.get("run", ()))]
+    return [*unknown_keys(tree, Study), *(key for change in changes for key in unknown_keys(change))]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_keys_that_a_page_names_exist(page):
     text = page.read_text(encoding="utf-8")
     for block in blocks(text):
         if block.language == "toml":
-            assert not unknown_keys(tomllib.loads(block.body)), f"{page.name}:{block.line}"
+            unknown = unknown_keys_of_study if block.title.endswith("study.toml") else unknown_keys
+            assert not unknown(tomllib.loads(block.body)), f"{page.name}:{block.line}"
     sections = "|".join(key for key, field in Scenario.model_fields.items() if model_in(field.annotation))
     for section, key in re.findall(rf"`(?:--set )?({sections})\.(?!py\b)([a-z0-9_]+)\b[^`\n]*`", FENCE.sub("", text)):
         assert key in model_in(Scenario.model_fields[section].annotation).model_fields, f"{section}.{key}"
@@ -260,6 +274,11 @@ def test_keys_that_a_page_names_exist(page):
 def test_keys_that_no_scenario_has_are_told():
     text = 'base = "x"\n[horizon]\nhour = 3\n[[budget]]\nname = "a"\nat_mots = 3\n[scale]\nanything = 2\n[weather]\n'
     assert unknown_keys(tomllib.loads(text)) == ["horizon.hour", "budget.at_mots", "weather"]
+
+
+def test_keys_that_no_study_has_are_told():
+    text = "basis = 'x'\n[set]\nhorizon.hour = 3\n[grid]\noverlays = [[]]\nsolver.engin = ['highs']\nscale.pv = [1]\n"
+    assert unknown_keys_of_study(tomllib.loads(text)) == ["basis", "horizon.hour", "solver.engin"]
 
 
 def test_reading_of_blocks():
@@ -278,6 +297,7 @@ def test_runs_are_shortened():
     assert year == ["run", "jiangsu-2030", "-o", "x.h5", "--hours", "48", "--start", "2030-02-09"]
     part = ["run", "jiangsu-2024", "--start", "2024-08-05", "--hours", "168"]
     assert shortened(part) == [*part, "--hours", "48"]
+    assert shortened(["sweep", "x.toml"]) == ["sweep", "x.toml", "--task", "1/12"]
     assert shortened(["run", "own.toml", "--hours", "24"]) == ["run", "own.toml", "--hours", "24"]
 
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import pandas as pd
 
-from gridsim.errors import InputError, IntegrityError, Problem, ResourceError
+from gridsim.errors import InputError, IntegrityError, MissingPackageError, Problem, ResourceError
 from gridsim.sweep.folder import MISSING, read_manifest, record_at
 
 PARQUET, CSV = "table.parquet", "table.csv"
@@ -83,8 +83,9 @@ def write_table(folder: Path) -> Path:
     return path
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(where: str | Path) -> pd.DataFrame:
     """The table of a sweep's folder, or of a file that `write_table` made."""
+    path = Path(where)
     if path.is_dir():
         found = next((path / name for name in (PARQUET, CSV) if (path / name).is_file()), None)
         if found is None:
@@ -95,6 +96,8 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(str(path), [Problem("the table", "does not exist")])
     try:
         table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+    except ImportError:
+        raise MissingPackageError(f"{path}: reading Parquet needs pyarrow: pip install 'gridsim[sweep]'") from None
     except (OSError, ValueError) as error:
         raise IntegrityError(f"{path}: cannot be read: {error}") from None
     missing = [name for name in OWN if name not in table]
