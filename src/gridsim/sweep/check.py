@@ -1,7 +1,6 @@
 """What only the network can judge - techs, interfaces, series that a scenario names - asked before any run begins."""
 
 import re
-from collections.abc import Sequence
 
 from gridsim.errors import InputError, Problem
 from gridsim.sweep.study_file import Run, StudyFile, in_runs
@@ -10,7 +9,7 @@ HOURS = 24  # of a run that are put together here: what names fit shows in a day
 _NUMBER = re.compile(r"[-+]?\d[\d.:T_-]*(e[-+]?\d+)?")
 
 
-def check_networks(given: StudyFile, runs: Sequence[Run]) -> None:
+def check_networks(given: StudyFile) -> None:
     """Put the first day of a run of each kind together: runs are of one kind if their scenarios differ in numbers only.
 
     Raises
@@ -21,7 +20,7 @@ def check_networks(given: StudyFile, runs: Sequence[Run]) -> None:
     from gridsim.assemble import assemble
 
     kinds: dict[str, list[Run]] = {}
-    for run in runs:
+    for run in given.runs:
         text = run.scenario.text.replace(run.name, "")
         kinds.setdefault(_NUMBER.sub("#", text), []).append(run)
     found: dict[Problem, list[str]] = {}

@@ -94,7 +94,7 @@ def _option(text: str) -> tuple[str, Any]:
 
 
 def _list(given: StudyFile) -> None:
-    check_networks(given, given.runs)
+    check_networks(given)
     for run in given.runs:
         told = ", ".join(f"{key.removeprefix('set.')} = {value}" for key, value in run.parameters.items())
         click.echo(f"{run.stem}  {told}")

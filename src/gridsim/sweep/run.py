@@ -49,7 +49,7 @@ def sweep(given: StudyFile, folder: Path, workers: Workers, *, retry: bool = Fal
         at.write_manifest(given)
         todo = at.missing(given.runs, retry=retry)
         if todo:
-            check_networks(given, todo)
+            check_networks(given)
             compile_once()
             counter = _Counter(len(todo), report)
 
