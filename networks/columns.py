@@ -14,38 +14,17 @@ import numpy as np
 import pandas as pd
 
 from gridsim.errors import Problem
+from gridsim.schema import TECH_ORDER, WEATHER_TECHS
 
 NAN = float("nan")
 MACHINES = ("gen", "sgen")
 
-TECHS = (
-    "coal",
-    "gas",
-    "oil",
-    "nuclear",
-    "hydro",
-    "biomass",
-    "wind_offshore",
-    "wind_onshore",
-    "pv",
-    "import",
-    "exchange",
-    "pumped_hydro",
-    "battery",
-    "caes",
-    "hydrogen",
-    "heat",
-    "ev",
-    "ac",
-    "dr_shift",
-    "dr_interrupt",
-    "dc_shift",
-    "other",
-)
-CURTAILABLE_TECHS = ("wind_offshore", "wind_onshore", "pv")
 END_RULES = ("fixed", "value", "free", "cyclic")
 # pandapower's free column `type`, as its own networks and converters fill it, read as a technology
-TECH_OF_TYPE = {"pv": "pv", "wp": "wind_onshore", "wind": "wind_onshore", "chp": "biomass", "biomass": "biomass"}
+TECH_OF_TYPE = {
+    **{"pv": "pv", "wp": "wind_onshore", "wind": "wind_onshore", "chp": "biomass", "biomass": "biomass"},
+    **{"hydro": "hydro", "nuclear": "nuclear", "battery": "battery"},
+}
 
 _FAIL = ("gen", "sgen", "storage", "line", "trafo", "dcline")  # what may have forced outages
 
@@ -213,7 +192,7 @@ def fill_defaults(net: Any) -> None:
             known = table["type"].astype("string").str.lower().map(TECH_OF_TYPE)
             default = known.astype(object).where(known.notna(), default)
         elif column.name == "curtailable":
-            default = table["tech"].isin(CURTAILABLE_TECHS)
+            default = table["tech"].isin(WEATHER_TECHS)
         values = table[column.name].astype(object) if column.name in table else default
         table[column.name] = values.where(values.notna(), default).astype(_numpy_type(column))
 
@@ -249,8 +228,8 @@ def _check_values(column: Column, values: pd.Series) -> list[Problem]:
 def _misspelt_techs(where: str, present: pd.Series) -> list[Problem]:
     """Technologies are free words, but one that is nearly a known one is a typo."""
     problems = []
-    for word in present[~present.isin(TECHS)].unique():
-        meant = closest(word, list(TECHS)) if word else None
+    for word in present[~present.isin(TECH_ORDER)].unique():
+        meant = closest(word, list(TECH_ORDER)) if word else None
         if meant:
             ids = _offenders(present[present == word], len(present))
             problems.append(Problem(where, f"has {word!r}: did you mean {meant!r}? {ids}"))

@@ -61,6 +61,29 @@ def split(grid: "Grid", city: str, mw: float) -> Iterator[tuple[str, float]]:
         yield str(key), mw / n
 
 
+def stores(
+    grid: "Grid",
+    city: str,
+    name: str,
+    tech: str,
+    *,
+    charge_mw: float,
+    discharge_mw: float,
+    e_mwh: float,
+    share: str = "",
+    **more: Any,
+) -> list[Row]:
+    """Rows of a store of a city on the buses that share it: as `store`, but powers and `e_mwh` are the city's.
+
+    The column `share` of each row, if one is named, is its part of a series of the city.
+    """
+    parts = list(split(grid, city, charge_mw or discharge_mw))
+    n = len(parts)
+    more |= {share: 1.0 / n} if share else {}
+    powers = {"charge_mw": charge_mw / n, "discharge_mw": discharge_mw / n}
+    return [store(grid, key, name, tech, **powers, e_mwh=e_mwh / n, **more) for key, _ in parts]
+
+
 def store(grid: "Grid", key: str, name: str, tech: str, *, charge_mw: float, discharge_mw: float, **more: Any) -> Row:
     """A row of a store at a bus: half full, back there at a window's end, no losses and no cost where `more` is silent.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gridsim.errors import InputError, Problem
 from gridsim.networks import jiangsu_local as local
-from gridsim.networks.jiangsu_common import Row, cities, city_shares, split, store
+from gridsim.networks.jiangsu_common import Row, cities, city_shares, split, stores
 from gridsim.networks.jiangsu_demand import own_peak_mw
 from gridsim.networks.jiangsu_fleet import HOURS_PER_YEAR, PEAK_PU, Grid, sgen_row
 from gridsim.networks.jiangsu_heat import boilers
@@ -72,29 +72,24 @@ def _vehicles(grid: Grid, city: str) -> list[Row]:
     drive = grid.need(f"ev_drive/{city}", "ev_drive", city, place, power_mw, energy_twh=smart * twh * eta)
     plug = grid.need(f"ev_plug/{city}", "ev_plug", city, place, 1.0)
     leave = grid.need(f"ev_departure/{city}", "ev_departure", city, place, 1.0, character=sentence(held=EV_LEAVE_WITH))
-    rows = []
-    for key, part in split(grid, city, power_mw):
-        rows.append(
-            store(
-                grid,
-                key,
-                f"vehicles {city}",
-                "ev",
-                charge_mw=part,
-                discharge_mw=chosen["ev_v2g_share"] * part,
-                e_mwh=energy_mwh * part / power_mw,
-                held=EV_HELD,
-                eta_charge=eta,
-                eta_discharge=eta,
-                discharge_cost=chosen["ev_v2g_cost_cny_per_mwh"],
-                demand_profile=drive,
-                demand_share=part / power_mw,
-                charge_profile=plug,
-                discharge_profile=plug,
-                min_e_profile=leave,
-            )
-        )
-    return rows
+    return stores(
+        grid,
+        city,
+        f"vehicles {city}",
+        "ev",
+        charge_mw=power_mw,
+        discharge_mw=chosen["ev_v2g_share"] * power_mw,
+        e_mwh=energy_mwh,
+        held=EV_HELD,
+        eta_charge=eta,
+        eta_discharge=eta,
+        discharge_cost=chosen["ev_v2g_cost_cny_per_mwh"],
+        demand_profile=drive,
+        charge_profile=plug,
+        discharge_profile=plug,
+        min_e_profile=leave,
+        share="demand_share",
+    )
 
 
 def _interruptible(grid: Grid, city: str, power_mw: float) -> list[Row]:
@@ -105,26 +100,21 @@ def _interruptible(grid: Grid, city: str, power_mw: float) -> list[Row]:
         return []
     said = sentence(calls=calls, hours=hours)
     refill = grid.need(f"dr_refill/{city}", "dr_refill", city, cities()[city], power_mw, character=said)
-    rows = []
-    for key, part in split(grid, city, power_mw):
-        rows.append(
-            store(
-                grid,
-                key,
-                f"interruptible load {city}",
-                "dr_interrupt",
-                charge_mw=0.0,
-                discharge_mw=part,
-                e_mwh=part * hours,
-                held=1.0,
-                end_rule="free",
-                discharge_cost=chosen["dr_compensation_cny_per_mwh"],
-                notice_h=grid.options.dr_notice_h,
-                inflow_profile=refill,
-                profile_share=part / power_mw,
-            )
-        )
-    return rows
+    return stores(
+        grid,
+        city,
+        f"interruptible load {city}",
+        "dr_interrupt",
+        charge_mw=0.0,
+        discharge_mw=power_mw,
+        e_mwh=power_mw * hours,
+        held=1.0,
+        end_rule="free",
+        discharge_cost=chosen["dr_compensation_cny_per_mwh"],
+        notice_h=grid.options.dr_notice_h,
+        inflow_profile=refill,
+        share="profile_share",
+    )
 
 
 def _shiftable(grid: Grid, city: str, power_mw: float) -> list[Row]:
@@ -134,25 +124,20 @@ def _shiftable(grid: Grid, city: str, power_mw: float) -> list[Row]:
         return []
     hours = grid.need(f"dr_hours/{city}", "dr_hours", city, cities()[city], 1.0)
     settled = grid.need(f"dr_settled/{city}", "dr_settled", city, cities()[city], 1.0)
-    rows = []
-    for key, part in split(grid, city, power_mw):
-        rows.append(
-            store(
-                grid,
-                key,
-                f"shiftable load {city}",
-                "dr_shift",
-                charge_mw=part,
-                discharge_mw=part,
-                e_mwh=2.0 * part * chosen["dr_shift_h"],
-                eta_charge=1.0 / (1.0 + chosen["dr_shift_rebound"]),
-                discharge_cost=chosen["dr_shift_cost_cny_per_mwh"],
-                charge_profile=hours,
-                discharge_profile=hours,
-                min_e_profile=settled,
-            )
-        )
-    return rows
+    return stores(
+        grid,
+        city,
+        f"shiftable load {city}",
+        "dr_shift",
+        charge_mw=power_mw,
+        discharge_mw=power_mw,
+        e_mwh=2.0 * power_mw * chosen["dr_shift_h"],
+        eta_charge=1.0 / (1.0 + chosen["dr_shift_rebound"]),
+        discharge_cost=chosen["dr_shift_cost_cny_per_mwh"],
+        charge_profile=hours,
+        discharge_profile=hours,
+        min_e_profile=settled,
+    )
 
 
 def _rooms(grid: Grid, city: str, power_mw: float) -> list[Row]:
@@ -164,27 +149,22 @@ def _rooms(grid: Grid, city: str, power_mw: float) -> list[Row]:
     middle_mwh = power_mw * chosen["ac_comfort_h"]
     runs = grid.need(f"ac_hours/{city}", "ac_hours", city, cities()[city], 1.0)
     back = grid.need(f"constant/rooms {city}", "constant", city, cities()[city], loss * middle_mwh)
-    rows = []
-    for key, part in split(grid, city, power_mw):
-        rows.append(
-            store(
-                grid,
-                key,
-                f"cooled rooms {city}",
-                "ac",
-                charge_mw=part,
-                discharge_mw=part,
-                e_mwh=2.0 * middle_mwh * part / power_mw,
-                loss_per_h=loss,
-                end_rule="free",  # rooms come back to their middle by themselves, but never quite
-                discharge_cost=chosen["ac_cost_cny_per_mwh"],
-                inflow_profile=back,
-                profile_share=part / power_mw,
-                charge_profile=runs,
-                discharge_profile=runs,
-            )
-        )
-    return rows
+    return stores(
+        grid,
+        city,
+        f"cooled rooms {city}",
+        "ac",
+        charge_mw=power_mw,
+        discharge_mw=power_mw,
+        e_mwh=2.0 * middle_mwh,
+        loss_per_h=loss,
+        end_rule="free",  # rooms come back to their middle by themselves, but never quite
+        discharge_cost=chosen["ac_cost_cny_per_mwh"],
+        inflow_profile=back,
+        charge_profile=runs,
+        discharge_profile=runs,
+        share="profile_share",
+    )
 
 
 def _hydrogen_problems(options: Options, chosen: dict[str, float]) -> list[Problem]:
@@ -235,24 +215,19 @@ def _hydrogen(grid: Grid, city: str) -> list[Row]:
     more = {"energy_twh": share * chosen["hydrogen_twh"], "character": said}
     demand = grid.need(f"hydrogen_demand/{city}", "hydrogen_demand", city, place, power_mw, **more)
     eta = chosen["hydrogen_electrolyser_eta"]
-    rows = []
-    for key, part in split(grid, city, power_mw):
-        rows.append(
-            store(
-                grid,
-                key,
-                f"hydrogen {city}",
-                "hydrogen",
-                charge_mw=part,
-                discharge_mw=share * chosen["hydrogen_fuel_cell_mw"] * part / power_mw,
-                e_mwh=part * eta * chosen["hydrogen_tank_h"],
-                eta_charge=eta,
-                eta_discharge=chosen["hydrogen_fuel_cell_eta"],
-                demand_profile=demand,
-                demand_share=part / power_mw,
-            )
-        )
-    return rows
+    return stores(
+        grid,
+        city,
+        f"hydrogen {city}",
+        "hydrogen",
+        charge_mw=power_mw,
+        discharge_mw=share * chosen["hydrogen_fuel_cell_mw"],
+        e_mwh=power_mw * eta * chosen["hydrogen_tank_h"],
+        eta_charge=eta,
+        eta_discharge=chosen["hydrogen_fuel_cell_eta"],
+        demand_profile=demand,
+        share="demand_share",
+    )
 
 
 def _electrolysers(grid: Grid, city: str) -> list[Row]:

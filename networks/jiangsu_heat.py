@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gridsim.networks.jiangsu_common import Row, cities, city_shares, split, store
+from gridsim.networks.jiangsu_common import Row, cities, city_shares, stores
 from gridsim.profiles.character import sentence
 from gridsim.profiles.heat import mean_heat_pu
 
@@ -59,20 +59,17 @@ def boilers(grid: "Grid") -> list[Row]:
         said = sentence(steam=float(city_shares().at[city, "steam"]), night=night)
         demand = grid.need(f"heat_demand/{city}", "heat_demand", city, cities()[city], mean_mw, character=said)
         power_mw = over * mean_mw / BOILER_ETA
-        for key, part in split(grid, city, power_mw):
-            rows.append(
-                store(
-                    grid,
-                    key,
-                    f"electric boilers {city}",
-                    "heat",
-                    charge_mw=part,
-                    discharge_mw=0.0,
-                    e_mwh=chosen["heat_store_h"] * mean_mw * part / power_mw,
-                    eta_charge=BOILER_ETA,
-                    loss_per_h=chosen["heat_loss_per_h"],
-                    demand_profile=demand,
-                    demand_share=part / power_mw,
-                )
-            )
+        rows += stores(
+            grid,
+            city,
+            f"electric boilers {city}",
+            "heat",
+            charge_mw=power_mw,
+            discharge_mw=0.0,
+            e_mwh=chosen["heat_store_h"] * mean_mw,
+            eta_charge=BOILER_ETA,
+            loss_per_h=chosen["heat_loss_per_h"],
+            demand_profile=demand,
+            share="demand_share",
+        )
     return rows

@@ -51,6 +51,8 @@ TIME_FORMATS = (
     "%Y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M",
     "%Y%m%d:%H%M",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
     "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M",
 )
@@ -207,7 +209,8 @@ def _check_noon(pv: Mapping[str, NDArray[np.float64]], noon: float, first_hour: 
         centre = centre_of_day(series, first_hour)
         off = (centre - noon + 12) % 24 - 12
         if abs(off) > 0.5:
-            hint = "as if its stamps were UTC" if abs(off + 8) < 1 else "check the time zone and stamp='start' or 'end'"
+            utc = abs(off + 8) < 1
+            hint = "as if its stamps were UTC (--tz UTC)" if utc else "see --tz and --stamp of gridsim profiles import"
             rule = f"must be centred on solar noon, {noon:.2f} h within 0.5 h: is at {centre:.2f} h, {hint}"
             problems.append(Problem(name, rule))
 

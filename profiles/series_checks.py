@@ -1,5 +1,6 @@
 """What a series must be before a run may use it, and the few repairs that are safe to make.
 
+Problems name the way out as an option of ``gridsim profiles import``; `read_series` has a parameter for each.
 Repairs, each said in a warning: gaps of at most 3 h are interpolated; a whole UTC year is rolled to local time; values
 finer than the steps asked for become means over them; p.u. between 1 and 1.02 becomes 1. All else is refused.
 """
@@ -74,10 +75,12 @@ def unit_of(name: str, said: str, values: FloatArray) -> tuple[str, tuple[float,
         return "1", (1.0, 0.0), None
     if top > 150.0:
         return "MW", (1.0, 0.0), None
-    rule = (
-        f"must say its unit, in its name as '{name} [MW]' or by units=: with a maximum of {top:g} it could be % or MW"
-    )
+    rule = f"must say its unit: with a maximum of {top:g} it could be % or MW{_say('MW')}"
     return "1", (1.0, 0.0), Problem(name, rule)
+
+
+def _say(unit: str) -> str:
+    return f" (say it: a name that ends with [{unit}], or gridsim profiles import --unit {unit})"
 
 
 def _at(start: np.datetime64, step: int, step_min: int) -> str:
@@ -96,21 +99,22 @@ def to_unit(
         values = np.where((values < 0) & (values > -1e-6), 0.0, values)
         bad = np.flatnonzero(values < 0)
         if len(bad):
-            rule = (
-                f"must not be negative: {len(bad)} {'hours' if step_min == 60 else 'steps'} are, first at "
-                f"{_at(start, bad[0], step_min)} ({values[bad[0]]:g} {unit})"
-            )
+            what = "hour" if step_min == 60 else "step"
+            many = f"1 {what} is" if len(bad) == 1 else f"{len(bad)} {what}s are"
+            shown = "p.u." if unit == "1" else unit
+            rule = f"must not be negative: {many}, first at {_at(start, bad[0], step_min)} ({values[bad[0]]:g} {shown})"
             problems.append(Problem(name, rule))
     size = np.abs(values)
     top, when = float(size.max()), _at(start, int(np.argmax(size)), step_min)
     if unit == "1":
         if 1.5 < top <= 150.0:
             rule = (
-                f"must be p.u. of the rated power, at most 1: is {top:g} at {when}, which looks like percent (say '%')"
+                f"must be p.u. of the rated power, at most 1: is {top:g} at {when}, which looks like percent{_say('%')}"
             )
             problems.append(Problem(name, rule))
         elif top > 150.0:
             rule = f"must be p.u. of the rated power, at most 1: is {top:g} at {when}, which looks like MW or kW"
+            rule += " (gridsim profiles import --rated POWER divides by it)"
             problems.append(Problem(name, rule))
         elif top > PU_CLIP:
             first = int(np.argmax(size > PU_CLIP))
@@ -121,13 +125,13 @@ def to_unit(
             values = np.clip(values, -1.0, 1.0)
     elif unit == "MW":
         if top > MOST_MW:
-            rule = f"must be MW: is {top:g} at {when}, which looks like kW (say 'kW')"
+            rule = f"must be MW: is {top:g} at {when}, which looks like kW{_say('kW')}"
             problems.append(Problem(name, rule))
         elif kind in ("load", "demand") and 0.0 < top <= 1.5:
             rule = f"must be MW: its maximum is {top:g}, which looks like p.u. of a peak"
             problems.append(Problem(name, rule))
     elif top > 70.0:
-        rule = f"must be degC: is {top:g} at {when}, which looks like K (say 'K')"
+        rule = f"must be degC: is {top:g} at {when}, which looks like K{_say('K')}"
         problems.append(Problem(name, rule))
     return values
 
@@ -209,7 +213,9 @@ def _step_of(stamps: TimeArray) -> int:
     backwards, repeated = np.flatnonzero(steps < 0), np.flatnonzero(steps == 0)
     if len(repeated):
         at = stamps[repeated[0]]
-        raise _Refused(f"must not repeat: {len(repeated)} stamps do, first {at} (value row {repeated[0] + 2})")
+        many = "1 stamp does" if len(repeated) == 1 else f"{len(repeated)} stamps do"
+        rule = f"must not repeat: {many}, first {at} (value row {repeated[0] + 2})"
+        raise _Refused(f"{rule}; where clocks change in autumn, give stamps of one UTC offset")
     if len(backwards):
         i = int(backwards[0])
         raise _Refused(f"must rise: {stamps[i + 1]} comes after {stamps[i]} (value row {i + 2})")
@@ -280,14 +286,15 @@ def _span(stamps: TimeArray, clock: Clock, step_s: int, shift_h: float) -> tuple
     first = local if stamps[0] <= local and stamps[-1] >= local + length - step else begin
     inside = (stamps >= first) & (stamps < first + length)
     if not inside.any():
-        raise _Refused(f"must be in {year}: the file has {stamps[0]} to {stamps[-1]} (say source_year to move it)")
+        rule = f"must be in {year}: the file has {stamps[0]} to {stamps[-1]}"
+        raise _Refused(f"{rule} (gridsim profiles import --year {year} moves a whole year)")
     got_h = float(inside.sum()) * step_s / 3600
     if not inside.all() and first == begin:
         extra = int((~inside).sum())
         raise _Refused(f"must be in {year}: {extra} of {len(stamps)} steps are not, first {stamps[~inside][0]}")
     if hours == 8784 and not (stamps.astype("datetime64[D]") == np.datetime64(f"{year}-02-29")).any():
         rule = f"must have 8784 hours: {year} is a leap year, and the file has {got_h:g} without 29 February"
-        raise _Refused(rule + " (leap_day='adjust' repeats the 28th)")
+        raise _Refused(rule + " (gridsim profiles import --leap-day adjust repeats the 28th)")
     late, early = stamps[inside][0] - first, first + length - step - stamps[inside][-1]
     if late > np.timedelta64(0, "s"):
         raise _Refused(f"must cover {year}, {hours} hours: it has {got_h:g} and starts at {stamps[inside][0]}")

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pandapower as pp
 import pandapower.networks as pn
+import pandas as pd
 import pytest
 from hour_net import differences
 from numpy.testing import assert_allclose
@@ -299,6 +300,35 @@ def test_the_page_has_a_section_of_a_checked_run_only(tmp_path):
     assert first["words"] == [[names[int(vm.min(axis=0).argmin())]]]
     assert first["numbers"][0] == pytest.approx(vm.min(), abs=1e-4)
     assert tables["ac_branches"][0]["numbers"][0] == pytest.approx(100.0 * loading.max(), abs=0.06)
+
+
+def test_interfaces_are_sums_of_ac_flows_and_dispatched_links(tmp_path):
+    """One branch backwards and a DC link, beside the flows in the file; the page shows them where they are highest."""
+    net = rich()
+    net["interface"] = pd.DataFrame({"name": ["cut"], "limit_mw": [500.0]})
+    columns = {"interface": "cut", "element": ["line", "dcline"], "element_index": [1, 0], "weight": [-2.0, 1.0]}
+    net["interface_member"] = pd.DataFrame(columns)
+    path = tmp_path / "x.h5"
+    simulate(write_grid(tmp_path, net), path)
+    acheck(path, "0:30")
+    with ResultsReader(path) as run:
+        branches, links = run.table("branches"), run.table("links")
+        line = np.flatnonzero((branches["element"] == "line") & (branches["element_index"] == 1))
+        assert (len(line), links["way"].tolist()) == (1, [1, -1])
+        flow = -2.0 * run["ac/branch_p_mw"][:, line[0]] + run["dispatch/link_p_mw"][:] @ [1.0, -1.0]
+        found = run["ac/interface_p_mw"][:, 0]
+        assert_allclose(found[:30], flow[:30], atol=1e-4)
+        assert np.abs(found[:30] - run["flow/interface_p_mw"][:30, 0]).max() > 1e-3  # losses of an AC flow
+        assert np.isnan(found[30:]).all()
+        hour = int(np.abs(flow[:30]).argmax())
+        dc = run["flow/interface_p_mw"][:30, 0]
+        only = (np.abs(flow[:30]) > 500.5) & (np.abs(dc) <= 500.5)
+        assert only.sum() == 7  # hours in which the dispatch goes to the limit
+        expected = [flow[hour], dc[hour], abs(flow[hour]) / 5.0, only.sum()]
+    tables = {table["key"]: table["rows"] for table in payload(write_page(path, tmp_path / "x.html"))["tables"]}
+    (row,) = tables["ac_interfaces"]
+    assert (row["words"], row["hour"]) == ([["cut"]], hour)
+    assert_allclose(row["numbers"], expected, atol=0.06)
 
 
 # --- islands, selections, repetition, refusals

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import types
+import warnings
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -157,6 +158,17 @@ def test_every_failure_has_its_code_and_one_message(monkeypatch, tmp_path, error
     assert loud.exit_code == code
     assert "Traceback" in loud.stderr
     assert os.listdir(tmp_path) == []
+
+
+def test_what_was_done_to_data_is_said_without_the_line_that_did_it(monkeypatch, capsys):
+    def load(*_: object) -> None:
+        warnings.warn("short gaps were interpolated", UserWarning, stacklevel=1)
+        raise errors.InputError("x", [])
+
+    monkeypatch.setattr(scenario, "load", load)
+    done = call("validate", "x")
+    assert done.exit_code == 3
+    assert done.stderr.startswith("gridsim: short gaps were interpolated\ngridsim: x")
 
 
 # --- show

@@ -90,6 +90,7 @@ def test_other_hours_are_said(runs, tmp_path: Path):
     assert found.notes == (
         "hours simulated differ: 48 h in free, 24 h in day",
         "first hours differ: 2024-01-01T00 in free, 2024-02-01T00 in later",
+        "not like with like: run all for the same hours (--start, --hours) to see what changes",
     )
     output = CliRunner().invoke(main, ["compare", str(runs[0]), str(tmp_path / "day.h5")]).output
     assert "note: hours simulated differ: 48 h in free, 24 h in day" in output

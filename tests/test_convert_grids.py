@@ -1,5 +1,8 @@
 """UCTE and CGMES models as scenarios, after pandapower's converters."""
 
+import re
+import warnings
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -70,6 +73,34 @@ def test_what_is_no_model_is_refused(kind, name, tmp_path):
     with pytest.raises(InputError, match="must be"):
         convert(kind, tmp_path / name, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_cgmes_model_of_another_tool_runs(tmp_path):
+    """Three buses that PowSyBl wrote: no reference, limits of 1.8e308; a line of 10 ohm and 600 A, a trafo of 12."""
+    pytest.importorskip("lxml")
+    path = Path(__file__).parent / "cases" / "cgmes" / "three_bus.zip"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        made = convert("cgmes", path, tmp_path / "out")
+    assert ("reference of angles", "approximated") in [(row.what, row.fate) for row in made.report]
+    case = assemble(load(tmp_path / "out"))
+    assert_allclose(case.branches["x_pu"], [10.0 / 484.0, 12.0 / 121.0], rtol=1e-3)  # the trafo's: at 110 kV
+    assert case.branches["rating_mw"].iloc[0] == pytest.approx(np.sqrt(3) * 220 * 0.6)
+    assert_allclose(case.load_mw.sum(axis=1), 150 * np.resize(DAY, 168))
+    most = dict(zip(case.sources["name"], case.source_max_mw[0], strict=True))
+    assert most == {"G1": 200.0, "G2": 60.0}
+    assert dict(zip(case.sources["name"], case.sources["tech"], strict=True))["G2"] == "hydro"
+
+
+def test_a_cgmes_model_without_its_boundaries_says_so(tmp_path):
+    pytest.importorskip("lxml")
+    given = Path(__file__).parent / "cases" / "cgmes" / "three_bus.zip"
+    with zipfile.ZipFile(given) as old, zipfile.ZipFile(tmp_path / "x.zip", "w") as new:
+        for name in old.namelist():
+            text = old.read(name).decode()
+            new.writestr(name, re.sub(r"<cim:BaseVoltage .*?</cim:BaseVoltage>", "", text, count=1, flags=re.DOTALL))
+    with pytest.raises(InputError, match=r"must come with its boundary files \(EQ_BD, TP_BD\)"):
+        convert("cgmes", tmp_path / "x.zip", tmp_path / "out")
 
 
 def test_cgmes_needs_a_package_and_says_which(tmp_path: Path, monkeypatch):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from budget_grid import write_budget_grid
 from click.testing import CliRunner
 from tiny_grid import run_audited, tiny_grid, write_grid
 
@@ -12,6 +13,7 @@ from gridsim.cli import main
 from gridsim.errors import InputError
 from gridsim.opened import Results
 from gridsim.schema import CAUSES
+from gridsim.simulate import simulate
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +64,14 @@ def test_balance_coal_and_prices_are_those_of_the_hour(path):
         assert "the loss of circuits was not looked at" in text
         least = np.array(run.reader["peak_shaving/net_load_mw"][:24])
         assert "lowest of the day" in run.explain(f"2024-01-01T{least.argmin():02d}")
+
+
+def test_one_price_is_said_once(tmp_path):
+    """One bus: nowhere is dearer than elsewhere."""
+    simulate(write_budget_grid(tmp_path, hours=2), tmp_path / "x.h5")
+    with Results(tmp_path / "x.h5") as run:
+        price = run.reader["price/bus"][0]
+        assert f"price: {price.min():,.1f} CNY/MWh at every bus\n" in run.explain("2024-01-01")
 
 
 @pytest.mark.parametrize("hour", ["2025-01-01", "2023-12-31T23", "noon", "2024-01-01T05+08:00", "2024-01-03T01"])

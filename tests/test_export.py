@@ -175,6 +175,22 @@ def test_the_pypsa_folder_holds_the_grid(path, tmp_path):
         export(path, "pypsa", tmp_path / "b", selection=Selection(zones=("A",)))
 
 
+def test_stores_of_the_pypsa_folder_begin_and_end_as_those_of_the_run(tmp_path):
+    """One store is back where it began at the end of the run, one is not asked to be; a part begins as its hour did."""
+    net = tiny_grid()
+    assert len(net.storage) >= 2
+    net.storage["end_rule"], net.storage["e_end_mwh"] = ["cyclic", *["free"] * (len(net.storage) - 1)], np.nan
+    _, run = run_audited(write_grid(tmp_path, net), tmp_path / "run.h5")
+    with run:
+        start, held, names = run.table("stores")["e_start_mwh"], run["storage/e_mwh"][:], run.names("store")
+    part = Selection(start="2024-01-01T05")
+    for folder, selection, begin, cyclic in (("all", ALL, start, {names[0]}), ("part", part, held[4], set())):
+        export(tmp_path / "run.h5", "pypsa", tmp_path / folder, selection=selection)
+        made = pd.read_csv(tmp_path / folder / "storage_units.csv", index_col=0)
+        np.testing.assert_allclose(made["state_of_charge_initial"], begin)
+        assert set(made.index[made["cyclic_state_of_charge"]]) == cyclic
+
+
 def test_places_that_are_taken(path, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "a").touch()

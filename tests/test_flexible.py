@@ -146,6 +146,16 @@ def test_own_connection_and_hosting_cut_what_is_available(tmp_path):
         assert_allclose(run.array("dispatch/source_own_mw")[:, 0], (150.0 - most) * NIGHT[:H])
 
 
+def test_a_farm_that_is_scaled_has_its_cable_scaled_and_not_the_grid(tmp_path):
+    """Twice the 150 MW: cables of 2 x 120 MW, or still 15 MW beyond the load of 100."""
+    for column, value, most in (("export_limit_mw", 120.0, 240.0), ("reverse_limit_mw", 15.0, 115.0)):
+        net = one_bus()
+        net.sgen[column] = value
+        tech = str(net.sgen["tech"].iloc[0])
+        _, run = lived(tmp_path, net, name=f"{column}.h5", scale={tech: 2.0})
+        assert_allclose(run.array("dispatch/source_available_mw")[:, 0], np.minimum(300.0 * NIGHT[:H], most))
+
+
 def test_a_dc_link_delivers_less_than_it_takes(tmp_path):
     """B lives on a link that loses 4 %: 48 MW there are 50 MW at A."""
     net = across_a_link(one_bus(load_mw=100.0), load_mw=48.0, least_mw=0.0)

@@ -111,6 +111,24 @@ def test_a_net_without_series_gets_a_curve_and_says_so(tmp_path):
     assert load(out).model_dump() == want.model_dump()
 
 
+def test_a_small_grid_with_numbered_zones_is_shown_in_units_of_its_size(tmp_path):
+    """60 MW of peak for two hours at 300 a MWh: tens of thousands, and hundredths of a GWh."""
+    net = pp.from_json(str(small_net(tmp_path / "grid.json")))
+    net.bus["zone"] = [1, None]  # None makes 1.0 of the 1
+    pp.to_json(net, str(tmp_path / "grid.json"))
+    assert call("init", tmp_path / "ours", "--from", tmp_path / "grid.json")[0] == 0
+    out = tmp_path / "r.h5"
+    code, said = call("run", tmp_path / "ours", "-o", out, "--hours", "2", "--no-report")
+    assert code == 0, said
+    with ResultsReader(out) as run:
+        assert set(run.names("zone")) == {"1", ""}
+        paid, energy = run.summary["money"]["load_payment"], run.summary["energy_twh"]["other"]
+    assert "settlement, thousand CNY" in said
+    assert re.search(rf"load payment +{paid / 1e3:,.2f}", said)
+    assert re.search(rf"other +{1e3 * energy:,.3f} +100.0 %", said)
+    assert "GWh" in said
+
+
 @pytest.mark.parametrize("suffix", [".xlsx", ".sqlite"])
 def test_nets_of_other_files_are_the_same(suffix, tmp_path):
     net = pp.from_json(str(small_net(tmp_path / "grid.json")))

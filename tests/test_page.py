@@ -15,8 +15,10 @@ from tiny_results import write_tiny
 from gridsim.errors import InputError, ResourceError
 from gridsim.page import write_page
 from gridsim.page.cards import cards
+from gridsim.page.parts import named
 from gridsim.page.words import WORDS
 from gridsim.results import ResultsReader
+from gridsim.scenario import builtin_names, load
 
 HOURS = 240
 
@@ -110,6 +112,13 @@ def test_names_of_a_run_cannot_break_out_of_the_page(run: Path, tmp_path: Path):
     text = write_page(path, tmp_path / "odd.html").read_text("utf-8")
     assert "</script><b>" not in text
     assert "<h1>&lt;/script&gt;&lt;b&gt;&amp;</h1>" in text
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_titles_of_built_in_scenarios_have_both_languages(name: str):
+    said = WORDS[named("title", load(name).title)[1:]]
+    assert said[0] == load(name).title
+    assert said[1].startswith("江苏 20")
 
 
 def test_what_cannot_be_written_says_so(run: Path, tmp_path: Path):

@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +43,9 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warned
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
@@ -58,6 +61,17 @@ class _Group(click.Group):
                 _fail(ctx, f"{error.filename or 'output'}: {error.strerror}", ResourceError.exit_code)
             text = f"internal error: {type(error).__name__}: {error}\nThis is a bug: please report it on {ISSUES}"
             _fail(ctx, f"{text}, with the output of the same command with -v.", GridsimError.exit_code)
+
+
+_SHOW_WARNING = warnings.showwarning
+
+
+def _warned(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    """What was done to somebody's data, without the line of code that did it; other warnings as Python has them."""
+    if category is UserWarning:
+        click.echo(f"gridsim: {message}", err=True)
+    else:
+        _SHOW_WARNING(message, category, *place, **more)
 
 
 def _fail(ctx: click.Context, text: str, code: int) -> None:

@@ -132,6 +132,8 @@ def _notes(runs: Sequence[Run]) -> list[str]:
                 what = {"hours": "hours simulated", "start": "first hours", "resolution_min": "steps"}[key]
                 pair = f"{first[key]}{unit} in {runs[0].name}, {run.summary[key]}{unit} in {run.name}"
                 notes.append(f"{what} differ: {pair}")
+    if notes:
+        notes.append("not like with like: run all for the same hours (--start, --hours) to see what changes")
     return notes
 
 

@@ -99,8 +99,9 @@ def convert(kind: str, source: Path, out: Path, *, force: bool = False, **option
 
 
 def _readers() -> dict[str, Callable[..., Conversion]]:
+    from gridsim.convert_cgmes import read_cgmes
     from gridsim.convert_matpower import read_matpower
-    from gridsim.convert_pandapower import read_cgmes, read_pandapower, read_ucte
+    from gridsim.convert_pandapower import read_pandapower, read_ucte
     from gridsim.convert_pglib_uc import read_pglib_uc
     from gridsim.convert_pypsa import read_pypsa
     from gridsim.convert_rts import read_rts

@@ -4,7 +4,7 @@ A net seldom has hourly series. Where no load names one, all loads follow a made
 is something to run; the folder and the command line say so in words that nobody can overlook. Where elements do name
 series, their file has to come along (``--series``), unless the net has a table of sites to make them from.
 
-CGMES and UCTE models come the same way, after pandapower's own converters.
+UCTE and CGMES models (`gridsim.convert_cgmes`) come the same way, after pandapower's own converters.
 """
 
 import logging
@@ -20,7 +20,6 @@ import pandas as pd
 from gridsim.convert import NET, Conversion, text_of, write_series
 from gridsim.convert_matpower import DAY
 from gridsim.errors import InputError, Problem
-from gridsim.export_files import need
 from gridsim.inputs import profile_names, read_net
 from gridsim.scenario import PROFILE_SUFFIXES
 
@@ -44,22 +43,11 @@ def read_pandapower(source: Path, *, series: Path | None = None) -> Conversion:
     return of_net(read_net(source), source.stem, series)
 
 
-def read_cgmes(source: Path) -> Conversion:
-    """A CGMES model: one zip file, or a folder of zip or xml files, through pandapower's converter."""
-    need("lxml", "cgmes", "convert cgmes")
-    paths = sorted(p for p in source.iterdir() if p.suffix.lower() in (".zip", ".xml")) if source.is_dir() else [source]
-    if not paths or not all(path.is_file() for path in paths):
-        raise InputError(str(source), [Problem("the source", "must be a .zip file, or a folder of .zip or .xml files")])
-    from pandapower.converter.cim.cim2pp.from_cim import from_cim
-
-    return of_net(_through(lambda: from_cim(file_list=[str(p) for p in paths]), source, "CGMES 2.4.15"), source.stem)
-
-
 def read_ucte(source: Path) -> Conversion:
     """A UCTE file (.uct), through pandapower's converter."""
     if not source.is_file():
         raise InputError(str(source), [Problem("the file", "is missing: a UCTE case is one .uct file")])
-    return of_net(_through(lambda: _ucte_net(source), source, "UCTE"), source.stem)
+    return of_net(through(lambda: _ucte_net(source), source, "UCTE"), source.stem)
 
 
 def _ucte_net(source: Path) -> Any:
@@ -79,7 +67,7 @@ def _ucte_net(source: Path) -> Any:
     return net
 
 
-def _through(convert: Callable[[], Any], source: Path, form: str) -> Any:
+def through(convert: Callable[[], Any], source: Path, form: str) -> Any:
     """What a converter of pandapower makes of a file; whatever it raises is about the input."""
     logging.getLogger("pandapower").setLevel(logging.ERROR)
     try:

@@ -14,9 +14,9 @@ import pandapower as pp
 from gridsim.convert import Conversion
 from gridsim.errors import InputError, Problem
 from gridsim.generators import COMMITTED_TECHS
-from gridsim.networks.columns import TECHS
 from gridsim.pypsa_grid import PypsaGrid
 from gridsim.pypsa_tables import FloatArray, read_tables
+from gridsim.schema import TECH_ORDER
 
 # What a carrier's name begins with or has as a later word, the first that fits; our own technologies keep their names
 TECH_OF_CARRIER = (
@@ -58,7 +58,7 @@ def read_pypsa(source: Path) -> Conversion:
 def tech_of(carrier: str) -> str:
     """Our technology of a carrier."""
     word = carrier.lower().replace("hydrogen", "h2").strip()
-    if carrier in TECHS:
+    if carrier in TECH_ORDER:
         return carrier
     return next((tech for part, tech in TECH_OF_CARRIER if word.startswith(part) or f" {part}" in word), "other")
 

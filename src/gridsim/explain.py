@@ -189,13 +189,17 @@ def _prices(run: "Results", t: int) -> list[str]:
     unit = f"{run.reader.currency}/MWh"
     zones = [zone or "(no zone)" for zone in run.reader.names("zone")]
     price = _row(run, "price/zone", t)
-    low, high = int(price.argmin()), int(price.argmax())
     bus = _row(run, "price/bus", t)
-    names = run.reader.names("bus")
-    out = [f"price: {price[low]:,.1f} ({zones[low]}) to {price[high]:,.1f} ({zones[high]}) {unit}"]
-    out.append(
-        f"  at buses {bus.min():,.1f} ({names[int(bus.argmin())]}) to {bus.max():,.1f} ({names[int(bus.argmax())]})"
-    )
+    if f"{bus.min():,.1f}" == f"{bus.max():,.1f}":
+        out = [f"price: {bus.min():,.1f} {unit} at every bus"]
+    else:
+        out = [f"price: {_span(price, zones)} {unit}", f"  at buses {_span(bus, run.reader.names('bus'))}"]
     marginal = _row(run, "carbon/zone_marginal", t)
     out.append(f"  a MWh more of load emits {marginal.min():.2f} to {marginal.max():.2f} t CO2")
     return out
+
+
+def _span(values: Any, names: list[str]) -> str:
+    """Lowest and highest of `values`, and whose they are."""
+    low, high = int(values.argmin()), int(values.argmax())
+    return f"{values[low]:,.1f} ({names[low]}) to {values[high]:,.1f} ({names[high]})"

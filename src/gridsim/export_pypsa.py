@@ -2,7 +2,8 @@
 
 ``pypsa.Network("FOLDER")`` reads it. Rows of units are generators of the row's capacity at its cost at full load;
 commitment, ramps, reserve, interfaces and N-1 have no counterpart there and are left out. Reactances are those of the
-dispatch, so that ``network.lpf()`` gives its flows.
+dispatch, so that ``network.lpf()`` gives its flows. Stores begin as they did; those of ``end_rule`` cyclic are cyclic
+there, too, when the whole run is written.
 """
 
 from pathlib import Path
@@ -67,6 +68,8 @@ def tables(run: Results, selection: Selection) -> dict[str, pd.DataFrame]:
     with np.errstate(divide="ignore", invalid="ignore"):
         least = np.nan_to_num(links["p_min_mw"].to_numpy(float) / nominal)
         hours = np.nan_to_num(stores["e_max_mwh"].to_numpy(float) / stores["p_discharge_max_mw"].to_numpy(float))
+    begin_mwh = stores["e_start_mwh"].to_numpy(float) if first == 0 else r["storage/e_mwh"][first - 1]
+    whole = (first, last) == (0, r.steps)  # only then does a store come back to where the first row begins
     served = r["dispatch/load_mw"][at] - r["unserved/load_mw"][at]
     stored = r["storage/discharge_mw"][at] - r["storage/charge_mw"][at]
     techs = sorted({*units["tech"], *sources["tech"], *stores["tech"], "AC"})
@@ -113,7 +116,8 @@ def tables(run: Results, selection: Selection) -> dict[str, pd.DataFrame]:
                 "efficiency_store": stores["eta_charge"].to_numpy(),
                 "efficiency_dispatch": stores["eta_discharge"].to_numpy(),
                 "standing_loss": stores["loss_per_h"].to_numpy(),
-                "state_of_charge_initial": stores["e_start_mwh"].to_numpy(),
+                "state_of_charge_initial": begin_mwh,
+                "cyclic_state_of_charge": (stores["end_rule"].astype(str) == "cyclic").to_numpy() & whole,
             },
         ),
         "storage_units-p_set": series("store", stored),

@@ -8,8 +8,7 @@ from gridsim.costs import Curve, RawCost, curve
 from gridsim.element_rows import RowWriter, SourceSpec, UnitSpec, tech_of_type
 from gridsim.errors import Problem
 from gridsim.nettable import BoolArray, NetTable
-from gridsim.networks.columns import CURTAILABLE_TECHS
-from gridsim.schema import CLEAN_TECHS
+from gridsim.schema import CLEAN_TECHS, WEATHER_TECHS
 from gridsim.unit_limits import UnitLimits, say_limits
 
 COMMITTED_TECHS = frozenset({"coal", "gas", "nuclear"})
@@ -190,7 +189,8 @@ class GeneratorReader(RowWriter):
             spec = SourceSpec("range", min(0.0, p_mw) if curtailable else p_mw, p_mw)
             what = f"source of constant {p_mw:.6g} MW" + (" at most" if curtailable else "")
         if curtailable:
-            spec.export_limit_mw, spec.reverse_limit_mw = float(data.export_limit[i]), float(data.reverse_limit[i])
+            spec.export_limit_mw = float(data.export_limit[i]) * factor  # twice the farm comes with twice the cable
+            spec.reverse_limit_mw = float(data.reverse_limit[i])  # what the grid takes stays
             spec.export_profile = data.export_profile[i]
             if np.isfinite(spec.export_limit_mw):
                 by = f", by profile '{spec.export_profile}'" if spec.export_profile else ""
@@ -258,7 +258,7 @@ class GeneratorData:
         by_tech = np.array([float(t in CLEAN_TECHS) for t in self.tech])
         clean = table.number("clean_share")
         self.clean_share = np.where(np.isnan(clean), by_tech, clean)
-        renewable = np.array([t in CURTAILABLE_TECHS for t in self.tech], dtype=bool)
+        renewable = np.array([t in WEATHER_TECHS for t in self.tech], dtype=bool)
         self.curtailable = table.flag("curtailable", renewable)
         self.band = table.number("band_down")
         self.export_limit, self.reverse_limit = (table.number(f"{k}_limit_mw", np.inf) for k in ("export", "reverse"))
@@ -267,7 +267,7 @@ class GeneratorData:
         self.reserve_up_unit, self.reserve_down_unit = table.flag("reserve_up", True), table.flag("reserve_down", True)
         self.reserve_up_source = table.flag("reserve_up", False)
         self.reserve_down_source = table.flag("reserve_down", False)
-        boxes = np.array([t in CURTAILABLE_TECHS or t in ("import", "exchange") for t in self.tech], dtype=bool)
+        boxes = np.array([t in WEATHER_TECHS or t in ("import", "exchange") for t in self.tech], dtype=bool)
         self.commitment = ~boxes & (
             (self.min_up_h > 1)
             | (self.min_down_h > 1)

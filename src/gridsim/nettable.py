@@ -56,7 +56,7 @@ class NetTable:
     def text(self, column: str, default: str = "") -> list[str]:
         if not self.has(column):
             return [default] * self.n
-        return [default if _is_empty(v) else str(v) for v in self.frame[column]]
+        return [default if _is_empty(v) else _text(v) for v in self.frame[column]]
 
     def in_service(self) -> BoolArray:
         return self.flag("in_service", True)
@@ -89,6 +89,12 @@ class NetTable:
 
     def note(self, i: int, fate: str, why: str) -> ElementNote:
         return ElementNote(self.element, self.index[i], self.given_names[i], fate, why)
+
+
+def _text(value: Any) -> str:
+    """Numbers that pandas made floats of, because some cell of the column is empty, as they were: 1, not 1.0."""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 def _is_empty(value: Any) -> bool:

@@ -17,6 +17,7 @@ TECH_COLOURS = {
     "nuclear": "#5b3a8e",
     "coal": "#4a4a4a",
     "gas": "#d55e00",
+    "oil": "#5b3a29",
     "biomass": "#8a9a2b",
     "hydro": "#0b4f8a",
     "import": "#c9a0b8",
@@ -34,6 +35,7 @@ TECH_COLOURS = {
     "dr_shift": "#b39ddb",
     "dr_interrupt": "#a3745f",
     "dc_shift": "#e3c9d8",
+    "other": "#a89a4a",
 }
 _SPARE = ("#8c564b", "#17becf", "#a6761d", "#7570b3", "#e7969c", "#66a61e", "#9edae5", "#393b79")
 TECH_LABELS = {
@@ -59,7 +61,7 @@ SUPPLIER_COLOURS = {
     "coal_40_35": "#8f6b52",
     "coal_35_30": "#b08056",
     "coal_below_30": "#d19a5b",
-    "other": "#d9cf8f",
+    "other": TECH_COLOURS["other"],
     "demand": TECH_COLOURS["ev"],
     "curtailment": "#ffd966",
     "unserved": "#c1121f",

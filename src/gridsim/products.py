@@ -15,8 +15,8 @@ import pandas as pd
 from gridsim.case import PRODUCT_COLUMNS
 from gridsim.errors import Problem
 from gridsim.kernels.jit import BoolArray, FloatArray
-from gridsim.networks.columns import CURTAILABLE_TECHS
 from gridsim.scenario import RESERVE_NAMES, Product, Reserve, check_names
+from gridsim.schema import WEATHER_TECHS
 from gridsim.series import SeriesReader
 
 
@@ -49,7 +49,7 @@ def own_requirements(
 
     max(minimum, share of load + share of available wind and PV), plus the product's series.
     """
-    renewable = np.array([tech in CURTAILABLE_TECHS for tech in source_tech], dtype=bool)
+    renewable = np.array([tech in WEATHER_TECHS for tech in source_tech], dtype=bool)
     load, green = load_mw.sum(axis=1), source_max_mw[:, renewable].sum(axis=1)
     shares = [
         (reserve.up_min_mw, reserve.up_load_share, reserve.up_renewable_share),

@@ -131,6 +131,11 @@ def import_series(paths: Sequence[Path], options: Options) -> Imported:
             filled |= gaps
     notes += [str(w.message) for w in said if w.category is UserWarning]
     profiles = _joined(parts, paths)
+    notes += [
+        f"{name} is in MW, of which an element takes its profile_share: --rated POWER makes p.u. of it"
+        for name, unit in zip(profiles.names, profiles.units, strict=True)
+        if unit == "MW" and name.split("/", maxsplit=1)[0] in CAPACITY_FACTOR
+    ]
     longitude = {one.name: one.lon_deg for one in wanted if np.isfinite(one.lon_deg)}
     elsewhere = options.lon_deg if np.isfinite(options.lon_deg) else LONGITUDE_DEG
     rows = [_judge(profiles, name, longitude.get(name, elsewhere), filled.get(name, 0)) for name in profiles.names]

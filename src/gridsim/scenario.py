@@ -356,7 +356,8 @@ class Scenario(_Section):
     penalties: Penalties = Field(default_factory=Penalties)
     grid: Grid = Field(default_factory=Grid)
     # factor on the load ("load") or on the installed capacity of a tech ("wind_offshore"); 1 where not named.
-    # For stores the energy capacity is scaled too. Keys must be techs of the network: see `check_names`.  assemble
+    # For stores the energy capacity is scaled too, for farms what their own cables take. Keys must be techs of the
+    # network: see `check_names`.  assemble
     scale: dict[str, NotNegative] = Field(default_factory=dict)
     budget: list[Budget] = Field(default_factory=list)  # as [[budget]]
     ledger: Ledger = Field(default_factory=Ledger)

@@ -87,11 +87,12 @@ SUPPLIERS = (
     *("import", "exchange", "demand", "curtailment", "unserved", "losses"),
 )
 
-# Order of technologies in every table and picture: base load first, then what follows the load, then stores.
+# Technologies that are known, in their order in tables and pictures: base load, what follows the load, stores.
 TECH_ORDER = (
     "nuclear",
     "coal",
     "gas",
+    "oil",
     "biomass",
     "hydro",
     "import",
@@ -109,6 +110,7 @@ TECH_ORDER = (
     "dr_shift",
     "dr_interrupt",
     "dc_shift",
+    "other",
 )
 
 _WINDOW_STATUS = (
@@ -403,6 +405,14 @@ AC_DATASETS: tuple[Dataset, ...] = (
     _ac("branch_p_mw", "time branch", "float32", "MW", "active power at the from end", _FLOW),
     _ac("branch_q_mvar", "time branch", "float32", "Mvar", "reactive power at the from end", _FLOW),
     _ac("branch_loading", "time branch", "float32", "1", "current at the end with more, of the rating"),
+    _ac(
+        "interface_p_mw",
+        "time interface",
+        "float32",
+        "MW",
+        "weighted sum at from ends",
+        "> 0 in its direction",
+    ),
     _ac("switched_steps", "time switched_shunt", "int16", "1", "steps on of each switched shunt"),
     _ac("tap_pos", "time tap_changer", "int16", "1", "tap of each transformer that holds a voltage"),
     Dataset("ac/branch_loss_mwh", ("branch",), "float64", "MWh", "lost in each branch in the steps solved"),

@@ -185,8 +185,13 @@ def source_bounds(elements: Elements, reader: SeriesReader, peak_load_mw: float)
             _check_ramp(reader, row, spec, low[:, j], high[:, j])
     for name, total in shares.items():
         if total > 1.0 + _SHARE_TOLERANCE:
-            reader.once(name, f"must not be shared out more than once: its shares on sources add up to {total:.6g}")
+            reader.once(name, _shared(total, "sources"))
     return low, high
+
+
+def _shared(total: float, what: str) -> str:
+    rule = f"must not be shared out more than once: it is in MW, and its shares on {what} add up to {total:.6g}"
+    return f"{rule}; give it in p.u., or the elements a profile_share"
 
 
 def own_limits(
@@ -320,7 +325,7 @@ def store_inflow(elements: Elements, reader: SeriesReader) -> FloatArray:
         out[:, j] = series.values * (spec.share * spec.factor)
     for name, total in shares.items():
         if total > 1.0 + _SHARE_TOLERANCE:
-            reader.once(name, f"must not be shared out more than once: its shares on stores add up to {total:.6g}")
+            reader.once(name, _shared(total, "stores"))
     return out
 
 

@@ -229,13 +229,14 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
     for row in rows:
         facts.add_row(*row)
     energy = Table(box=box.SIMPLE, title="energy and curtailment")
-    for name in ("technology", "TWh", "share", "curtailed"):
-        energy.add_column(name, justify="left" if name == "technology" else "right")
     positive = sum(max(e, 0.0) for e in summary["energy_twh"].values())
+    per_twh, unit = (1.0, "TWh") if positive >= 0.1 else (1e3, "GWh")
+    for name in ("technology", unit, "share", "curtailed"):
+        energy.add_column(name, justify="left" if name == "technology" else "right")
     for tech, twh in summary["energy_twh"].items():
         rate = summary["curtailment_rate_by_tech"].get(tech)
         share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
-        energy.add_row(tech, f"{twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
+        energy.add_row(tech, f"{twh * per_twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
     tables = [facts, energy, *demand_tables(summary), ledger_table(summary), curtailment_table(summary)]
     last = [ac_table(summary)] if "ac_hours" in summary else []
     return Columns([*tables, money_table(summary), carbon_table(summary), *last], padding=(0, 4))

@@ -85,27 +85,30 @@ def _rents(run: ResultsReader) -> dict[str, float]:
 
 
 def money_table(summary: dict[str, Any]) -> Table:
-    """Payments and rents for people, in millions; then prices and revenues by technology."""
+    """Payments and rents for people; then prices and revenues by technology."""
     from rich import box
     from rich.table import Table
 
     money = summary["currency"]
-    table = Table(box=box.SIMPLE, title=f"settlement, million {money}")
+    largest = max(map(abs, summary["money"].values()), default=0.0)
+    scale, word = next(
+        (s, w) for s, w in ((1e6, "million "), (1e3, "thousand "), (1.0, "")) if largest >= s or s == 1.0
+    )
+    table = Table(box=box.SIMPLE, title=f"settlement, {word}{money}")
     for name in ("", "revenue", "reserve", "cost", f"{money}/MWh"):
         table.add_column(name, justify="left" if not name else "right")
     for name, value in summary["money"].items():
         if abs(value) >= 1.0:
-            table.add_row(name.replace("_", " "), f"{value / 1e6:,.2f}", "", "", "")
+            table.add_row(name.replace("_", " "), f"{value / scale:,.2f}", "", "", "")
     for tech, revenue in summary["revenue_by_tech"].items():
         price = summary["capture_price"].get(tech)
         cells = revenue, summary["reserve_revenue_by_tech"][tech], summary["cost_by_tech"][tech]
-        table.add_row(tech, *(f"{v / 1e6:,.2f}" for v in cells), "" if price is None else f"{price:,.1f}")
+        table.add_row(tech, *(f"{v / scale:,.2f}" for v in cells), "" if price is None else f"{price:,.1f}")
     for zone, price in summary["price_by_zone"].items():
         table.add_row(f"price, {zone}", "", "", "", f"{price:,.1f}")
     if summary["tou_bill_by_zone"]:
-        table.add_row(
-            "load, at the time-of-use tariff", f"{sum(summary['tou_bill_by_zone'].values()) / 1e6:,.2f}", "", "", ""
-        )
+        bill = sum(summary["tou_bill_by_zone"].values())
+        table.add_row("load, at the time-of-use tariff", f"{bill / scale:,.2f}", "", "", "")
     for zone, paid in summary["local_bill"].items():
-        table.add_row(f"local grid {zone}, at its tariff", f"{paid / 1e6:,.2f}", "", "", "")
+        table.add_row(f"local grid {zone}, at its tariff", f"{paid / scale:,.2f}", "", "", "")
     return table

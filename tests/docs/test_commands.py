@@ -12,13 +12,15 @@ after ``<!-- not run: why -->``     not run; its commands must be those of grids
 
 Of a sweep one run is made, and the table of it. A run is shortened: to 48 hours where it is longer, and one of a whole
 built-in year to 48 hours from 9 February, so that hours of the Spring Festival can be looked at. ``make run`` is such a
-run; other targets of make are checked by name, as CI runs them. ``verify`` solves one window. gridsim and Python run
+run; other targets of make are checked by name, as CI runs them. ``verify`` solves one window. A run of a built-in
+scenario that another page has made in the same session is not made again: its files are copied. gridsim and Python run
 inside this process, which has them loaded; lines with anything of the shell go to bash.
 """
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -100,18 +102,54 @@ def shortened(arguments: list[str]) -> list[str]:
     return short
 
 
-def run_make(arguments: list[str]) -> None:
+def run_make(arguments: list[str], keep: Path) -> None:
     assert arguments[:1] == ["help"] or set(arguments[:1]) <= set(TARGETS), f"the Makefile has no {arguments[0]}"
     if arguments == ["run"]:
-        run_gridsim(["run", "jiangsu-2024", "-o", "results/jiangsu-2024.h5", "--force"])
+        run_gridsim(["run", "jiangsu-2024", "-o", "results/jiangsu-2024.h5", "--force"], keep)
 
 
-def run_gridsim(arguments: list[str]) -> None:
+@pytest.fixture(scope="module")
+def keep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+MADE: dict[tuple[str, ...], Path] = {}  # what makes a run -> a folder with its files
+
+
+def run_of(arguments: list[str]) -> tuple[tuple[str, ...], Path] | None:
+    """What makes a run of a built-in scenario, and its results file; None of other commands and of files of a page."""
+    if arguments[:1] != ["run"] or arguments[1] not in builtin_names():
+        return None
+    out, said = Path("results") / f"{arguments[1]}.h5", {}
+    rest = iter(arguments[2:])
+    for option in rest:
+        if option in ("-o", "--output"):
+            out = Path(next(rest))
+        elif option in ("--start", "--hours", "--engine", "--effort", "--n1"):
+            said[option] = next(rest)  # the last one counts
+        elif option not in ("-f", "--force"):
+            return None  # an overlay may be a file of the page
+    return (arguments[1], *(f"{option}={value}" for option, value in sorted(said.items()))), out
+
+
+def run_gridsim(arguments: list[str], keep: Path) -> None:
+    """A command; `keep` is where files of runs stay for later pages."""
     short = shortened(arguments)
+    known = run_of(short)
+    if known and known[0] in MADE and not known[1].exists():
+        known[1].parent.mkdir(parents=True, exist_ok=True)
+        for suffix in (".h5", ".html"):
+            shutil.copy(MADE[known[0]] / f"run{suffix}", known[1].with_suffix(suffix))
+        return
     result = CliRunner().invoke(main, short)
     assert result.exit_code == 0, f"exit code {result.exit_code}\n{result.output[-2000:]}"
+    if known:
+        MADE[known[0]] = folder = keep / f"run-{len(MADE)}"
+        folder.mkdir()
+        for suffix in (".h5", ".html"):
+            shutil.copy(known[1].with_suffix(suffix), folder / f"run{suffix}")
     if short[:1] == ["sweep"] and short != arguments:
-        run_gridsim([*arguments, "--collect"])
+        run_gridsim([*arguments, "--collect"], keep)
 
 
 def run_shell(command: str, folder: Path) -> None:
@@ -129,18 +167,18 @@ def run_shell(command: str, folder: Path) -> None:
     assert done.returncode == 0, f"exit code {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}"
 
 
-def run_command(command: str, folder: Path) -> None:
+def run_command(command: str, folder: Path, keep: Path) -> None:
     for part in command.split(" && "):
         given = words(part)
         if SHELL.search(re.sub(r"'[^']*'", "", part)) or given[0] not in ("gridsim", "make"):
             run_shell(part, folder)
         elif given[0] == "make":
-            run_make(given[1:])
+            run_make(given[1:], keep)
         else:
-            run_gridsim(given[1:])
+            run_gridsim(given[1:], keep)
 
 
-def run_page(text: str, name: str, folder: Path) -> None:
+def run_page(text: str, name: str, folder: Path, keep: Path) -> None:
     """Everything of a page, in its order, in the current folder."""
     names: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(text):
@@ -154,32 +192,47 @@ def run_page(text: str, name: str, folder: Path) -> None:
         else:
             for command in block.commands:
                 try:
-                    run_command(command, folder)
+                    run_command(command, folder, keep)
                 except AssertionError as error:
                     pytest.fail(f"{where}: {command}\n{error}", pytrace=False)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_a_page_runs(page, tmp_path, monkeypatch):
+def test_a_page_runs(page, keep, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run_page(page.read_text(encoding="utf-8"), page.name, tmp_path)
+    run_page(page.read_text(encoding="utf-8"), page.name, tmp_path, keep)
+
+
+def test_a_run_that_another_page_has_made_is_copied(keep, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "made").mkdir()
+    for suffix in (".h5", ".html"):
+        (tmp_path / "made" / f"run{suffix}").write_text(suffix)
+    key, out = run_of(["run", "jiangsu-2030", "-o", "x/y.h5", "--hours", "99", "-f", "--hours", "3"])
+    assert (key, out) == (("jiangsu-2030", "--hours=3"), Path("x/y.h5"))
+    monkeypatch.setitem(MADE, key, tmp_path / "made")
+    run_gridsim(["run", "jiangsu-2030", "-o", "x/y.h5", "--hours", "3"], keep)
+    assert [Path(f"x/y{suffix}").read_text() for suffix in (".h5", ".html")] == [".h5", ".html"]
+    assert run_of(["run", "jiangsu-2024"])[1] == Path("results/jiangsu-2024.h5")
+    assert run_of(["run", "jiangsu-2024", "--with", "typhoon"]) is None
+    assert run_of(["run", "own.toml"]) is None
 
 
 @pytest.mark.parametrize(
     "command", ["gridsim show gone.h5", "gridsim scenarios --jso", "make rum", "ls gone", "echo | grep x"]
 )
-def test_a_command_that_fails_is_told_with_its_place(command, tmp_path, monkeypatch):
+def test_a_command_that_fails_is_told_with_its_place(command, keep, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(pytest.fail.Exception, match=f"page.md:3: {re.escape(command)}"):
-        run_page(f"Text.\n\n```console\n$ {command}\n```\n", "page.md", tmp_path)
+        run_page(f"Text.\n\n```console\n$ {command}\n```\n", "page.md", tmp_path, keep)
 
 
-def test_a_page_may_use_what_it_has_written(tmp_path, monkeypatch):
+def test_a_page_may_use_what_it_has_written(keep, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     text = (
         '```text title="a.txt"\nx\n```\n```python\nb = open("a.txt").read()\n```\n```python\nassert b == "x\\n"\n```\n'
     )
-    run_page(f"{text}```sh\ngrep x a.txt > found\n```\n", "page.md", tmp_path)
+    run_page(f"{text}```sh\ngrep x a.txt > found\n```\n", "page.md", tmp_path, keep)
     assert Path("found").read_text(encoding="utf-8") == "x\n"
 
 

@@ -163,7 +163,7 @@ def test_load_of_the_provinces_of_china(tmp_path):
     assert leap.profiles.hours == 8784
     code, said = call(path, "--check", "--year", "2024")
     assert code == 3
-    assert "leap_day='adjust'" in said or "--leap-day" in said
+    assert "--leap-day adjust" in said
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".parquet"])
@@ -195,7 +195,7 @@ def test_gaps_of_up_to_three_hours_are_filled_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (100 * wave(), "looks like percent (say '%')"),
+        (100 * wave(), "looks like percent (say it: a name that ends with [%], or gridsim profiles import --unit %)"),
         (3e5 * wave(), "looks like MW or kW"),
         (0.01 * wave(), "mean from 0.08"),
     ],
@@ -206,6 +206,17 @@ def test_units_that_cannot_be_right(tmp_path, values, said):
     code, output = call(path, "--as", "wind_onshore/a", "-o", tmp_path / "o.csv")
     assert code == 3
     assert said in output
+
+
+def test_a_farm_in_mw_is_told_from_one_in_pu(tmp_path):
+    path = tmp_path / "a.csv"
+    pd.DataFrame({"time": YEAR, "w [MW]": 300.0 * wave()}).to_csv(path, index=False)
+    code, said = call(path, "--as", "wind_onshore/a", "--check")
+    assert code == 0
+    assert "--rated POWER makes p.u. of it" in said
+    code, said = call(path, "--as", "wind_onshore/a", "--rated", 300, "--check")
+    assert code == 0
+    assert "makes p.u. of it" not in said
 
 
 # --- weather

@@ -170,7 +170,9 @@ def test_leap_day_repeated_on_request(tmp_path):
     table = frame(2024)
     table = table[(table["time"].dt.month != 2) | (table["time"].dt.day != 29)]
     path = write(tmp_path / "a.csv", table)
-    assert "29 February" in refused(path, year=2024)
+    assert "without 29 February (gridsim profiles import --leap-day adjust repeats the 28th)" in refused(
+        path, year=2024
+    )
     got = read_series(path, year=2024, leap_day="adjust").column("load/Wuxi")
     np.testing.assert_array_equal(got[59 * 24 : 60 * 24], got[58 * 24 : 59 * 24])
 
@@ -179,7 +181,17 @@ def test_leap_day_repeated_on_request(tmp_path):
 def test_stamps_of_another_year(tmp_path, source, year):
     path = write(tmp_path / "a.csv", frame(source))
     assert read_series(path, year=year, source_year=source).hours == HOURS.get(year, 8760)
-    assert "say source_year" in refused(path, year=year)
+    assert f"--year {year} moves a whole year" in refused(path, year=year)
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S"])
+def test_ways_to_write_a_time(tmp_path, form):
+    """A day of more than 12 is no month: the 13th of January is where it should be."""
+    table = frame()
+    path = write(tmp_path / "a.csv", table.assign(time=table["time"].dt.strftime(form)))
+    got = read_series(path, year=2023)
+    assert str(got.start) == "2023-01-01T00"
+    np.testing.assert_allclose(got.column("load/Wuxi"), table["load/Wuxi"])
 
 
 def test_slightly_above_one_is_clipped(tmp_path):
@@ -240,19 +252,26 @@ def change(table, column, row, value):
             lambda t: change(t, "load/Wuxi", 77, "broken"),
             ("load/Wuxi", "must be numbers", "2023-01-04 05:00", "broken"),
         ),
-        (lambda t: change(t, "load/Wuxi", 77, -5.0), ("load/Wuxi", "must not be negative", "2023-01-04 05:00", "-5")),
+        (
+            lambda t: change(t, "load/Wuxi", 77, -5.0),
+            ("load/Wuxi", "must not be negative", "1 hour is, first at 2023-01-04 05:00 (-5 MW)"),
+        ),
+        (
+            lambda t: change(t, "pv/Wuxi", slice(3, 4), -0.02),
+            ("must not be negative", "2 hours are", "03:00 (-0.02 p.u.)"),
+        ),
         (lambda t: change(t, "pv/Wuxi", 12, 1.3), ("pv/Wuxi", "at most 1", "2023-01-01 12:00", "1.3")),
-        (lambda t: t.assign(**{"pv/Wuxi": t["pv/Wuxi"] * 100}), ("pv/Wuxi", "looks like percent")),
-        (lambda t: t.assign(**{"pv/Wuxi": t["pv/Wuxi"] * 900}), ("pv/Wuxi", "looks like MW or kW")),
+        (lambda t: t.assign(**{"pv/Wuxi": t["pv/Wuxi"] * 100}), ("pv/Wuxi", "a name that ends with [%]", "--unit %")),
+        (lambda t: t.assign(**{"pv/Wuxi": t["pv/Wuxi"] * 900}), ("pv/Wuxi", "looks like MW or kW", "--rated POWER")),
         (lambda t: t.assign(**{"load/Wuxi": t["load/Wuxi"] * 1000}), ("load/Wuxi", "looks like kW")),
         (lambda t: t.assign(**{"load/Wuxi": t["load/Wuxi"] / 6000}), ("load/Wuxi", "looks like p.u.")),
-        (lambda t: pd.concat([t.iloc[:50], t.iloc[49:]]), ("time", "must not repeat", "2023-01-03T01:00")),
+        (lambda t: pd.concat([t.iloc[:50], t.iloc[49:]]), ("time", "1 stamp does", "2023-01-03T01:00", "UTC")),
         (lambda t: pd.concat([t.iloc[50:60], t.iloc[:50], t.iloc[60:]]), ("time", "must rise")),
         (lambda t: t.iloc[:8000], ("time", "must cover 2023", "8000", "ends at")),
         (lambda t: t.iloc[24:], ("time", "must cover 2023", "starts at")),
         (lambda t: t.iloc[::2], ("time", "steps by 120 min")),
         (lambda t: change(t, "time", 5, "yesterday"), ("time", "must be times", "yesterday")),
-        (lambda t: t.assign(**{"pv/Wuxi": np.roll(t["pv/Wuxi"], 1)}), ("pv/Wuxi", "solar noon", "13.0")),
+        (lambda t: t.assign(**{"pv/Wuxi": np.roll(t["pv/Wuxi"], 1)}), ("pv/Wuxi", "solar noon", "13.0", "--tz")),
         (lambda t: t.assign(**{"pv/Wuxi [lux]": 0.5}), ("pv/Wuxi", "must have a unit of")),
         (lambda t: t.assign(thing=40.0), ("thing", "must say its unit")),
         (lambda t: t[["time"]].assign(time=t["time"]), ("file", "at least one series")),

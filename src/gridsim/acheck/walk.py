@@ -68,6 +68,7 @@ class Walker:
         self.power_factor = power_factor
         self.lived = Lived(run, net, self.grid, power_factor)
         self.islands = _islands(self.grid, self.buses)
+        self.branch_weight, self.link_weight = run["interfaces/branch_weight"][:], run["interfaces/link_weight"][:]
         self.rating = np.broadcast_to(ratings(run), (run.steps, len(self.branches)))
         self.row_of_node = np.full(self.grid.nodes, -1, dtype=np.int64)
         known = np.flatnonzero(self.grid.node_of_row >= 0)
@@ -99,6 +100,8 @@ class Walker:
         dc_mw = np.abs(self.run["flow/branch_p_mw"][first : first + size])
         for t, step in enumerate(steps):
             self._hour(out, int(step) - first, hours, t, dc_mw[int(step) - first], self.rating[step])
+        link_mw = self.run["dispatch/link_p_mw"][first : first + size]  # DC links carry what was dispatched
+        out["interface_p_mw"] += link_mw @ self.link_weight.T
         return out
 
     def _empty(self, size: int) -> dict[str, Any]:
@@ -106,6 +109,7 @@ class Walker:
         length = {
             "bus": len(self.buses),
             "branch": len(self.branches),
+            "interface": len(self.branch_weight),
             "switched_shunt": len(grid.compensation.name),
             "tap_changer": len(grid.taps.name),
         }
@@ -164,6 +168,7 @@ class Walker:
         known = np.flatnonzero(self.grid.branch_of_row >= 0)
         at = self.grid.branch_of_row[known]
         out["branch_p_mw"][row, known], out["branch_q_mvar"][row, known] = flow[at, 0].real, flow[at, 0].imag
+        out["interface_p_mw"][row] = self.branch_weight[:, known] @ flow[at, 0].real
         self.branch_loss_mwh[known] += flow[at].real.sum(axis=1) * self.run.dt_h
         load = (current[at] * self.grid.scale[known]).max(axis=1) * self.grid.base_mva / rating[known]
         out["branch_loading"][row, known] = load

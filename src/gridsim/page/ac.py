@@ -20,6 +20,7 @@ from gridsim.page.parts import (
     figure,
     heat,
     line,
+    named,
 )
 from gridsim.palette import RED, FloatArray, colour_of
 from gridsim.summary_ac import HIGH_PU, LOW_PU, OVER, ratings
@@ -32,7 +33,8 @@ LOSS_COLOURS = ("#fff7ec", "#fdbb84", "#d7301f", "#7f0000")
 def section(run: Hours, page: Payload) -> Section:
     if "ac/status" not in run.run or not np.isfinite(run.run.array("ac/loss_mw")).any():
         return Section("ac", [])
-    return Section("ac", [_voltages(run, page), _losses(run, page)], [_buses(run), _branches(run)])
+    tables = [_buses(run), _branches(run), *_interfaces(run)]
+    return Section("ac", [_voltages(run, page), _losses(run, page)], tables)
 
 
 def _voltages(run: Hours, page: Payload) -> Chart:
@@ -90,6 +92,27 @@ def _branches(run: Hours) -> Table:
             rows.append(Row([[names[k]]], [*numbers, float(only[k])], hour))
     columns = [Column("@column.loading_ac", 1), Column("@column.loading_dc", 1), Column("@column.ac_only", 0)]
     return Table("ac_branches", ["@table.branch"], columns, rows)
+
+
+def _interfaces(run: Hours) -> list[Table]:
+    """Flows of every interface in the hour in which it is nearest to its limit, or furthest beyond."""
+    names = run.run.names("interface")
+    if not names:
+        return []
+    table = run.run.table("interfaces")
+    ahead, back = (table[column].to_numpy(float) for column in ("limit_mw", "reverse_limit_mw"))
+    ac, dc = np.nan_to_num(run.read("ac/interface_p_mw"), nan=0.0), run.read("flow/interface_p_mw")
+    of_limit = [_share(np.abs(flow), np.where(flow >= 0.0, ahead, back)) for flow in (ac, dc)]
+    only = ((of_limit[0] > 1.0 + OVER) & (of_limit[1] <= 1.0 + OVER)).sum(axis=0)
+    most = of_limit[0].max(axis=0, initial=0.0)
+    rows = []
+    for k in np.argsort(-most, kind="stable"):
+        hour = int(of_limit[0][:, k].argmax())
+        numbers = [round(float(v), 1) for v in (ac[hour, k], dc[hour, k], 100.0 * most[k])]
+        rows.append(Row([[named("interface", names[k])]], [*numbers, float(only[k])], hour))
+    kinds = (("flow_ac", 1), ("flow_dc", 1), ("of_limit_ac", 1), ("ac_only", 0))
+    columns = [Column(f"@column.{key}", places) for key, places in kinds]
+    return [Table("ac_interfaces", ["@table.interface"], columns, rows)]
 
 
 def _share(flow: FloatArray, rating: FloatArray) -> FloatArray:

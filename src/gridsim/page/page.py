@@ -19,7 +19,7 @@ from gridsim.page import (
 from gridsim.page.assemble import assemble, save
 from gridsim.page.cards import cards
 from gridsim.page.data import Hours
-from gridsim.page.parts import Payload, Section
+from gridsim.page.parts import Payload, Section, named
 from gridsim.results import ResultsReader
 
 GROUPS = {
@@ -67,6 +67,6 @@ def page_of(run: ResultsReader, language: str) -> str:
     below = payload.say(
         "made_by", hours=f"{run.hours:,}", start=str(run.start).replace("T", " ") + ":00", version=__version__
     )
-    title = str(run.meta.get("scenario_title") or hours.year.name)
+    title = named("title", str(run.meta.get("scenario_title") or hours.year.name))
     time = {"start": str(run.start) + ":00:00Z", "hours": run.hours}
     return assemble(title, below, cards(run.summary), sections, payload, time, language)

@@ -265,6 +265,7 @@ _TECHS_ZH = {
     "nuclear": "核电",
     "coal": "煤电",
     "gas": "气电",
+    "oil": "油电",
     "biomass": "生物质",
     "hydro": "水电",
     "import": "区外来电",
@@ -324,6 +325,12 @@ _INTERFACES_ZH = {
     "Jiangdu-Dagang": "江都—大港",
     "Fengcheng-Meili": "凤城—梅里",
 }
+_TITLES_ZH = {  # of built-in scenarios; tests hold them against the files
+    "Jiangsu 2024: unit commitment, DC network, N-1": "江苏 2024：机组组合、直流潮流、N-1",
+    "Jiangsu 2025: the fleet at the end of the year": "江苏 2025：年末装机",
+    "Jiangsu 2030: carbon peak": "江苏 2030：碳达峰",
+    "Jiangsu 2060: carbon neutral": "江苏 2060：碳中和",
+}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WORDS: dict[str, tuple[str, str]] = {
     **_PAGE,
@@ -341,4 +348,5 @@ WORDS: dict[str, tuple[str, str]] = {
     **{f"supplier.{name}": (label_of(name), zh) for name, zh in _SUPPLIERS_ZH.items()},
     **{f"month.{name}": (name, f"{k}月") for k, name in enumerate(_MONTHS, start=1)},
     **{f"interface.{name}": (name, zh) for name, zh in _INTERFACES_ZH.items()},
+    **{f"title.{name}": (name, zh) for name, zh in _TITLES_ZH.items()},
 }
