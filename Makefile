@@ -11,6 +11,8 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV PIP_TARGET PIP_PREFIX P
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
+# Twice: setuptools warns at length of folders of an editable installation. Errors are shown all the same.
+PIP_QUIET := --quiet --quiet
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -71,9 +73,9 @@ $(VENV)/.made-stamp:
 	echo "(Debian, Ubuntu: apt install python3 python3-venv; Fedora: dnf install python3)" >&2; exit 1
 
 $(VENV)/.run-stamp: $(VENV)/.made-stamp $(PROJECT)
-	$(BIN)/python -m pip install --quiet -e .
+	$(BIN)/python -m pip install $(PIP_QUIET) -e .
 	touch $@
 
 $(VENV)/.dev-stamp: $(VENV)/.made-stamp $(PROJECT)
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -m pip install $(PIP_QUIET) -e '.[dev]'
 	touch $@ $(VENV)/.run-stamp

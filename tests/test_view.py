@@ -22,7 +22,7 @@ from gridsim.opened import Results, Selection
 from gridsim.simulate import simulate
 
 pytest.importorskip("dash")
-from gridsim.view.app import MOST_LINES, figure_of, make_app, offered, said_of, selection_of
+from gridsim.view.app import MOST_LINES, figure_of, first_week, make_app, offered, said_of, selection_of
 from gridsim.view.server import make_server, serve
 
 
@@ -58,6 +58,12 @@ def test_what_is_offered_is_what_the_variable_has(run: Results):
     assert both[:3] == ["W", "PV", "X"]
     assert both[-1] == "economic"
     assert offered(run, "price/energy") == {"zones": [], "techs": [], "elements": []}
+
+
+def test_a_year_opens_on_its_first_week():
+    year = pd.date_range("2024-01-01", periods=8784, freq="h")
+    assert first_week(year) == ("2024-01-01T00", "2024-01-07T23")
+    assert first_week(year[:168]) == ("", "")
 
 
 def test_every_variable_can_be_shown(run: Results):

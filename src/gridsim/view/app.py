@@ -17,6 +17,7 @@ from gridsim.opened import Results, Selection
 from gridsim.palette import LINE_COLOURS, SUPPLIER_COLOURS, TECH_COLOURS
 
 FIRST = "dispatch/tech_p_mw"  # what is shown at the start
+LONG, OPENED = pd.Timedelta(days=31), pd.Timedelta(days=7)  # a run longer than that opens on its first week
 MOST_LINES = 16  # drawn; the CSV has all
 DASHES = ("solid", "dash")
 FONT = '"Segoe UI", "Helvetica Neue", Arial, "Noto Sans", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif'
@@ -146,6 +147,13 @@ def _numbers(frame: pd.DataFrame) -> Any:
 _STATISTICS = (pd.Series.min, pd.Series.mean, pd.Series.max, pd.Series.sum)
 
 
+def first_week(time: pd.DatetimeIndex) -> tuple[str, str]:
+    """From and to as the page opens: the first seven days of a long run, whose lines a screen can tell apart."""
+    if time[-1] - time[0] < LONG:
+        return "", ""
+    return f"{time[0]:%Y-%m-%dT%H}", f"{time[0] + OPENED - pd.Timedelta(hours=1):%Y-%m-%dT%H}"
+
+
 def _layout(run: Results) -> Any:
     usable = [path for path in run.variables.index if 0 not in run.reader[path].shape]
     options = [
@@ -153,13 +161,14 @@ def _layout(run: Results) -> Any:
         for path, row in run.variables.loc[usable].iterrows()
     ]
     time = run.reader.time
+    opened = first_week(time)
 
     def pick(name: str, text: str, width: str) -> Any:
         box = dcc.Dropdown([], [], id=name, multi=True, placeholder="all")
         return html.Div([html.Label(text, htmlFor=name), box], style={"flex": f"1 1 {width}", "minWidth": "12rem"})
 
-    def moment(name: str, text: str, hint: str) -> Any:
-        box = dcc.Input(id=name, type="text", debounce=True, placeholder=hint, style={"width": "11rem"})
+    def moment(name: str, text: str, hint: str, value: str) -> Any:
+        box = dcc.Input(value, id=name, type="text", debounce=True, placeholder=hint, style={"width": "11rem"})
         return html.Div([html.Label(text, htmlFor=name, style={"display": "block"}), box])
 
     return html.Main(
@@ -183,8 +192,8 @@ def _layout(run: Results) -> Any:
             ),
             html.Div(
                 [
-                    moment("start", "from (a month, day or hour)", f"{time[0]:%Y-%m-%dT%H}"),
-                    moment("end", "to, all of it", f"{time[-1]:%Y-%m-%dT%H}"),
+                    moment("start", "from (a month, day or hour)", f"{time[0]:%Y-%m-%dT%H}", opened[0]),
+                    moment("end", "to, all of it", f"{time[-1]:%Y-%m-%dT%H}", opened[1]),
                     html.Button("Download CSV", id="csv", n_clicks=0),
                     dcc.Download(id="download"),
                 ],
