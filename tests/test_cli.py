@@ -29,7 +29,8 @@ def call(*args: object) -> Result:
 def simulated(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """`simulate` as a mock that writes a small file and reports its windows."""
 
-    def fake(given: scenario.Scenario, out: Path, *, force: bool, progress: Any) -> dict[str, Any]:
+    def fake(given: scenario.Scenario, out: Path, *, force: bool, progress: Any, stop: Any) -> dict[str, Any]:
+        assert stop() == ""
         for index, window in enumerate(given.windows()):
             progress(report(index, window.first_hour, window.kept, shed_mwh=index * 5.0))
         return write_small(out, force=force)

@@ -3,12 +3,15 @@
 import dataclasses
 import errno
 import fcntl
+import itertools
 import json
 import os
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -23,6 +26,7 @@ from gridsim.schema import BY_PATH, DATASETS, FORMAT_VERSION, GRID, TABLES, orde
 from gridsim.summary import RUN_KEYS, as_text
 
 sys.path.insert(0, str(Path(__file__).parent))
+from same_file import everything
 from small_case import block, of_days, report, small_case, small_scenario, write_small
 
 
@@ -174,23 +178,6 @@ def test_every_group_opens_with_xarray_and_coordinates(path):
 # --- determinism
 
 
-def everything(path: Path) -> dict[str, object]:
-    out: dict[str, object] = {}
-    with h5py.File(path) as file:
-
-        def visit(name: str, item: object) -> None:
-            skip = name.startswith("timing/") or name == "meta/run"
-            if not skip and isinstance(item, h5py.Dataset):
-                value = np.asarray(item[()])
-                out[name] = value.tolist() if value.dtype.kind == "O" else value.tobytes()
-            if not skip:
-                links = ("DIMENSION_LIST", "REFERENCE_LIST")
-                out[f"{name}@"] = {k: str(v) for k, v in item.attrs.items() if k not in links}  # type: ignore[attr-defined]
-
-        file.visititems(visit)
-    return out
-
-
 def test_two_runs_are_the_same_but_for_times(path, tmp_path):
     write_small(tmp_path / "again.h5", run={"cpu_s": 9.0})
     first, second = everything(path), everything(tmp_path / "again.h5")
@@ -272,51 +259,68 @@ def test_two_runs_cannot_write_one_file(tmp_path):
     with ResultsWriter.open(target, small_case(), small_scenario()):
         with pytest.raises(ResourceError, match="another run is writing this file"):
             write_small(target)
-        assert part_file.part_of(target).exists()
+        assert os.listdir(tmp_path) == ["x.h5.journal"]
     assert os.listdir(tmp_path) == []
+
+
+def counted(write: Callable[..., int], fails: Callable[[int], bool], error: BaseException) -> Callable[..., int]:
+    """A function that fails at the calls that `fails` names, counted from 0."""
+    calls = itertools.count()
+
+    def call(*arguments: Any) -> int:
+        if fails(next(calls)):
+            raise error
+        return write(*arguments)
+
+    return call
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
-@pytest.mark.parametrize("after", [0, 20_000, 60_000])
-def test_a_failing_disk_leaves_nothing_behind(tmp_path, monkeypatch, code, after):
-    """The disk takes some bytes and then no more: while the frame, the chunks or the summary are written."""
-    written = 0
-    real = os.pwrite
-
-    def pwrite(handle: int, data: memoryview, offset: int) -> int:
-        nonlocal written
-        written += len(data)
-        if written > after:
-            raise OSError(code, os.strerror(code))
-        return real(handle, data, offset)
-
-    monkeypatch.setattr(part_file.os, "pwrite", pwrite)
-    with pytest.raises(ResourceError) as caught:
-        write_small(tmp_path / "x.h5")
+@pytest.mark.parametrize("after", [0, 1, 3, 4, 30])
+def test_a_failing_disk_leaves_the_windows_before(path, tmp_path, monkeypatch, code, after):
+    """The disk takes some writes and then no more: while the journal is made, or the file of it."""
+    target, windows = tmp_path / "x.h5", min(max(after - 1, 0), 3)
+    failing = counted(os.pwrite, lambda n: n >= after, OSError(code, os.strerror(code)))
+    with monkeypatch.context() as patch:
+        patch.setattr(part_file.os, "pwrite", failing)
+        with pytest.raises(ResourceError) as caught:
+            write_small(target)
     words = "cannot be written: Input/output error" if code == errno.EIO else "the disk or quota is full"
     assert words in str(caught.value)
-    assert "incomplete file is removed" in str(caught.value)
-    assert os.listdir(tmp_path) == []
+    notes = getattr(caught.value, "__notes__", [])
+    assert notes == ([f"{windows} of 3 windows are kept: gridsim resume {target} goes on"] if windows else [])
+    assert os.listdir(tmp_path) == (["x.h5.journal"] if windows else [])
+    write_small(target, resume=bool(windows))
+    assert everything(target) == everything(path)
+    assert os.listdir(tmp_path) == ["x.h5"]
 
 
-def test_a_disk_that_fails_at_the_very_end(tmp_path, monkeypatch):
-    def fsync(_: int) -> None:
-        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+@pytest.mark.parametrize("after", range(6))
+def test_a_disk_that_fails_when_it_is_to_be_sure(path, tmp_path, monkeypatch, after):
+    """Of the header, its folder, each of the windows, and the file."""
+    target, windows = tmp_path / "x.h5", min(max(after - 2, 0), 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(part_file.os, "fsync", counted(os.fsync, lambda n: n == after, OSError(errno.EDQUOT, "no")))
+        if after == 1:  # a file system need not know how to make a folder sure
+            write_small(target)
+        else:
+            with pytest.raises(ResourceError, match="quota is full"):
+                write_small(target)
+            assert os.listdir(tmp_path) == (["x.h5.journal"] if windows else [])
+    write_small(target, resume=bool(windows), force=True)
+    assert everything(target) == everything(path)
 
-    monkeypatch.setattr(part_file.os, "fsync", fsync)
-    with pytest.raises(ResourceError, match="quota is full"):
-        write_small(tmp_path / "x.h5")
-    assert os.listdir(tmp_path) == []
 
-
-def test_ctrl_c_inside_hdf5_is_ctrl_c(tmp_path, monkeypatch):
-    def pwrite(*_: object) -> int:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(part_file.os, "pwrite", pwrite)
-    with pytest.raises(KeyboardInterrupt):
-        write_small(tmp_path / "x.h5")
-    assert os.listdir(tmp_path) == []
+def test_ctrl_c_inside_hdf5_is_ctrl_c(path, tmp_path, monkeypatch):
+    target = tmp_path / "x.h5"
+    with monkeypatch.context() as patch:
+        patch.setattr(part_file.os, "pwrite", counted(os.pwrite, lambda n: n == 6, KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt) as caught:
+            write_small(target)
+    assert caught.value.__notes__ == [f"3 of 3 windows are kept: gridsim resume {target} goes on"]
+    assert os.listdir(tmp_path) == ["x.h5.journal"]
+    write_small(target, resume=True)
+    assert everything(target) == everything(path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk takes root")
@@ -332,12 +336,12 @@ def test_a_disk_that_is_really_full(tmp_path):
         sys.path.insert(0, {str(Path(__file__).parent)!r})
         from gridsim import results_writer
         from gridsim.errors import ResourceError
-        results_writer.EXPECTED_SHARE = results_writer.SPARE_BYTES = 0
+        results_writer.EXPECTED_SHARE = results_writer.JOURNAL_SHARE = results_writer.SPARE_BYTES = 0
         from small_case import write_small
         try:
             write_small({str(disk / "x.h5")!r}, hours=2000)
         except ResourceError as error:
-            print(error)
+            print(error, *error.__notes__)
     """
     try:
         done = subprocess.run(
@@ -346,11 +350,13 @@ def test_a_disk_that_is_really_full(tmp_path):
         left = os.listdir(disk)
     finally:
         subprocess.run(["umount", disk], check=True)
-    assert (done.returncode, done.stderr, left) == (0, "", [])
-    assert "the disk or quota is full; the incomplete file is removed" in done.stdout
+    assert (done.returncode, done.stderr, left) == (0, "", ["x.h5.journal"])
+    assert "the disk or quota is full" in done.stdout
+    assert "of 84 windows are kept: gridsim resume" in done.stdout
 
 
-def test_a_killed_run_leaves_no_result_and_the_next_replaces_it(tmp_path):
+def test_a_killed_run_leaves_its_journal(path, tmp_path):
+    """The next run of that name does not throw it away unasked; what reads results says where it is."""
     target = tmp_path / "x.h5"
     code = f"""
         import os, sys
@@ -362,11 +368,14 @@ def test_a_killed_run_leaves_no_result_and_the_next_replaces_it(tmp_path):
         os.kill(os.getpid(), 9)
     """
     assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False, timeout=120).returncode == -9
-    assert os.listdir(tmp_path) == ["x.h5.part"]
-    with pytest.raises(IntegrityError):
-        ResultsReader(tmp_path / "x.h5.part")
-    write_small(target)
+    assert os.listdir(tmp_path) == ["x.h5.journal"]
+    with pytest.raises(InputError, match=f"is not whole yet: gridsim status {target} says how far its run is"):
+        ResultsReader(target)
+    with pytest.raises(InputError, match=f"1 of 3 windows: gridsim resume {target} goes on, or --force to start again"):
+        write_small(target)
+    write_small(target, resume=True)
     assert os.listdir(tmp_path) == ["x.h5"]
+    assert everything(target) == everything(path)
 
 
 # --- bugs of the simulation are found here, not in a picture
@@ -401,8 +410,8 @@ def test_incomplete_runs_are_not_finished(tmp_path):
             writer.write(path, values)
         with pytest.raises(ValueError, match="0 of 60 steps in 0 windows"):
             writer.finish({})
-    with pytest.raises(ValueError, match="already finished or dropped"):
-        writer.write("peak_shaving/peak_valley_after_mw", np.zeros(3))
+    with pytest.raises(ValueError, match="already closed"):
+        writer.append(block(small_case(), 24, 0), 0, report(0, 0, 24))
 
 
 # --- files that are not ours

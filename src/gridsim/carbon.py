@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gridsim.carry import Carried
 from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.step import Fleet, Hour
@@ -50,8 +51,10 @@ class Ways(NamedTuple):
     mw: FloatArray
 
 
-class Carbon:
+class Carbon(Carried):
     """Traces lived steps, block by block; carbon in stores is carried on, and emissions by row add up."""
+
+    carried = ("stock", "unit_t", "source_t")
 
     def __init__(self, case: Case, f: Fleet):
         self.case, self.f = case, f

@@ -75,15 +75,25 @@ def _warned(message: Warning | str, category: type[Warning], *place: Any, **more
 
 
 def _fail(ctx: click.Context, text: str, code: int) -> None:
+    """Say what went wrong, and what the exception in hand notes beside it; leave with the exit code."""
     if ctx.meta.get("gridsim.verbose"):
         click.echo(traceback.format_exc(), err=True)
-    click.echo(f"gridsim: {text}", err=True)
+    click.echo("\n".join([f"gridsim: {text}", *getattr(sys.exception(), "__notes__", ())]), err=True)
     ctx.exit(code)
 
 
 def _keep_verbose(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
     ctx.meta["gridsim.verbose"] = value
     return value
+
+
+def _duration(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    from gridsim.stopping import seconds
+
+    try:
+        return None if value is None else seconds(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}: got {value}") from None
 
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -99,6 +109,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Machine-read
 language_option = click.option(
     "--lang", "language", type=click.Choice(["en", "zh"]), default="en", show_default=True,
     help="What the page opens in. It has both languages.",
+)  # fmt: skip
+report_option = click.option(
+    "--report/--no-report", "with_report", default=True, show_default=True, help="Write the page at the end."
+)
+budget_option = click.option(
+    "--time-budget", "budget_s", callback=_duration, metavar="DURATION",
+    help="Stop after the window in hand when this is over, with exit code 6: 90s, 30m, 1h30m, 2d.",
 )  # fmt: skip
 verbose_option = click.option("-v", "--verbose", is_flag=True, callback=_keep_verbose, help="More detail; tracebacks.")
 
@@ -119,8 +136,9 @@ def main() -> None:
 @click.option("--engine", type=click.Choice(["kernel", "highs", "highs-milp"]), help="Who solves the windows.")
 @click.option("--effort", type=click.Choice(["fast", "standard", "best"]), help="Time spent on a better commitment.")
 @click.option("--n1", type=click.Choice(["off", "report", "enforce"]), help="Loss of any one circuit or DC link.")
-@click.option("-f", "--force", is_flag=True, help="Replace an existing results file.")
-@click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Write the page at the end.")
+@budget_option
+@click.option("-f", "--force", is_flag=True, help="Replace an existing results file, and a stopped run of its name.")
+@report_option
 @verbose_option
 def run(
     scenario: str,
@@ -132,30 +150,72 @@ def run(
     engine: str | None,
     effort: str | None,
     n1: str | None,
+    budget_s: float | None,
     force: bool,
     with_report: bool,
     verbose: bool,
 ) -> None:
     """Simulate SCENARIO and write one results file, then the page of `gridsim report` beside it.
 
-    SCENARIO is the name of a built-in scenario, a .toml file, or a folder with scenario.toml.
+    SCENARIO is the name of a built-in scenario, a .toml file, or a folder with scenario.toml. A run that is stopped
+    keeps what it has: `gridsim resume` goes on. SIGTERM and SIGUSR1 stop it after the window in hand, with exit code 6.
     """
-    from gridsim.part_file import check_output
+    from gridsim.results_writer import check_new
 
     shorthands = _shorthands(start=start, hours=hours, engine=engine, effort=effort, n1=n1)
     given = _load(scenario, (*overrides, *shorthands), overlays)
     path = output or Path("results") / f"{given.name}.h5"
-    check_output(path, force=force)  # before numba and pandapower load: a typo should not cost seconds
-    from gridsim.simulate import simulate
+    check_new(path, force=force)  # before numba and pandapower load: a typo should not cost seconds
+    from gridsim.stopping import asked_to_stop
 
-    with _progress(given) as progress:
-        summary = simulate(given, path, force=force, progress=progress)
-    _print_summary(summary)
-    click.echo(f"results: {path}")
-    if with_report:
-        from gridsim.page import write_page
+    with asked_to_stop(budget_s) as stop:
+        from gridsim.simulate import simulate
 
-        click.echo(f"page: {write_page(path, path.with_suffix('.html'))}")
+        with _progress(given) as progress:
+            summary = simulate(given, path, force=force, progress=progress, stop=stop)
+    _print_run(summary, path, with_report)
+
+
+@main.command()
+@file_argument
+@budget_option
+@report_option
+@verbose_option
+def resume(file: Path, budget_s: float | None, with_report: bool, verbose: bool) -> None:
+    """Go on with the run that was stopped while it made the results FILE.
+
+    After a kill, a power cut, a full disk, Ctrl-C or a time limit: from the last window that is done. Scenario, input
+    files and gridsim must be as the run has begun; the file is then the same as that of a run that nobody stopped.
+    """
+    from gridsim.resume import scenario_to_resume
+
+    given = scenario_to_resume(file)
+    if given is None:
+        click.echo(f"{file}: complete, nothing is left to do")
+        return
+    from gridsim.stopping import asked_to_stop
+
+    with asked_to_stop(budget_s) as stop:
+        from gridsim.simulate import simulate
+
+        with _progress(given) as progress:
+            summary = simulate(given, file, resume=True, progress=progress, stop=stop)
+    _print_run(summary, file, with_report)
+
+
+@main.command()
+@file_argument
+@json_option
+@verbose_option
+def status(file: Path, as_json: bool, verbose: bool) -> None:
+    """Say how far the run is that makes the results FILE: running, stopped or finished. Only reads."""
+    from gridsim.status import status as status_of
+
+    found = status_of(file)
+    if as_json:
+        _print_json(found._asdict())
+    else:
+        click.echo(found.as_text())
 
 
 @main.command()
@@ -731,6 +791,15 @@ def _print_summary(summary: dict[str, Any]) -> None:
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(as_text(summary))
 
 
+def _print_run(summary: dict[str, Any], path: Path, with_report: bool) -> None:
+    _print_summary(summary)
+    click.echo(f"results: {path}")
+    if with_report:
+        from gridsim.page import write_page
+
+        click.echo(f"page: {write_page(path, path.with_suffix('.html'))}")
+
+
 def _print_checks(checks: Any, as_json: bool) -> None:
     if as_json:
         _print_json(checks.as_dict())
@@ -743,13 +812,13 @@ def _print_checks(checks: Any, as_json: bool) -> None:
 @contextmanager
 def _progress(scenario: "Scenario") -> Iterator[Callable[["WindowReport"], None]]:
     """A bar on a terminal; one line per window otherwise. Both on stderr."""
-    began = 0.0
+    began, first = 0.0, -1
 
     def eta_s(window: "WindowReport") -> float:
-        nonlocal began
-        began = began or time.monotonic() - window.cpu_s  # not from the start: kernels compile before the first window
-        done = window.index + 1
-        return (time.monotonic() - began) / done * (window.count - done)
+        nonlocal began, first
+        if first < 0:  # not from the start: kernels compile before the first window
+            began, first = time.monotonic() - window.wall_s, window.index
+        return (time.monotonic() - began) / (window.index + 1 - first) * (window.count - window.index - 1)
 
     if not sys.stderr.isatty():
 

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from gridsim.carry import Carried
 from gridsim.case import Case
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.kernels.step import Fleet, Hour
@@ -39,8 +40,10 @@ SEEN_MW = 0.5  # of the whole system: room below it is what an interior point le
 PRICED = 1e-2  # currency/MWh between two prices that are not the same
 
 
-class Curtailment:
+class Curtailment(Carried):
     """Finds the causes of lived steps, block by block."""
+
+    carried = ("before",)
 
     def __init__(self, case: Case, f: Fleet):
         self.case, self.f = case, f

@@ -60,6 +60,12 @@ class WindowError(GridsimError):
     exit_code = 4
 
 
+class StoppedError(GridsimError):
+    """The run was asked to stop after a window; it can be resumed."""
+
+    exit_code = 6
+
+
 class IntegrityError(GridsimError):
     """A results file is damaged, of another format, or does not pass its audit."""
 

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from gridsim.carry import Carried
 from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.step import Hour
@@ -72,8 +73,10 @@ def depth_units(on: IntArray, output_mw: FloatArray, p_max_mw: FloatArray) -> In
     return np.stack(classes, axis=1)
 
 
-class Ledger:
+class Ledger(Carried):
     """Accounts for blocks of lived steps, and at the end for the days of the run."""
+
+    grown = ("_net", "_regulation", "_start", "_stop")
 
     def __init__(self, case: Case, compensation: Compensation):
         """`compensation`: of each depth class, currency per MWh not generated in it."""

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from gridsim.carry import Arrays, Carried
 from gridsim.case import Case
 from gridsim.kernels import security
 from gridsim.kernels.jit import FloatArray, IntArray
 
+WORST = ("row_loading", "row_outage", "row_hour", "outage_loading", "outage_row", "outage_hour")  # of a report
 
-class OutageWatch:
+
+class OutageWatch(Carried):
     """Screens lived hours against every loss that does not split the grid, or nothing if it is switched off."""
 
     def __init__(self, case: Case, *, active: bool):
@@ -20,6 +23,14 @@ class OutageWatch:
         self.security = security.build(case) if active else None
         if self.security is not None:
             self.seen = security.new_report(len(self.security.H), self.security.outages.branch.size, case.steps)
+
+    def snapshot(self) -> Arrays:
+        """The worst of the run so far by row and by outage; hours stand in their blocks."""
+        return {} if self.security is None else {name: getattr(self.seen, name).copy() for name in WORST}
+
+    def restore(self, kept: list[Arrays]) -> None:
+        if self.security is not None:
+            self.seen = self.seen._replace(**{name: kept[-1][name].copy() for name in WORST})
 
     def live(self, flow_mw: FloatArray, link_mw: FloatArray, t0: int) -> dict[str, Any]:
         """Screen hours from `t0`: flows of all branches and interfaces, and of DC links; datasets of these hours."""

@@ -10,9 +10,13 @@ import errno
 import fcntl
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from gridsim.errors import InputError, Problem, ResourceError
+
+LOCK_TRIES, LOCK_WAIT_S = 4, 0.05
+_HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 def check_output(path: Path, *, force: bool) -> None:
@@ -36,6 +40,63 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
+def lock(path: Path, *, create: bool = True) -> int:
+    """Open a file to write, for this process alone until the handle is closed; `create` it if it is missing.
+
+    Raises
+    ------
+    ResourceError
+        If it cannot be opened, or another process has it.
+    """
+    for _ in range(LOCK_TRIES):
+        try:
+            if create:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o666)
+        except OSError as error:
+            raise ResourceError(f"{path}: cannot be written: {error.strerror}") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:  # a file system without locks is trusted
+            if error.errno in _HELD:
+                os.close(handle)
+                time.sleep(LOCK_WAIT_S)  # whoever asks `is_held` has it for an instant
+                continue
+        if _is_at(handle, path):
+            return handle
+        os.close(handle)  # whoever had it has removed it meanwhile
+    raise ResourceError(f"{path}: another run is writing this file")
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process has it by `lock`."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _HELD
+    finally:
+        os.close(handle)
+    return False
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def write_error(path: Path, error: OSError) -> ResourceError:
+    """A failed write in words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ResourceError(f"{path}: the disk or quota is full")
+    return ResourceError(f"{path}: cannot be written: {error.strerror or error}")
+
+
 class PartFile:
     """A file object for h5py (driver "fileobj") that never fails: see the module. Exclusive while it is open.
 
@@ -47,17 +108,7 @@ class PartFile:
         self.error: BaseException | None = None
         self._late: list[tuple[int, bytes]] = []  # (offset, data) of every write after the failure
         self._at = 0
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise ResourceError(f"{path}: cannot be written: {error.strerror}") from None
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:  # a file system without locks is trusted
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                os.close(self._handle)
-                raise ResourceError(f"{path}: another run is writing this file") from None
+        self._handle = lock(path)
         os.ftruncate(self._handle, 0)
         self._size = 0
 
@@ -118,6 +169,11 @@ class PartFile:
         """Nothing is buffered here."""
 
     # what the writer asks
+
+    def check(self) -> None:
+        """Raise the first failure, if there was one."""
+        if self.error is not None:
+            raise self.error
 
     def publish(self, path: Path) -> None:
         """Make it final on the disk and give it its name. What delayed allocation could not place is an error here."""

@@ -9,6 +9,7 @@
 import contextlib
 import gzip
 import json
+import shlex
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gridsim.errors import InputError, IntegrityError, Problem
+from gridsim.journal import journal_of
 from gridsim.part_file import check_output
 from gridsim.results_writer import ResultsWriter, WindowReport
 from gridsim.schema import BY_PATH, DATASETS, FORMAT, FORMAT_VERSION, TABLES
@@ -212,7 +214,10 @@ class ResultsReader:
 
 def _open(path: Path) -> h5py.File:
     if not path.is_file():
-        raise InputError(str(path), [Problem("the results file", "does not exist")])
+        rule = "does not exist"
+        if journal_of(path).is_file():
+            rule = f"is not whole yet: gridsim status {shlex.quote(str(path))} says how far its run is"
+        raise InputError(str(path), [Problem("the results file", rule)])
     try:
         return h5py.File(path, "r")
     except OSError as error:

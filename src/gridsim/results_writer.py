@@ -1,16 +1,17 @@
-"""Writing a results file: buffered, one window at a time, under another name until it is whole.
+"""Writing a results file: window by window into a journal, and from that, when the run is done, the file.
 
-The run writes ``FILE.part`` and renames it to ``FILE`` at the end, so what stands under the final name is always
-complete, and an older file (``force=True``) stays until then. Hours are buffered and written `CHUNK_H` at a time,
-so that each chunk is compressed once; a killed run loses the buffered windows, fewer than CHUNK_H + one window.
-Any failure to write (disk full, quota) ends in one `ResourceError`, and the ``.part`` file is removed.
+HDF5 does not survive a kill or a power cut in the middle of a write, so while a run goes on there is only its
+`journal`. At the end the file is made from it, `CHUNK_H` hours in memory at a time so that each chunk is compressed
+once, under the name ``FILE.part``; it is made final on the disk, takes its name, and the journal is removed. What
+stands under the final name is always complete, and an older file (``force=True``) stays until then. Whatever stops a
+run leaves the journal, and ``gridsim resume FILE`` goes on from its last window.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,8 +22,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.errors import ResourceError
-from gridsim.part_file import PartFile, check_output, part_of
+from gridsim.errors import InputError, Problem, ResourceError, WindowError
+from gridsim.journal import Journal, is_begun_only, journal_of, look, sync_folder
+from gridsim.origin import origin
+from gridsim.part_file import PartFile, check_output, is_held, part_of, write_error
 from gridsim.results_frame import CHUNK_H, dims_of, flat, machine, set_attrs, shape_of, write_frame
 from gridsim.scenario import Scenario
 from gridsim.schema import BY_PATH, DATASETS, GRID, WINDOW_COLUMNS, Dataset
@@ -31,9 +34,10 @@ if TYPE_CHECKING:
     from gridsim.case import Case
 
 EXPECTED_SHARE = 0.5  # of the raw size: what the disk check asks for; measured 0.2-0.35 on Jiangsu-sized years
+JOURNAL_SHARE = 0.3  # likewise of the journal, which is there beside the file for a moment
 SPARE_BYTES = 4_000_000  # tables, texts, the net
+CAUSES, TOTAL = "curtailment/cause_mw", "curtailment/source_mw"
 CAUSES_MW = 1e-5  # how far the causes of curtailment may be from their total before rounding
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,23 +58,41 @@ class WindowReport:
     rows: int = 0
     retries: int = 0
     cpu_s: float = 0.0
+    wall_s: float = 0.0
     shed_mwh: float = 0.0  # in the kept hours
     curtailed_mwh: float = 0.0  # in the kept hours
 
 
-class ResultsWriter:
-    """The file of one run while it is made. Use as a context manager: leaving without `finish` removes it."""
+def check_new(path: Path, *, force: bool) -> None:
+    """Refuse, before any work, to begin a run in place of a results file, or of a stopped run that can go on."""
+    check_output(path, force=force)
+    journal = journal_of(path)
+    if is_held(journal):
+        raise ResourceError(f"{path}: another run is writing this file")
+    if force or not journal.exists() or is_begun_only(journal):
+        return
+    seen = look(journal)
+    if seen is not None and seen.windows:
+        done = f"{len(seen.windows)} of {seen.about['windows']} windows"
+        rule = f"is that of a stopped run, which has {done}: {_go_on(path)}, or --force to start again"
+        raise InputError(str(journal), [Problem("the journal", rule)])
 
-    def __init__(self, path: Path, case: Case, scenario: Scenario, force: bool, events: Sequence[Any]):
-        check_output(path, force=force)
-        self.path, self.part, self.case, self.scenario = path, part_of(path), case, scenario
+
+def _go_on(path: Path) -> str:
+    return f"gridsim resume {shlex.quote(str(path))} goes on"
+
+
+class ResultsWriter:
+    """The results of one run while they are made. Use as a context manager: leaving without `finish` keeps the journal.
+
+    `windows` are the reports of those that are done, to begin with the ones that an earlier process has left.
+    """
+
+    def __init__(self, path: Path, case: Case, scenario: Scenario, force: bool, events: Sequence[Any], resume: bool):
+        self.path, self.case, self.scenario, self.events = path, case, scenario, events
         self.steps, self.per_hour = case.steps, case.steps_per_hour
-        self._next = 0  # first step not appended yet
-        self._base = 0  # first step in the buffers
-        self._written: set[str] = set()
-        self._windows: list[WindowReport] = []
-        self._sink: PartFile | None = PartFile(self.part)
-        self._file: h5py.File | None = None
+        self.windows: list[WindowReport] = []
+        self._whole: dict[str, NDArray[Any]] = {}  # datasets that do not run along hours
         self._dims = dims_of(case, scenario)
         self._from_case: dict[str, NDArray[Any]] = {
             "dispatch/source_min_mw": case.source_min_mw,
@@ -90,42 +112,52 @@ class ResultsWriter:
             "budget/allowed": case.budget_terms.allowed,
             "budget/pace": case.budget_terms.pace,
         }
-        try:
+        self._count, self._finished = len(self._dims["window"]), False
+        self._hourly = [d for d in DATASETS if d.per_hour and 0 not in self._shape(d)]
+        if resume:
+            check_output(path, force=True)
+            self._journal = Journal.reopen(journal_of(path))
+            if self._journal.about["digest"] != scenario.digest:
+                self._journal.close()
+                raise ValueError(f"{path}: its journal is of another scenario")
+            self.windows = [WindowReport(**report) for report in self._journal.reports()]
+        else:
+            check_new(path, force=force)
             self._check_space()
-            with self._errors():
-                self._file = h5py.File(self._sink, "w")
-                write_frame(self._file, case, scenario, self._dims, events)
-            rows = min(CHUNK_H, self.steps)
-            self._buffers = {
-                d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype)
-                for d in DATASETS
-                if d.per_hour and 0 not in self._shape(d)
-            }
-        except BaseException:
-            self.abort()
-            raise
+            self._journal = Journal.create(journal_of(path), origin(scenario))
+        self._next = sum(window.kept for window in self.windows) * self.per_hour  # first step not appended yet
 
     @classmethod
     def open(
-        cls, path: str | Path, case: Case, scenario: Scenario, *, force: bool = False, events: Sequence[Any] = ()
+        cls,
+        path: str | Path,
+        case: Case,
+        scenario: Scenario,
+        *,
+        force: bool = False,
+        events: Sequence[Any] = (),
+        resume: bool = False,
     ) -> ResultsWriter:
-        """Begin a file.
+        """Begin a run's results, or go on with those of a stopped one.
 
         Parameters
         ----------
-        path : final name; the run writes to ``path + ".part"``
+        path : final name; the run writes to ``path + ".journal"``
         case, scenario : the index tables, dimensions and texts to record
-        force : replace an existing file at the end
+        force : replace an existing file at the end, and a stopped run's journal now
         events : of the profiles (dataclasses or dicts), kept as JSON in /meta/events
+        resume : go on with the journal that is there, which must be of the same scenario
 
         Raises
         ------
         InputError
-            If the file exists and `force` is not set.
+            If the file or a stopped run's journal exists and `force` is not set.
+        IntegrityError
+            If the journal to go on with is damaged from its beginning.
         ResourceError
             If the folder cannot be written, another run writes the same file, or the disk has too little space.
         """
-        return cls(Path(path), case, scenario, force, events)
+        return cls(Path(path), case, scenario, force, events, resume)
 
     def __enter__(self) -> Self:
         return self
@@ -133,12 +165,25 @@ class ResultsWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.abort()
+        """Remove the journal of a run that is done, or has nothing to go on from; else keep it, and say so."""
+        done = self._finished and error is None
+        if done or not self.windows or isinstance(error, WindowError):
+            self._journal.drop()
+            return
+        self._journal.close()
+        if error is not None:
+            error.add_note(f"{len(self.windows)} of {self._count} windows are kept: {_go_on(self.path)}")
 
     # --- writing
 
-    def append(self, block: Mapping[str, NDArray[Any]], first_hour: int, window: WindowReport) -> None:
-        """Add the kept hours of one window.
+    def append(
+        self,
+        block: Mapping[str, NDArray[Any]],
+        first_hour: int,
+        window: WindowReport,
+        carried: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
+        """Add the kept hours of one window; they are on the disk when this returns.
 
         Parameters
         ----------
@@ -149,6 +194,7 @@ class ResultsWriter:
             ``curtailment/source_mw``, which is the sum of its causes.
         first_hour : must follow the hours appended before
         window : its numbers for /windows and /timing
+        carried : what the next window needs, for `recall`; no name has a slash
         """
         first, n = first_hour * self.per_hour, window.kept * self.per_hour
         if first != self._next or first + n > self.steps:
@@ -156,161 +202,146 @@ class ResultsWriter:
         unknown = set(block) - {d.path for d in DATASETS if d.per_hour}
         if unknown:
             raise ValueError(f"no per-hour datasets: {', '.join(sorted(unknown))}")
-        rows = {path: self._checked(path, block, first, n) for path in self._buffers if path != "curtailment/source_mw"}
-        if "curtailment/source_mw" in self._buffers:
-            rows["curtailment/source_mw"] = self._total_curtailment(block, rows)
-        done = 0
-        while done < n:
-            at = self._next - self._base
-            take = min(n - done, CHUNK_H - at)
-            for path, values in rows.items():
-                self._buffers[path][at : at + take] = values[done : done + take]
-            done += take
-            self._next += take
-            if self._next - self._base == CHUNK_H:
-                self._flush()
-        self._windows.append(window)
+        rows = {d.path: self._checked(d, block, n) for d in self._hourly if self._is_given(d, block)}
+        if CAUSES in rows and TOTAL in block:
+            self._check_causes(block[TOTAL], rows[CAUSES])
+        self._journal.append(dataclasses.asdict(window), {**rows, **(carried or {})})
+        self._next += n
+        self.windows.append(window)
+
+    def recall(self) -> list[dict[str, NDArray[Any]]]:
+        """What each of the windows so far has carried on."""
+        return [
+            {name: values for name, values in arrays.items() if "/" not in name} for arrays in self._journal.windows()
+        ]
 
     def write(self, path: str, values: NDArray[Any]) -> None:
         """Write a dataset that does not run along hours (those of ``day``), whole."""
         d = BY_PATH[path]
         if d.per_hour or d.group in ("windows", "timing"):
             raise ValueError(f"{path} is written by append")
-        with self._errors():
-            self._h5[path][...] = _stored(d, np.asarray(values), self._shape(d))
-        self._written.add(path)
+        self._whole[path] = _stored(d, np.asarray(values), self._shape(d))
 
     def finish(self, run: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Write what is buffered, the windows, /meta and /summary; give the file its name. Returns the summary.
+        """Make the file of the journal: hours, windows, /meta and /summary; give it its name. Returns the summary.
 
         Parameters
         ----------
         run : numbers of this execution for /meta/run: cpu_s, wall_s, compile_s, peak_rss_mb, ...
         meta : further attributes of /meta that are the same in every run of the scenario
         """
-        from gridsim.results import ResultsReader
-        from gridsim.summary import RUN_KEYS, summarise
-
         self._check_whole()
-        with self._errors():
-            self._flush()
-            file = self._h5
+        with _file_in_the_making(self.path) as (file, sink):
+            write_frame(file, self.case, self.scenario, self._dims, self.events)
+            self._write_hours(file, sink)
+            for path, values in self._whole.items():
+                file[path][...] = values
             for column in WINDOW_COLUMNS:
                 d = BY_PATH[f"windows/{column}"]
-                file[d.path][...] = np.array([getattr(w, column) for w in self._windows], dtype=d.dtype)
-            file["timing/window_cpu_s"][...] = np.array([w.cpu_s for w in self._windows], dtype=np.float64)
+                file[d.path][...] = np.array([getattr(w, column) for w in self.windows], dtype=d.dtype)
+            file["timing/window_cpu_s"][...] = np.array([w.cpu_s for w in self.windows], dtype=np.float64)
             set_attrs(file["meta"], meta or {})
             set_attrs(file["meta/run"], {**machine(), **run})
             file["meta"].attrs["complete"] = True
-            file.flush()
-            summary = summarise(ResultsReader(file, self.part))
-            stable = {k: v for k, v in summary.items() if k not in RUN_KEYS}
-            set_attrs(file["summary"], flat(stable))
-            file.close()
-            self._file = None
-        with self._errors():
-            self._sink_open.publish(self.path)
-        self._sink = None
+            summary = _summarised(file, sink.path)
+        self._finished = True
         summary["file_mb"] = self.path.stat().st_size / 1e6
         return summary
 
-    def abort(self) -> None:
-        """Drop the file: nothing stays behind. Does nothing after `finish`."""
-        if self._sink is None:
-            return
-        if self._file is not None:
-            # Whatever ended the run, the file is worthless; what else goes wrong in closing it does not matter.
-            with contextlib.suppress(OSError, RuntimeError, ValueError):
-                self._file.close()
-            self._file = None
-        self._sink.drop()
-        self._sink = None
-
     # --- inside
-
-    @property
-    def _h5(self) -> h5py.File:
-        if self._file is None:
-            raise ValueError(f"{self.path}: already finished or dropped")
-        return self._file
-
-    @property
-    def _sink_open(self) -> PartFile:
-        if self._sink is None:
-            raise ValueError(f"{self.path}: already finished or dropped")
-        return self._sink
 
     def _shape(self, d: Dataset) -> tuple[int, ...]:
         return shape_of(d, self._dims)
 
-    def _checked(self, path: str, block: Mapping[str, NDArray[Any]], first: int, n: int) -> NDArray[Any]:
-        d = BY_PATH[path]
-        values = block.get(path)
-        if values is None:
-            if path not in self._from_case:
-                raise ValueError(f"the block has no {path}")
-            values = self._from_case[path][first : first + n]
-        return _stored(d, np.asarray(values), (n, *self._shape(d)[1:]))
+    def _is_given(self, d: Dataset, block: Mapping[str, NDArray[Any]]) -> bool:
+        """Whether a dataset is one of the block, and neither the case's nor the sum of others."""
+        return d.path in block if d.path in self._from_case else d.path != TOTAL
 
-    def _total_curtailment(self, block: Mapping[str, NDArray[Any]], rows: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """All causes, exactly: sums of multiples of GRID are exact. A total that says otherwise is a bug."""
-        total = rows["curtailment/cause_mw"].sum(axis=2)
-        given = block.get("curtailment/source_mw")
-        if given is not None:
-            off = np.abs(_stored(BY_PATH["curtailment/source_mw"], np.asarray(given), total.shape) - total)
-            if off.max(initial=0.0) > CAUSES_MW:
-                raise ValueError(f"curtailment is not the sum of its causes: {off.max():.3g} MW apart")
-        return total
+    def _checked(self, d: Dataset, block: Mapping[str, NDArray[Any]], n: int) -> NDArray[Any]:
+        if d.path not in block:
+            raise ValueError(f"the block has no {d.path}")
+        return _stored(d, np.asarray(block[d.path]), (n, *self._shape(d)[1:])).astype(d.dtype, copy=False)
 
-    def _flush(self) -> None:
-        """Write the buffered hours. Whole chunks, except at the end of the run."""
-        n = self._next - self._base
-        if n == 0:
-            return
-        with self._errors():
-            for path, buffer in self._buffers.items():
-                self._h5[path][self._base : self._next] = buffer[:n]
-            self._h5.flush()
-        self._base = self._next
+    @staticmethod
+    def _check_causes(given: NDArray[Any], causes: NDArray[Any]) -> None:
+        """All causes make the total, exactly: sums of multiples of GRID are exact. One that is not is a bug."""
+        total = causes.sum(axis=2)
+        off = np.abs(_stored(BY_PATH[TOTAL], np.asarray(given), total.shape) - total)
+        if off.max(initial=0.0) > CAUSES_MW:
+            raise ValueError(f"curtailment is not the sum of its causes: {off.max():.3g} MW apart")
+
+    def _write_hours(self, file: h5py.File, sink: PartFile) -> None:
+        """The datasets along time, in whole chunks except at the end of the run."""
+        rows = min(CHUNK_H, self.steps)
+        buffers = {d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype) for d in self._hourly}
+        base = at = 0
+        for window, arrays in zip(self.windows, self._journal.windows(), strict=True):
+            n = window.kept * self.per_hour
+            if CAUSES in arrays:
+                arrays[TOTAL] = arrays[CAUSES].sum(axis=2)
+            for d in self._hourly:
+                if d.path not in arrays:
+                    values = self._from_case[d.path][at : at + n]
+                    arrays[d.path] = _stored(d, values, (n, *self._shape(d)[1:]))
+            done = 0
+            while done < n:
+                take = min(n - done, CHUNK_H - (at - base))
+                for path, buffer in buffers.items():
+                    buffer[at - base : at - base + take] = arrays[path][done : done + take]
+                done, at = done + take, at + take
+                if at - base in (CHUNK_H, self.steps - base):
+                    for path, buffer in buffers.items():
+                        if buffer.any():  # a chunk that is not written reads as zeros
+                            file[path][base:at] = buffer[: at - base]
+                    file.flush()
+                    sink.check()
+                    base = at
 
     def _check_whole(self) -> None:
-        missing = [d.path for d in DATASETS if "day" in d.dims and d.path not in self._written]
+        missing = [d.path for d in DATASETS if "day" in d.dims and d.path not in self._whole]
         if missing:
             raise ValueError(f"never written: {', '.join(missing)}")
-        if self._next != self.steps or len(self._windows) != len(self._dims["window"]):
-            got = f"{self._next} of {self.steps} steps in {len(self._windows)} windows"
+        if self._next != self.steps or len(self.windows) != self._count:
+            got = f"{self._next} of {self.steps} steps in {len(self.windows)} windows"
             raise ValueError(f"the run is not complete: {got}")
 
     def _check_space(self) -> None:
         raw = sum(np.dtype(d.dtype).itemsize * int(np.prod(self._shape(d))) for d in DATASETS)
-        need = EXPECTED_SHARE * raw + SPARE_BYTES
-        free = shutil.disk_usage(self.path.parent).free
+        need = (EXPECTED_SHARE + JOURNAL_SHARE) * raw + SPARE_BYTES
+        folder = next(f for f in self.path.absolute().parents if f.exists())
+        free = shutil.disk_usage(folder).free
         if free < need:
             text = f"the results need up to {need / 1e6:.0f} MB, {free / 1e6:.0f} MB are free"
             raise ResourceError(f"{self.path.parent}: too little disk space: {text}")
 
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        """A failed write becomes one ResourceError, and the file is dropped."""
-        sink = self._sink_open
-        try:
-            yield
-        except Exception as error:
-            if sink.error is None and not isinstance(error, OSError):
-                raise
-            failed: BaseException | None = sink.error or error
-        else:
-            failed = sink.error
-        if failed is None:
-            return
-        self.abort()
-        if not isinstance(failed, OSError):
-            raise failed  # Ctrl-C while HDF5 was writing
-        if failed.errno in _DISK_FULL:
-            raise ResourceError(f"{self.path}: the disk or quota is full; the incomplete file is removed")
-        raise ResourceError(
-            f"{self.path}: cannot be written: {failed.strerror or failed}; the incomplete file is removed"
-        )
+
+@contextlib.contextmanager
+def _file_in_the_making(path: Path) -> Iterator[tuple[h5py.File, PartFile]]:
+    """A new HDF5 file that takes the name `path` if all goes well, and is gone if not."""
+    sink = PartFile(part_of(path))
+    try:
+        with h5py.File(sink, "w") as file:
+            yield file, sink
+        sink.check()
+        sink.publish(path)
+        sync_folder(path)
+    except BaseException as error:
+        sink.drop()
+        failed = sink.error or error  # Ctrl-C while HDF5 was writing is such an error, too
+        if isinstance(failed, OSError):
+            raise write_error(path, failed) from None
+        raise failed from None
+
+
+def _summarised(file: h5py.File, path: Path) -> dict[str, Any]:
+    """The summary of what the file has, written into it."""
+    from gridsim.results import ResultsReader
+    from gridsim.summary import RUN_KEYS, summarise
+
+    file.flush()
+    summary = summarise(ResultsReader(file, path))
+    set_attrs(file["summary"], flat({k: v for k, v in summary.items() if k not in RUN_KEYS}))
+    return summary
 
 
 def _stored(d: Dataset, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

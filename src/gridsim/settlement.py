@@ -22,6 +22,7 @@ is answered, up to what is asked, and all that answers alike.
 import numpy as np
 
 from gridsim.bills import Tariffs
+from gridsim.carry import Carried
 from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.step import Fleet, Hour
@@ -36,8 +37,10 @@ def standing(bus: IntArray, buses: int) -> FloatArray:
     return out
 
 
-class Settlement:
+class Settlement(Carried):
     """Settles lived steps, block by block; rents of lines and accounts of stores add up through the run."""
+
+    carried = ("store_revenue", "store_cost", "rent")
 
     def __init__(self, case: Case, f: Fleet, shift_mw: FloatArray, tariffs: Tariffs):
         """`shift_mw`: what a degree of each phase shifter drives."""

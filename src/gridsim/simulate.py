@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from gridsim import acheck, bills, links, losses, pumping
+from gridsim import acheck, bills, carry, links, losses, pumping
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
 from gridsim.carbon import Carbon
+from gridsim.carry import Carried
 from gridsim.case import Case
 from gridsim.curtailment import Curtailment
-from gridsim.errors import WindowError
+from gridsim.errors import StoppedError, WindowError
 from gridsim.handover import State
 from gridsim.kernels import commit, step
 from gridsim.kernels.disk import one_compiles
@@ -29,7 +30,7 @@ from gridsim.ledger import Ledger
 from gridsim.marginal import Marginal
 from gridsim.outages import OutageWatch
 from gridsim.plan import Plan, Planner
-from gridsim.results_writer import ResultsWriter, WindowReport, check_output
+from gridsim.results_writer import ResultsWriter, WindowReport, check_new
 from gridsim.scenario import Scenario
 from gridsim.schema import WEATHER_TECHS, techs_of
 from gridsim.settlement import Settlement
@@ -158,8 +159,10 @@ def _hours(
     )
 
 
-class Accountant:
+class Accountant(Carried):
     """Turns lived hours into the datasets of the results file."""
+
+    carried, grown = ("on_before",), ("running",)
 
     def __init__(self, case: Case, f: step.Fleet, ledger: Ledger, shift_mw: FloatArray, tariffs: bills.Tariffs):
         self.case, self.f, self.ledger = case, f, ledger
@@ -175,9 +178,15 @@ class Accountant:
         self.carbon = Carbon(case, f)
         self.marginal = Marginal(case, f, self.carbon.zone_of)
         self.weather = np.isin(tech, WEATHER_TECHS)
+        self.running: list[FloatArray] = []  # prices of budgets, window by window
         self.on_before = case.units["initial_on"].to_numpy(dtype=np.int64)
         must = case.units["must_run"].to_numpy(dtype=bool)
         self.on_before = np.where(must, case.unit_available[0], self.on_before)
+
+    def accounts(self) -> dict[str, Carried]:
+        """All that adds up or is handed on from block to block, by name."""
+        parts = {"ledger": self.ledger, "curtailment": self.curtailment, "settlement": self.settlement}
+        return {"accountant": self, **parts, "carbon": self.carbon}
 
     def block(self, plan: Plan, h: step.Hour, budgets: Lived, t0: int) -> dict[str, Any]:
         """Datasets of the kept steps, by path."""
@@ -248,16 +257,24 @@ def simulate(
     *,
     force: bool = False,
     progress: Callable[[WindowReport], None] | None = None,
+    resume: bool = False,
+    stop: Callable[[], str] | None = None,
 ) -> dict[str, Any]:
     """Run a scenario and write its results file; returns the summary.
 
+    `resume` goes on with the journal of a stopped run of the same scenario (`gridsim.resume` knows whether it is the
+    same). `stop` is asked after every window but the last; where it says why, the run stops there and can be resumed.
+
     Raises
     ------
+    StoppedError
+        If `stop` said so.
     InputError, WindowError, ResourceError
-        As their names say; no file is left behind in either case.
+        As their names say. Windows that were done stay in the journal, but for a window that cannot be solved.
     """
     wall = time.perf_counter()
-    check_output(out, force=force)
+    if not resume:
+        check_new(out, force=force)
     if scenario.grid.ac_check:
         acheck.require()
     case = assemble(scenario)
@@ -282,11 +299,14 @@ def simulate(
         Accountant(case, f, ledger, planner.shift_mw, bills.tariffs(scenario, case)),
         scenario.windows(),
     )
-    running: list[FloatArray] = []  # prices of budgets, window by window
     watch = OutageWatch(case, active=scenario.grid.n1 != "off" and len(case.branches) > 0)
-    with ResultsWriter.open(out, case, scenario, force=force, events=case.events) as writer:
-        for index, window in enumerate(windows):
-            began = time.process_time()
+    accounts = {**accountant.accounts(), "watch": watch}
+    with ResultsWriter.open(out, case, scenario, force=force, events=case.events, resume=resume) as writer:
+        earlier = list(writer.windows)
+        if earlier:
+            state = carry.unpacked(writer.recall(), State, accounts)
+        for index, window in list(enumerate(windows))[len(earlier) :]:
+            began, began_wall = time.process_time(), time.perf_counter()
             t0, steps, kept = (case.steps_per_hour * hours for hours in window)
             try:
                 plan = planner.plan(t0, steps, state)
@@ -295,7 +315,7 @@ def simulate(
                 raise WindowError(
                     f"window {index + 1} of {len(windows)}, from {stamp:%Y-%m-%d %H:%M}: {error}"
                 ) from None
-            running.append(planner.budgeting.running(t0, state.budgets))
+            accountant.running.append(planner.budgeting.running(t0, state.budgets))
             h, budgets = live(case, f, planner, plan, t0, kept, state)
             block = accountant.block(plan, h, budgets, t0)
             block |= watch.live(h.flow, h.link, t0)
@@ -314,30 +334,33 @@ def simulate(
                 rows=plan.rows,
                 retries=plan.retries,
                 cpu_s=time.process_time() - began,
+                wall_s=time.perf_counter() - began_wall,
                 shed_mwh=float(h.shed.sum()) * case.dt_h,
                 curtailed_mwh=float(block["curtailment/cause_mw"].sum()) * case.dt_h,
             )
-            writer.append(block, window.first_hour, report)
+            writer.append(block, window.first_hour, report, carry.packed(state, accounts))
             if progress is not None:
                 progress(report)
+            if stop is not None and index + 1 < len(windows) and (why := stop()):
+                raise StoppedError(f"stopped by {why} after window {index + 1} of {len(windows)}")
         whole = {
             **ledger.days(),
             **accountant.settlement.datasets(),
             **accountant.carbon.datasets(),
             **watch.datasets(),
-            **planner.budgeting.datasets(running),
+            **planner.budgeting.datasets(accountant.running),
         }
         for path, values in whole.items():
             writer.write(path, values)
         summary = writer.finish(
             {
-                "cpu_s": time.process_time() - cpu,
-                "wall_s": time.perf_counter() - wall,
+                "cpu_s": time.process_time() - cpu + sum(w.cpu_s for w in earlier),
+                "wall_s": time.perf_counter() - wall + sum(w.wall_s for w in earlier),
                 "compile_s": compile_s,
                 "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
             }
         )
-    return acheck.acheck(out) if scenario.grid.ac_check else summary
+        return acheck.acheck(out) if scenario.grid.ac_check else summary
 
 
 def live(
