@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridsim.kernels import bundle, commit, security, single, step, sweep, window
+from gridsim.kernels import adequacy, bundle, commit, security, single, step, sweep, window
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Boxes, Budgets, Problem, Ramps, Rows, Stores, Units
 
@@ -40,6 +40,16 @@ def warm_up_rest() -> None:
     sweep.project(units, np.ascontiguousarray(prices.relaxed), np.zeros((1, 3)), work, state.on)
     field = sweep.field(units, 0.9 * flat, flat, 0.1 * flat, np.zeros((2, 1)), apart)
     sweep.descend(units, field, 9.0, True, 1, work, state)
+
+
+def warm_up_adequacy() -> None:
+    """Likewise those of a study of adequacy."""
+    flat = _real(1.0, 1.0)
+    row, one = np.ones((2, 1)), _real(1.0)
+    stores = adequacy.Stores(_whole(0), one, one, one, one, row, row, row, row)
+    whole, limit, seen = np.ones((1, 1), dtype=np.bool_), np.zeros((1, 1)), np.zeros((2, 1))
+    adequacy.walk(-row, row, whole, limit, stores, 1.0, _whole(0), one.copy(), one.copy(), seen, flat.copy(), one)
+    adequacy.merit_order(flat, flat, flat, row, one, 1.0, flat.copy(), flat.copy())
 
 
 def _real(*values: float) -> FloatArray:

@@ -675,6 +675,67 @@ def import_(
         click.echo(f"series: {output}")
 
 
+@main.command("adequacy")
+@scenario_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to make. [default: results/NAME-adequacy.h5]")
+@click.option("--max-years", type=click.IntRange(min=1), default=200, show_default=True, help="Years drawn at most.")
+@click.option(
+    "--relative-error", type=click.FloatRange(0.0, 1.0), default=0.1, show_default=True,
+    help="Half-width of the intervals of LOLE and EENS, over their means, that is enough; 0: draw all years.",
+)  # fmt: skip
+@click.option(
+    "--draws", type=click.IntRange(min=1), default=4, show_default=True, help="Of outages on each synthetic weather year."
+)
+@click.option("--years", "years_text", metavar="A-B", help="Calendar years, of own series all of them. [default: the scenario's]")
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--credit-years", type=click.IntRange(min=0), default=0, show_default=True,
+    help="Years on which capacity credits of wind, PV, storage and DC are found; 0: none.",
+)  # fmt: skip
+@with_option
+@set_option
+@json_option
+@click.option("-f", "--force", is_flag=True, help="Replace an existing file.")
+@verbose_option
+def adequacy_(
+    scenario: str,
+    output: Path | None,
+    max_years: int,
+    relative_error: float,
+    draws: int,
+    years_text: str | None,
+    workers: int,
+    credit_years: int,
+    overlays: tuple[str, ...],
+    overrides: tuple[str, ...],
+    as_json: bool,
+    force: bool,
+    verbose: bool,
+) -> None:
+    """How often SCENARIO cannot serve its load: Monte Carlo over weather years and forced outages."""
+    from gridsim.part_file import check_output
+
+    years = [] if years_text is None else _years(years_text)
+    given = [_load(scenario, (*overrides, f"year={year}"), overlays) for year in years]
+    given = given or [_load(scenario, overrides, overlays)]
+    path = output or Path("results") / f"{given[0].name}-adequacy.h5"
+    check_output(path, force=force)
+    from gridsim.adequacy.report import run_study
+
+    run_study(
+        given, path, as_json=as_json, max_years=max_years, relative_error=relative_error, draws=draws,
+        workers=workers, credit_years=credit_years,
+    )  # fmt: skip
+
+
+def _years(text: str) -> list[int]:
+    """ "2018-2023", or one year."""
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and (last or first).isdigit() and int(first) <= int(last or first)):
+        raise click.UsageError(f"--years must be a year or a span such as 2018-2023: got {text}")
+    return list(range(int(first), int(last or first) + 1))
+
+
 @main.command()
 @click.argument("study")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the sweep. [default: results/NAME]")

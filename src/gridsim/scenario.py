@@ -456,8 +456,8 @@ class Scenario(_Section):
         return self._source or self.name
 
     def resolve(self, path: str) -> Path:
-        """A path written in this scenario as a path that can be opened."""
-        return self._folder / path
+        """A path written in this scenario as one that can be opened; ``{year}`` in it is the scenario's year."""
+        return self._folder / path.replace("{year}", str(self.year))
 
     def input_files(self) -> dict[str, Path]:
         """Every file that the scenario names: key -> path."""
