@@ -13,7 +13,7 @@ met by stores, those first that last longest at full power ("time to go"), so fa
 
 which leaves the least energy not served on one bus if nothing is known of what comes (Evans, Tindemans, Angeli 2019,
 doi 10.1109/TPWRS.2019.2913530); what stores cannot meet is shed, so that the shed shares of load in the set are as
-equal as they can be made: z_a = min over a, raised together. In a step without any need stores charge from what all cuts
+equal as they can be made: the least are raised together. In a step without any need stores charge from what all cuts
 around them leave, those first that last shortest.
 
 Energies of a store move as in the dispatch: e' = keep e + eta_c c - d / eta_d + inflow - demand, spilled above e_max.

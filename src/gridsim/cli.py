@@ -677,21 +677,36 @@ def import_(
 
 @main.command("adequacy")
 @scenario_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to make. [default: results/NAME-adequacy.h5]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to make. [default: results/NAME-adequacy.h5]"
+)
 @click.option("--max-years", type=click.IntRange(min=1), default=200, show_default=True, help="Years drawn at most.")
 @click.option(
     "--relative-error", type=click.FloatRange(0.0, 1.0), default=0.1, show_default=True,
     help="Half-width of the intervals of LOLE and EENS, over their means, that is enough; 0: draw all years.",
 )  # fmt: skip
 @click.option(
-    "--draws", type=click.IntRange(min=1), default=4, show_default=True, help="Of outages on each synthetic weather year."
+    "--draws",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Of outages on each synthetic weather year.",
 )
-@click.option("--years", "years_text", metavar="A-B", help="Calendar years, of own series all of them. [default: the scenario's]")
+@click.option(
+    "--years", "years_text", metavar="A-B", help="Calendar years, of own series all of them. [default: the scenario's]"
+)
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 @click.option(
     "--credit-years", type=click.IntRange(min=0), default=0, show_default=True,
     help="Years on which capacity credits of wind, PV, storage and DC are found; 0: none.",
 )  # fmt: skip
+@click.option(
+    "--check",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Steps of each block to solve again with HiGHS.",
+)
 @with_option
 @set_option
 @json_option
@@ -706,6 +721,7 @@ def adequacy_(
     years_text: str | None,
     workers: int,
     credit_years: int,
+    check: int,
     overlays: tuple[str, ...],
     overrides: tuple[str, ...],
     as_json: bool,
@@ -724,7 +740,7 @@ def adequacy_(
 
     run_study(
         given, path, as_json=as_json, max_years=max_years, relative_error=relative_error, draws=draws,
-        workers=workers, credit_years=credit_years,
+        workers=workers, credit_years=credit_years, check=check,
     )  # fmt: skip
 
 

@@ -10,12 +10,12 @@ The load of a set S of areas can be served if and only if for S and every set li
     load(S) - available(S) <= L(S)                                                                     (1)
 
 where L(S) is the most that branches, DC links and interfaces carry into S. Without interfaces that is the theorem of
-Hoffman (1960), and L(S) the sum of ratings; an interface all of whose members lead into S puts its limit in the place of
-their sum. An interface that crosses S in part only does not count for S. Sets that cannot come near (1) in the
+Hoffman (1960), and L(S) the sum of ratings; an interface all of whose members lead into S puts its limit in the place
+of  that cannot come near (1) in the
 year are left out, so a few dozen of the 2^n sets stay.
 """
 
-from itertools import combinations
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -64,8 +64,8 @@ class Cuts(NamedTuple):
     # R sums of what leads into a set, several of one set where interfaces bind: the least of them is its L
     cut: IntArray  # (R,) row of `inside`
     fixed_mw: FloatArray  # (R,) limits of the interfaces in the sum
-    ahead: BoolArray  # (R, E) branches and links that count besides, from first to second area
-    back: BoolArray
+    ahead: FloatArray  # (R, E) how often each branch or link counts besides, from first to second area
+    back: FloatArray
 
 
 def make_areas(case: Case, *, copper: bool) -> Areas:
@@ -81,12 +81,18 @@ def make_areas(case: Case, *, copper: bool) -> Areas:
     rating = case.branches["rating_mw"].to_numpy(dtype=np.float64)
     b, k = (np.flatnonzero(first != second) for first, second in (ends, of_links))
     least, most, lost = (case.links[c].to_numpy(dtype=np.float64)[k] for c in ("p_min_mw", "p_max_mw", "loss_share"))
-    none = np.full
+    sides = [np.concatenate((one[b], other[k])) for one, other in zip(ends, of_links, strict=True)]
     areas = Areas(
-        tuple(zone), of_bus, np.concatenate((b, none(k.size, -1))), np.concatenate((none(b.size, -1), k)),
-        *(np.concatenate((one[b], other[k])) for one, other in zip(ends, of_links, strict=True)),
-        np.concatenate((rating[b], most * (1.0 - lost))), np.concatenate((rating[b], np.maximum(-least, 0.0))), (),
-    )  # fmt: skip
+        zone=tuple(zone),
+        of_bus=of_bus,
+        branch=np.concatenate((b, np.full(k.size, -1))),
+        link=np.concatenate((np.full(b.size, -1), k)),
+        first=sides[0],
+        second=sides[1],
+        ahead_mw=np.concatenate((rating[b], most * (1.0 - lost))),
+        back_mw=np.concatenate((rating[b], np.maximum(-least, 0.0))),
+        bundles=(),
+    )
     return _with_interfaces(areas, case)
 
 
@@ -113,8 +119,9 @@ def _split(case: Case) -> tuple[IntArray, list[str]]:
         alone = [p for p in sorted(ties) if p not in loaded]
         if not alone:
             break
-        best = max(sorted(ties[alone[0]]), key=lambda other, p=alone[0]: (other in loaded, ties[p][other]))
-        piece[piece == alone[0]] = best
+        neighbours = ties[alone[0]]
+        best = max((other in loaded, mw, -other) for other, mw in neighbours.items())
+        piece[piece == alone[0]] = -best[2]
     number = {int(p): k for k, p in enumerate(dict.fromkeys(piece.tolist()))}
     of_bus = np.array([number[int(p)] for p in piece], dtype=np.int64)
     load = np.zeros((len(number), len(set(zone))))
@@ -172,70 +179,92 @@ def make_cuts(areas: Areas, deficit_mw: FloatArray) -> Cuts:
     whole = (1 << n) - 1
     masks = np.arange(1, whole + 1, dtype=np.int64)
     inside = ((masks[:, None] >> np.arange(n)) & 1).astype(bool)
-    sums = _sums(areas, inside)
-    limit = np.min([into for into, _ in sums], axis=0)
-    limit[-1] = 0.0
-    short = (deficit_mw @ inside.T.astype(np.float64)).max(axis=0) - limit
-    near = [k for k in np.flatnonzero(short > 0) if k == whole - 1 or _connected(areas, inside[k])]
-    near = sorted(near, key=lambda k: -short[k])[:MOST_CUTS]
-    kept = sorted({*near, whole - 1}, key=lambda k: (inside[k].sum(), k))
-    rows: list[tuple[int, float, BoolArray, BoolArray]] = []
-    for row, k in enumerate(kept):
-        ahead = ~inside[k][areas.first] & inside[k][areas.second]
-        back = inside[k][areas.first] & ~inside[k][areas.second]
-        seen = set()
-        for _, group in sums:
-            fixed, left = _fixed(areas, group, inside[k])
-            if fixed is None or left.tobytes() in seen:
-                continue
-            seen.add(left.tobytes())
-            rows.append((row, fixed, ahead & left, back & left))
+    short = (deficit_mw @ inside.T.astype(np.float64)).max(axis=0) - _limits(areas, inside)
+    near = [k for k in np.flatnonzero(short > 0).tolist() if k == whole - 1 or _connected(areas, inside[k])]
+    near = sorted(near, key=lambda k: -float(short[k]))[:MOST_CUTS]
+    kept = sorted({*near, whole - 1}, key=lambda k: (int(inside[k].sum()), k))
+    rows = [(row, *sums) for row, k in enumerate(kept) for sums in _rows(areas, inside[k])]
     return Cuts(
         inside[kept],
         np.array([row[0] for row in rows], dtype=np.int64),
         np.array([row[1] for row in rows], dtype=np.float64),
-        np.array([row[2] for row in rows], dtype=bool).reshape(len(rows), -1),
-        np.array([row[3] for row in rows], dtype=bool).reshape(len(rows), -1),
+        np.array([row[2] for row in rows], dtype=np.float64).reshape(len(rows), -1),
+        np.array([row[3] for row in rows], dtype=np.float64).reshape(len(rows), -1),
     )
 
 
-def _sums(areas: Areas, inside: BoolArray) -> list[tuple[FloatArray, tuple[int, ...]]]:
-    """What leads into each set if the interfaces of a group bind, for every group of disjoint ones; inf: they cannot."""
-    enters = ~inside[:, areas.first] & inside[:, areas.second]
-    leaves = inside[:, areas.first] & ~inside[:, areas.second]
-    each = np.where(enters, areas.ahead_mw, 0.0) + np.where(leaves, areas.back_mw, 0.0)
-    total = each.sum(axis=1)
-    of_bundle = []
-    for bundle in areas.bundles:
-        way = (enters[:, bundle.members].astype(float) - leaves[:, bundle.members]) * bundle.sign
-        most = np.where((way == 1).all(axis=1), bundle.limit_mw, np.inf)
-        most = np.where((way == -1).all(axis=1), bundle.reverse_mw, most)
-        of_bundle.append((most, each[:, bundle.members].sum(axis=1)))
+def _ways(areas: Areas, inside: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Of each set and edge: whether it leads into the set from its first area, from its second. (S, E)"""
+    first, second = inside[:, areas.first], inside[:, areas.second]
+    return (~first & second).astype(np.float64), (first & ~second).astype(np.float64)
+
+
+def _bound(
+    bundle: Bundle, way: float, ahead: FloatArray, back: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What an interface changes in the sums of sets if its limit one way binds: (S,) fixed, (S, m) ahead, back.
+
+    Members that lead into the set that way are bounded together by the limit and what the other members can carry
+    against it: these sums take the place of their own.
+    """
+    counted = ahead if way > 0 else back  # of members with sign 1
+    other = back if way > 0 else ahead
+    into = np.where(bundle.sign > 0, counted, other)
+    against_back = np.where(bundle.sign * way > 0, 1.0 - into, 0.0)  # a member counts against it by its way back
+    against_ahead = np.where(bundle.sign * way < 0, 1.0 - into, 0.0)
+    taken_ahead = np.where(bundle.sign * way > 0, into, 0.0)
+    taken_back = np.where(bundle.sign * way < 0, into, 0.0)
+    limit = bundle.limit_mw if way > 0 else bundle.reverse_mw
+    fixed = np.where(into.any(axis=1), limit, np.inf)
+    return fixed, against_ahead - taken_ahead, against_back - taken_back
+
+
+def _groups(areas: Areas) -> list[tuple[Bundle, ...]]:
+    """Interfaces that share no member, and none."""
     out = []
     for size in range(len(areas.bundles) + 1):
-        for group in combinations(range(len(areas.bundles)), size):
-            members = [m for k in group for m in areas.bundles[k].members]
-            if len(set(members)) < len(members):
-                continue
-            into = total.copy()
-            for k in group:
-                into += of_bundle[k][0] - of_bundle[k][1]
-            out.append((np.where(np.isnan(into), np.inf, into), group))
+        for group in combinations(areas.bundles, size):
+            members = [m for bundle in group for m in bundle.members.tolist()]
+            if len(set(members)) == len(members):
+                out.append(group)
     return out
 
 
-def _fixed(areas: Areas, group: tuple[int, ...], inside: BoolArray) -> tuple[float | None, BoolArray]:
-    """Limits of a group of interfaces into one set, None where they do not lead into it; what counts besides."""
-    fixed, left = 0.0, np.ones(areas.first.size, dtype=bool)
-    for k in group:
-        bundle = areas.bundles[k]
-        first, second = inside[areas.first[bundle.members]], inside[areas.second[bundle.members]]
-        way = (second.astype(float) - first) * bundle.sign
-        if not ((way == 1).all() or (way == -1).all()):
-            return None, left
-        fixed += bundle.limit_mw if way[0] == 1 else bundle.reverse_mw
-        left[bundle.members] = False
-    return fixed, left
+def _limits(areas: Areas, inside: BoolArray) -> FloatArray:
+    """L of every set with all in service, (S,). [MW]"""
+    ahead, back = _ways(areas, inside)
+    plain = ahead @ areas.ahead_mw + back @ areas.back_mw
+    best = plain.copy()
+    for group in _groups(areas):
+        total = plain.copy()
+        for bundle in group:
+            at = bundle.members
+            options = []
+            for way in (1.0, -1.0):
+                fixed, more, less = _bound(bundle, way, ahead[:, at], back[:, at])
+                options.append(fixed + more @ areas.ahead_mw[at] + less @ areas.back_mw[at])
+            total += np.minimum(0.0, np.minimum(*options))
+        best = np.minimum(best, total)
+    best[-1] = 0.0
+    return best
+
+
+def _rows(areas: Areas, inside: BoolArray) -> list[tuple[float, FloatArray, FloatArray]]:
+    """All sums of one set that may be the least of them: what is fixed, and how often each branch counts each way."""
+    ahead, back = _ways(areas, inside[None, :])
+    out = []
+    for group in _groups(areas):
+        for ways in product((1.0, -1.0), repeat=len(group)):
+            fixed, more, less = 0.0, ahead[0].copy(), back[0].copy()
+            for bundle, way in zip(group, ways, strict=True):
+                at = bundle.members
+                of_limit, of_ahead, of_back = _bound(bundle, way, ahead[:, at], back[:, at])
+                fixed += float(of_limit[0])
+                more[at] += of_ahead[0]
+                less[at] += of_back[0]
+            if np.isfinite(fixed):
+                out.append((fixed, more, less))
+    return out
 
 
 def _connected(areas: Areas, inside: BoolArray) -> bool:
@@ -252,29 +281,35 @@ def cut_limits(areas: Areas, cuts: Cuts, case: Case, outages: Outages | None) ->
     changes: list[tuple[int, FloatArray]] = []  # edge, share left
     for e, (b, k) in enumerate(zip(areas.branch, areas.link, strict=True)):
         if b >= 0 and (int(b) in moving or int(b) in out_of):
-            changes.append((e, _share_left(case, int(b), circuits)))
+            changes.append((e, share_left(case, int(b), circuits)))
         elif k >= 0 and outages is not None and (outages.link_left[:, k] < 1.0).any():
             changes.append((e, outages.link_left[:, k]))
-    steps = case.steps if changes else 1
-    rows = np.tile(cuts.fixed_mw + _counted(cuts.ahead, areas.ahead_mw) + _counted(cuts.back, areas.back_mw), (steps, 1))
+    full = cuts.fixed_mw + cuts.ahead @ areas.ahead_mw + cuts.back @ areas.back_mw
+    if not changes:
+        return _least(cuts, full[None, :])
+    out = np.tile(_least(cuts, full[None, :]), (case.steps, 1))
+    at = np.flatnonzero(np.any([share < 1.0 for _, share in changes], axis=0))
+    rows = np.tile(full, (at.size, 1))
     for e, share in changes:
-        b = int(areas.branch[e])
-        full = float(case.branches["rating_mw"].iloc[b]) if b >= 0 else np.inf
+        rated = float(case.branches["rating_mw"].iloc[int(areas.branch[e])]) if areas.branch[e] >= 0 else np.inf
         for counted, mw in ((cuts.ahead[:, e], areas.ahead_mw[e]), (cuts.back[:, e], areas.back_mw[e])):
-            left = np.minimum(mw, full * share) if b >= 0 else mw * share
-            rows[:, counted] += (left - mw)[:, None]
-    out = np.full((steps, len(cuts.inside)), np.inf)
+            left = np.minimum(mw, rated * share[at]) if areas.branch[e] >= 0 else mw * share[at]
+            rows += np.outer(left - mw, counted)
+    out[at] = _least(cuts, rows)
+    return out
+
+
+def _least(cuts: Cuts, rows: FloatArray) -> FloatArray:
+    """The least sum of each cut, (steps, K)."""
+    out = np.full((len(rows), len(cuts.inside)), np.inf)
     for r, cut in enumerate(cuts.cut):
         np.minimum(out[:, cut], rows[:, r], out=out[:, cut])
     out[:, -1] = 0.0
     return out
 
 
-def _counted(rows: BoolArray, mw: FloatArray) -> FloatArray:
-    return np.where(rows, mw, 0.0).sum(axis=1)
-
-
-def _share_left(case: Case, b: int, circuits: IntArray) -> FloatArray:
+def share_left(case: Case, b: int, circuits: IntArray) -> FloatArray:
+    """What outages and weather leave of a branch in each step, (T,)."""
     n = int(case.branches["circuits"].iloc[b])
     out = np.zeros(case.steps)
     for _, first, steps, count in circuits[circuits[:, 0] == b]:

@@ -1,20 +1,21 @@
 """Blocks of years, which are alike and independent: what is drawn, counted and averaged.
 
-With synthetic series a block is one year of weather of its own and some draws of outages on it; with own series, of which
-there are so many years and no more, a block is every year of them once, each with a draw. Either way blocks are draws
-from one distribution and do not depend on each other, though years inside one do: means and intervals are those of
-blocks. What block number b holds depends on the scenario, its seed and b alone, not on who computes it, or when.
+With synthetic series a block is one year of weather of its own and some draws of outages on it; with own series, of
+which there are so many years and no more, a block is every year of them once, each with a draw. Either way blocks are
+draws from one distribution and do not depend on each other, though years inside one do: means and intervals are those
+of blocks. What block number b holds depends on the scenario, its seed and b alone, not on who computes it, or when.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gridsim.adequacy import years
+from gridsim.adequacy.check import Check, check_steps
 from gridsim.assemble import assemble
 from gridsim.kernels import adequacy as kernel
-from gridsim.kernels.jit import FloatArray
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.scenario import Scenario
 
 SHORT_MW = 1e-3  # of the system or a zone, from which on a step counts as short
@@ -26,6 +27,7 @@ class Study(NamedTuple):
     scenarios: tuple[Scenario, ...]  # one for each calendar year
     draws: int  # of outages on each year of weather
     kept: int  # blocks that stay in memory for capacity credits
+    checked: int = 0  # steps of each block that HiGHS solves again
 
     @property
     def own_series(self) -> bool:
@@ -68,38 +70,45 @@ class Kept(NamedTuple):
 
 
 _KEPT: dict[int, list[Kept]] = {}  # of this process, by block
+_OWN: dict[str, years.Weather] = {}  # of this process, by scenario: own series are the same in every block
 
 
 class Block(NamedTuple):
     years: list[Year]
     zones: tuple[str, ...]  # of `zone_h` and `zone_mwh`
     hours: int  # of the horizon
+    checks: list[Check]
 
 
 def run_block(study: Study, number: int) -> Block:
     """The years of one block."""
     out: list[Year] = []
+    checks: list[Check] = []
     kept: list[Kept] = []
     for scenario, outage_seed, weather in _members(study, number):
         draws = years.draw_year(weather, outage_seed)
         walk = years.walk_year(weather, draws)
         out.append(_count(number, scenario, outage_seed, weather, draws, walk))
         kept.append(Kept(weather, draws))
+        checks += check_steps(weather, draws, walk, study.checked - len(checks))
     if number < study.kept:
         _KEPT[number] = kept
-    return Block(out, zone_names(kept[0].weather), kept[0].weather.case.hours)
+    return Block(out, zone_names(kept[0].weather), kept[0].weather.case.hours, checks)
 
 
 def forget() -> None:
     """Drop what is kept for capacity credits."""
     _KEPT.clear()
+    _OWN.clear()
 
 
 def _members(study: Study, number: int) -> Iterator[tuple[Scenario, int, years.Weather]]:
     first = study.scenarios[0].seed
     if study.own_series:
         for scenario in study.scenarios:
-            yield scenario, first + number, _weather(scenario)
+            if scenario.digest not in _OWN:
+                _OWN[scenario.digest] = _weather(scenario)
+            yield scenario, first + number, _OWN[scenario.digest]
         return
     scenario = study.scenarios[number % len(study.scenarios)]
     scenario = scenario.model_copy(update={"seed": first + number})
@@ -146,14 +155,19 @@ def _count(
         peak_mw=float(total.max(initial=0.0)),
         zone_h=(by_zone > SHORT_MW).sum(axis=0) * dt_h,
         zone_mwh=by_zone.sum(axis=0) * dt_h,
-        month_h=np.bincount(month[short], minlength=12) * dt_h,
-        month_mwh=np.bincount(month, weights=total, minlength=12) * dt_h,
-        hour_h=np.bincount(hour[short], minlength=24) * dt_h,
-        hour_mwh=np.bincount(hour, weights=total, minlength=24) * dt_h,
+        month_h=_summed(month, short, 12) * dt_h,
+        month_mwh=_summed(month, total, 12) * dt_h,
+        hour_h=_summed(hour, short, 24) * dt_h,
+        hour_mwh=_summed(hour, total, 24) * dt_h,
         curtailed_mwh=float(curtailed.sum() * dt_h),
         available_mwh=float(available.sum() * dt_h),
         cost=float(cost.sum()),
     )
+
+
+def _summed(number: IntArray, values: Any, count: int) -> FloatArray:
+    """Values of steps added up by a number that each step has."""
+    return np.asarray(np.bincount(number, weights=np.asarray(values, dtype=np.float64), minlength=count))
 
 
 # --- capacity credit
@@ -187,6 +201,6 @@ def installed(number: int) -> dict[str, float]:
     return {what: float(years.capacity_mw(weather, what).sum()) for what in years.CREDITED}
 
 
-def _some(stores: kernel.Stores, there: Sequence[bool] | FloatArray) -> kernel.Stores:
+def _some(stores: kernel.Stores, there: BoolArray) -> kernel.Stores:
     at = np.flatnonzero(there)
-    return kernel.Stores(*(np.ascontiguousarray(field[..., at]) for field in stores))
+    return kernel.Stores(*[np.ascontiguousarray(field[..., at]) for field in stores])  # type: ignore[arg-type]

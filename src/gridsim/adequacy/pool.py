@@ -1,7 +1,7 @@
 """Blocks over processes: one process for each worker, each block always with the same one.
 
-Results come in the order of blocks, whoever is first, and the order alone decides when enough is known: so the number of
-workers changes nothing but the time.
+Results come in the order of blocks, whoever is first, and the order alone decides when enough is known: so the number
+of workers changes nothing but the time.
 """
 
 from collections.abc import Callable, Iterator

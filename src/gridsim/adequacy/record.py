@@ -7,7 +7,7 @@
 | `/time/month_*`, `hour_*` | year, month or hour of the day | the same by when |
 | `/credit/*` | class | capacity credits with their intervals |
 
-Attributes of the file: `format`, `format_version`, the scenario as text, `gridsim`, and the summary as JSON (`summary`).
+Attributes of the file: `format`, `format_version`, the scenario as text, `gridsim`, and the summary as JSON.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Means of blocks and how well they are known.
 
 An interval is that of Student's t over the means of blocks, 95 %. Shortages are rare and skewed, so with few blocks it
-is too narrow more often than one time in twenty; ten are asked for before a study may stop. Where no year was short, what
-can be said is that at 95 % at most a share 1 - 0.05^(1/B) of B independent blocks have any shortage.
+is too narrow more often than one time in twenty; ten are asked for before a study may stop. Where no year was short,
+what can be said is that at 95 % at most a share 1 - 0.05^(1/B) of B independent blocks have any shortage.
 """
 
 import math
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gridsim.kernels.jit import FloatArray
+from gridsim.kernels.jit import FloatArray, IntArray
 
 LEAST_BLOCKS = 10  # before a study may stop
 _LEVEL = 0.95
@@ -35,7 +35,7 @@ class Estimate(NamedTuple):
         return self.mean + self.half_width
 
 
-def estimate(values: FloatArray, block: FloatArray) -> Estimate:
+def estimate(values: FloatArray, block: IntArray) -> Estimate:
     """Of one value for each year, with the number of its block; all blocks have the same number of years."""
     means = block_means(values, block)
     if means.size < 2:
@@ -46,7 +46,7 @@ def estimate(values: FloatArray, block: FloatArray) -> Estimate:
     return Estimate(float(means.mean()), float(t.ppf(0.5 + _LEVEL / 2.0, means.size - 1)) * spread)
 
 
-def block_means(values: FloatArray, block: FloatArray) -> FloatArray:
+def block_means(values: FloatArray, block: IntArray) -> FloatArray:
     number = np.unique(block)
     return np.array([values[block == b].mean() for b in number])
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gridsim.adequacy import blocks, statistics
 from gridsim.adequacy.blocks import Study, Year
+from gridsim.adequacy.check import Check
 from gridsim.adequacy.pool import Pool
 from gridsim.adequacy.statistics import Estimate
 from gridsim.adequacy.years import CREDITED
@@ -45,6 +46,7 @@ class Result:
     years: tuple[Year, ...]
     credits: tuple[Credit, ...]
     credit_note: str  # why there are none
+    checks: tuple[Check, ...]
     wall_s: float
 
     def column(self, name: str) -> FloatArray:
@@ -72,6 +74,7 @@ def adequacy(
     draws: int = 4,
     workers: int = 1,
     credit_years: int = 0,
+    check: int = 0,
     progress: Callable[[int, Result], None] | None = None,
 ) -> Result:
     """Monte Carlo over weather and outages.
@@ -90,26 +93,30 @@ def adequacy(
         Processes; the result does not depend on them.
     credit_years : int
         Years on which capacity credits are found; 0: none.
+    check : int
+        Steps of each block that HiGHS solves again (`adequacy.check`).
     """
     began = time.perf_counter()
-    study = Study(tuple(scenarios), draws, 0)
+    study = Study(tuple(scenarios), draws, 0, check)
     count = max(max_years // study.per_block, 1)
     study = study._replace(kept=min(count, -(-credit_years // study.per_block)))
     warm_up_adequacy()
     found: list[Year] = []
+    checks: list[Check] = []
     zones: tuple[str, ...] = ()
     hours, reached = 0, False
 
     def result(credits: tuple[Credit, ...] = (), note: str = "") -> Result:
         return Result(
             scenarios[0].name, zones, hours, study.per_block, relative_error, reached, tuple(found), credits,
-            note, time.perf_counter() - began,
+            note, tuple(checks), time.perf_counter() - began,
         )  # fmt: skip
 
     try:
         with Pool(min(workers, count)) as pool:
             for block in pool.in_order(count, blocks.run_block, study):
                 found += block.years
+                checks += block.checks
                 zones, hours = block.zones, block.hours
                 now = result()
                 reached = _enough(now)
@@ -145,13 +152,16 @@ def _credits(pool: Pool, result: Result, study: Study) -> tuple[tuple[Credit, ..
     number = min(study.kept, result.blocks)
     eens = result.column("eens_mwh").reshape(-1, study.per_block)[:number].mean(axis=1)
     if not eens.any():
-        return (), f"no shortage in {number * study.per_block} years: nothing to compare with; raise the load (scale.load)"
+        return (
+            (),
+            f"no shortage in {number * study.per_block} years: nothing to compare with; raise the load (scale.load)",
+        )
     installed = pool.submit(0, blocks.installed, 0).result()
-    credits = [_credit(pool, what, installed[what], eens) for what in CREDITED if installed[what] > 0.0]
-    return tuple(one._replace(years=number * study.per_block) for one in credits), ""
+    years = number * study.per_block
+    return tuple(_credit(pool, what, installed[what], eens, years) for what in CREDITED if installed[what] > 0.0), ""
 
 
-def _credit(pool: Pool, what: str, installed_mw: float, eens: FloatArray) -> Credit:
+def _credit(pool: Pool, what: str, installed_mw: float, eens: FloatArray, years: int) -> Credit:
     """Bisection on the share of what is installed, on the same weather and outages (`blocks.without`)."""
     seen: dict[float, FloatArray] = {}
 
@@ -171,7 +181,6 @@ def _credit(pool: Pool, what: str, installed_mw: float, eens: FloatArray) -> Cre
             high = middle
     shares = np.array(sorted(seen))
     curves = np.array([seen[share] for share in shares])  # (shares, blocks)
-    every = np.arange(eens.size)
     # numpy's own bits, not a stream by name: the same blocks give the same interval
     rng = np.random.default_rng(eens.size)
     again = [
@@ -180,8 +189,9 @@ def _credit(pool: Pool, what: str, installed_mw: float, eens: FloatArray) -> Cre
     ]
     tail = 100.0 * (1.0 - _LEVEL) / 2.0
     bounds = np.percentile(again, [tail, 100.0 - tail]) if eens.size > 1 else (0.0, 1.0)
-    here = _crossing(shares, curves[:, every].mean(axis=1), float(eens.mean()))
-    return Credit(what, installed_mw, here * installed_mw, *(float(b) * installed_mw for b in bounds), years=0)
+    here = _crossing(shares, curves.mean(axis=1), float(eens.mean()))
+    low_mw, high_mw = (float(bound) * installed_mw for bound in bounds)
+    return Credit(what, installed_mw, here * installed_mw, low_mw, high_mw, years)
 
 
 def _crossing(shares: FloatArray, curve: FloatArray, level: float) -> float:
@@ -232,11 +242,27 @@ def as_dict(result: Result) -> dict[str, Any]:
         "capacity_credit": {one.what: one._asdict() for one in result.credits},
         "wall_s": result.wall_s,
     }
+    if result.checks:
+        out["check"] = check_of(result)
     if result.credit_note:
         out["capacity_credit_note"] = result.credit_note
     if not result.column("eens_mwh").any():
         out["blocks_short_at_most"] = statistics.most_short_years(result.blocks)
     return out
+
+
+def check_of(result: Result) -> dict[str, float]:
+    """How far the walk is from linear programs of the same hours. [MW]"""
+    walk, transport, dc = (np.array([one[k] for one in result.checks], dtype=np.float64) for k in (1, 2, 3))
+    return {
+        "steps": float(walk.size),
+        "short": float((walk > 0.0).sum()),
+        "walk_mw": float(walk.mean()),
+        "transport_mw": float(transport.mean()),
+        "dc_mw": float(dc.mean()),
+        "transport_off_mw": float(np.abs(walk - transport).max()),
+        "dc_off_mw": float(np.abs(walk - dc).max()),
+    }
 
 
 def percentiles(values: FloatArray) -> tuple[float, ...]:

@@ -3,13 +3,13 @@
 import math
 
 import numpy as np
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gridsim.adequacy import statistics
 from gridsim.adequacy.statistics import Estimate
-from gridsim.adequacy.study import Result, percentiles
+from gridsim.adequacy.study import Result, check_of, percentiles
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CLASS = {"wind": "wind", "pv": "PV", "storage": "storage", "dc": "DC imports"}
@@ -17,7 +17,7 @@ _CLASS = {"wind": "wind", "pv": "PV", "storage": "storage", "dc": "DC imports"}
 
 def as_text(result: Result) -> Group:
     """Everything that a person asks first."""
-    parts = [_whole(result)]
+    parts: list[RenderableType] = [_whole(result)]
     if result.column("eens_mwh").any():
         parts += [_by_zone(result), _by_time(result)]
     parts.append(_spread(result))
@@ -25,6 +25,16 @@ def as_text(result: Result) -> Group:
         parts.append(_credit(result))
     else:
         parts.append(Text(f"capacity credit: {result.credit_note}"))
+    if result.checks:
+        seen = check_of(result)
+        parts.append(
+            Text(
+                f"check: {seen['steps']:.0f} steps again with HiGHS ({seen['short']:.0f} of them short): on average "
+                f"{seen['walk_mw']:,.1f} MW shed, {seen['transport_mw']:,.1f} by transport between areas, "
+                f"{seen['dc_mw']:,.1f} in the whole network; furthest apart {seen['transport_off_mw']:,.3f} and "
+                f"{seen['dc_off_mw']:,.3f} MW"
+            )
+        )
     return Group(*parts)
 
 

@@ -55,6 +55,7 @@ class Draws(NamedTuple):
 class Walk(NamedTuple):
     shed_mw: FloatArray  # (T, A)
     store_mw: FloatArray  # (T,) given less taken
+    e_mwh: FloatArray  # (nst,) in store at the end
 
 
 def make_weather(case: Case, scenario: Scenario) -> Weather:
@@ -101,9 +102,7 @@ def _worst(case: Case, areas: Areas, load_mw: FloatArray, failing: BoolArray) ->
 
 def full_load_cost(case: Case) -> FloatArray:
     """Mean cost of one unit of each row at full load. [currency/MWh]"""
-    p_min, p_max, no_load = (
-        case.units[c].to_numpy(dtype=np.float64) for c in ("p_min_mw", "p_max_mw", "no_load_cost")
-    )
+    p_min, p_max, no_load = (case.units[c].to_numpy(dtype=np.float64) for c in ("p_min_mw", "p_max_mw", "no_load_cost"))
     hourly = no_load + case.unit_min_cost * p_min + (case.unit_seg_mw * case.unit_seg_cost).sum(axis=1)
     return np.divide(hourly, p_max, out=np.zeros(len(case.units)), where=p_max > 0)
 
@@ -153,12 +152,12 @@ def run_walk(
     margin_mw: FloatArray, weather: Weather, limit_mw: FloatArray, stores: kernel.Stores, start_mwh: FloatArray
 ) -> Walk:
     steps, n = len(margin_mw), start_mwh.size
-    shed, store = np.empty_like(margin_mw), np.empty(steps)
+    shed, store, e_mwh = np.empty_like(margin_mw), np.empty(steps), start_mwh.copy()
     kernel.walk(
         margin_mw, weather.load_mw, weather.cuts.inside, limit_mw, stores, weather.case.dt_h,
-        np.arange(n), np.empty(n), np.empty(margin_mw.shape[1]), shed, store, start_mwh.copy(),
+        np.arange(n), np.empty(n), np.empty(margin_mw.shape[1]), shed, store, e_mwh,
     )  # fmt: skip
-    return Walk(shed, store)
+    return Walk(shed, store, e_mwh)
 
 
 def merit_order(weather: Weather, draws: Draws, walk: Walk) -> tuple[FloatArray, FloatArray, FloatArray]:
