@@ -14,7 +14,8 @@ Of a sweep one run is made, and the table of it. A run is shortened: to 48 hours
 built-in year to 48 hours from 9 February, so that hours of the Spring Festival can be looked at. ``make run`` is such a
 run; other targets of make are checked by name, as CI runs them. ``verify`` solves one window. A run of a built-in
 scenario that another page has made in the same session is not made again: its files are copied. gridsim and Python run
-inside this process, which has them loaded; lines with anything of the shell go to bash.
+inside this process, which has them loaded; lines with anything of the shell go to bash. ``adequacy`` draws
+two years.
 """
 
 import os
@@ -90,6 +91,9 @@ def shortened(arguments: list[str]) -> list[str]:
         arguments = [*arguments, "--windows", "1"]  # the last one counts
     if arguments[:1] == ["sweep"] and not {"--list", "--collect", "--task"} & {*arguments}:
         return [*arguments, "--task", "1/12"]
+    if arguments[:1] == ["adequacy"]:
+        credit = ["--credit-years", "2"] if "--credit-years" in arguments else []
+        arguments = [*arguments, "--max-years", "2", "--draws", "2", "--workers", "1", *credit]
     if arguments[:1] != ["run"]:
         return arguments
     hours = arguments[arguments.index("--hours") + 1] if "--hours" in arguments else ""

@@ -18,12 +18,13 @@ MODULES = (
     "test_step.py",
     "test_start.py",
     "test_security.py",
+    "test_adequacy.py",
 )
 CHOSEN = " or ".join(
     (
         "short_window", "same_to_the_byte", "only_read", "lives_as_the_twin_does", "tight", "one_unit_has_the_best",
         "ageing", "inside_wherever", "schedule_costs", "no_inside", "best_prices", "across_windows", "plain_loops",
-        "known_rows", "goes_on_over_windows",
+        "known_rows", "goes_on_over_windows", "nested_cuts",
     )
 )  # fmt: skip
 
