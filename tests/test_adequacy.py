@@ -264,6 +264,13 @@ def test_workers_change_nothing(tmp_path):
     assert len(one.checks) == 12 * 4
 
 
+def test_what_is_wrong_is_said_by_workers_too(tmp_path):
+    scenario = write_grid(tmp_path, failing(tiny_grid()))
+    (tmp_path / "series.csv").write_text("time,load/A [MW]\n2024-01-01T00:00,1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="must cover"):
+        adequacy([scenario], max_years=4, workers=2)
+
+
 def test_a_seed_is_a_study(tmp_path):
     a, b = study_of(tmp_path / "a"), study_of(tmp_path / "b")
     assert a.column("eens_mwh").tolist() == b.column("eens_mwh").tolist()

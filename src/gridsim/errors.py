@@ -47,6 +47,9 @@ class InputError(GridsimError):
         noun = "problem" if len(problems) == 1 else "problems"
         super().__init__("\n  ".join([f"{source}: {len(problems)} {noun}", *map(str, problems)]))
 
+    def __reduce__(self) -> tuple[type["InputError"], tuple[str, list[Problem]]]:
+        return InputError, (self.source, self.problems)  # from one process to another
+
 
 class MissingPackageError(GridsimError):
     """What was asked for needs a package of an extra that is not installed."""

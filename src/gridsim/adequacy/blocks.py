@@ -85,12 +85,12 @@ def run_block(study: Study, number: int) -> Block:
     out: list[Year] = []
     checks: list[Check] = []
     kept: list[Kept] = []
-    for scenario, outage_seed, weather in _members(study, number):
+    for k, (scenario, outage_seed, weather) in enumerate(_members(study, number), start=1):
         draws = years.draw_year(weather, outage_seed)
         walk = years.walk_year(weather, draws)
         out.append(_count(number, scenario, outage_seed, weather, draws, walk))
         kept.append(Kept(weather, draws))
-        checks += check_steps(weather, draws, walk, study.checked - len(checks))
+        checks += check_steps(weather, draws, walk, study.checked * k // study.per_block - len(checks))
     if number < study.kept:
         _KEPT[number] = kept
     return Block(out, zone_names(kept[0].weather), kept[0].weather.case.hours, checks)

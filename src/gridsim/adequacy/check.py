@@ -30,10 +30,10 @@ class Check(NamedTuple):
 
 
 def check_steps(weather: Weather, draws: Draws, walk: Walk, count: int) -> list[Check]:
-    """Of `count` steps: at most one half short ones, evenly spread over them, the rest the tightest that are not."""
+    """Of `count` steps: one half short ones if there are so many, evenly spread over them, the rest the tightest that are not."""
     shed = walk.shed_mw.sum(axis=1)
     short = np.flatnonzero(shed > 0.0)
-    half = min(count // 2, short.size)
+    half = min((count + 1) // 2, short.size)
     picked = short[np.linspace(0, short.size - 1, half).astype(np.int64)] if half else short[:0]
     left = draws.margin_mw.sum(axis=1) + np.where(shed > 0.0, np.inf, 0.0)
     tight = np.argsort(left, kind="stable")[: max(count - half, 0)]
