@@ -267,7 +267,7 @@ def test_workers_change_nothing(tmp_path):
 def test_what_is_wrong_is_said_by_workers_too(tmp_path):
     scenario = write_grid(tmp_path, failing(tiny_grid()))
     (tmp_path / "series.csv").write_text("time,load/A [MW]\n2024-01-01T00:00,1\n", encoding="utf-8")
-    with pytest.raises(InputError, match="must cover"):
+    with pytest.raises(InputError, match="series.csv: time must have"):
         adequacy([scenario], max_years=4, workers=2)
 
 

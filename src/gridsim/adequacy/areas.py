@@ -128,7 +128,8 @@ def _split(case: Case) -> tuple[IntArray, list[str]]:
     names = sorted(set(zone))
     at = case.loads["bus_row"].to_numpy(dtype=np.int64)
     np.add.at(load, (of_bus[at], [names.index(zone[b]) for b in at]), case.load_mw.mean(axis=0) + 1e-9)
-    return of_bus, [names[int(k)] for k in load.argmax(axis=1)]
+    own = [zone[int(np.flatnonzero(of_bus == k)[0])] for k in range(len(number))]  # at sea: behind a link, without load
+    return of_bus, [names[int(row.argmax())] if row.any() else own[k] for k, row in enumerate(load)]
 
 
 def _pieces(n: int, pairs: list[tuple[int, int]]) -> IntArray:
