@@ -238,6 +238,31 @@ def test_the_river_is_a_cut_of_jiangsu():
         assert cut_limits(areas, cuts, case, None)[0, k] == pytest.approx(limit)
 
 
+def test_a_farm_at_sea_gives_what_the_poles_of_its_link_carry():
+    """With one pole of two, half of the rating arrives, less the loss; with none, nothing."""
+    scenario = load("jiangsu-2024", ["horizon.hours=24"])
+    case = assemble(scenario)
+    weather = years.make_weather(case, scenario)
+    (k,) = np.unique(weather.behind[weather.behind >= 0])
+    assert case.links["name"].iloc[k] == "Rudong offshore DC"
+    at = weather.behind == k
+    whole = weather.draw(1)._replace(
+        source_left=np.ones((24, len(case.sources))), link_left=np.ones((24, len(case.links)))
+    )
+    left = whole.link_left.copy()
+    left[6:, k], left[12:, k] = 0.5, 0.0
+    sums = []
+    for outages in (whole, whole._replace(link_left=left)):
+        draws = years.draw_year(dataclasses.replace(weather, draw=lambda seed, given=outages: given), 0)
+        sums.append((draws.sources_mw[:, at].sum(axis=1), draws.margin_mw.sum(axis=1)))
+    (full, before), (less, after) = sums
+    assert full.max() > 100.0
+    most = case.links["p_max_mw"].iloc[k]
+    np.testing.assert_allclose(less, np.minimum(full, most * left[:, k]), atol=1e-9)
+    loss = case.links["loss_share"].iloc[k]
+    np.testing.assert_allclose(before - after, (full - less) * (1.0 - loss), atol=1e-6)
+
+
 # ---- studies
 
 
@@ -267,7 +292,7 @@ def test_workers_change_nothing(tmp_path):
 def test_what_is_wrong_is_said_by_workers_too(tmp_path):
     scenario = write_grid(tmp_path, failing(tiny_grid()))
     (tmp_path / "series.csv").write_text("time,load/A [MW]\n2024-01-01T00:00,1\n", encoding="utf-8")
-    with pytest.raises(InputError, match="series.csv: time must have"):
+    with pytest.raises(InputError, match="time must have at least 2 steps"):
         adequacy([scenario], max_years=4, workers=2)
 
 

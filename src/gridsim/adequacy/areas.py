@@ -44,6 +44,7 @@ class Areas(NamedTuple):
 
     zone: tuple[str, ...]  # of each area
     of_bus: IntArray  # (nb,)
+    behind: IntArray  # (nb,) link that is the only way to a bus at sea, whose area is that of the other end; -1: none
     branch: IntArray  # (E,) row in the branches of the case; -1: a link
     link: IntArray  # (E,) row in the links; -1: a branch
     first: IntArray  # (E,) area at from_row
@@ -70,7 +71,7 @@ class Cuts(NamedTuple):
 
 def make_areas(case: Case, *, copper: bool) -> Areas:
     """The areas of a case; all one where the network does not matter. Raises InputError where there are too many."""
-    of_bus, zone = _one_area(case) if copper else _split(case)
+    of_bus, behind, zone = _one_area(case) if copper else _split(case)
     if len(zone) > MOST_AREAS:
         rule = (
             f"must have at most {MOST_AREAS} zones with load, or be one area (grid.enforce=copper): it has {len(zone)}"
@@ -85,6 +86,7 @@ def make_areas(case: Case, *, copper: bool) -> Areas:
     areas = Areas(
         zone=tuple(zone),
         of_bus=of_bus,
+        behind=behind,
         branch=np.concatenate((b, np.full(k.size, -1))),
         link=np.concatenate((np.full(b.size, -1), k)),
         first=sides[0],
@@ -96,11 +98,12 @@ def make_areas(case: Case, *, copper: bool) -> Areas:
     return _with_interfaces(areas, case)
 
 
-def _one_area(case: Case) -> tuple[IntArray, list[str]]:
-    return np.zeros(len(case.buses), dtype=np.int64), ["all"]
+def _one_area(case: Case) -> tuple[IntArray, IntArray, list[str]]:
+    nb = len(case.buses)
+    return np.zeros(nb, dtype=np.int64), np.full(nb, -1), ["all"]
 
 
-def _split(case: Case) -> tuple[IntArray, list[str]]:
+def _split(case: Case) -> tuple[IntArray, IntArray, list[str]]:
     """Pieces of zones, those without load merged into neighbours."""
     nb, nbr = len(case.buses), len(case.branches)
     zone = [str(name) for name in case.buses["zone"]]
@@ -122,14 +125,20 @@ def _split(case: Case) -> tuple[IntArray, list[str]]:
         neighbours = ties[alone[0]]
         best = max((other in loaded, mw, -other) for other, mw in neighbours.items())
         piece[piece == alone[0]] = -best[2]
+    behind = np.full(nb, -1)
+    landing = (case.links[side].astype(int) for side in ("from_row", "to_row"))
+    for k, (sea, land) in enumerate(zip(*landing, strict=True)):
+        if piece[sea] not in loaded and int(piece[sea]) not in ties:
+            at = piece == piece[sea]
+            behind[at] = k
+            piece[at] = piece[land]
     number = {int(p): k for k, p in enumerate(dict.fromkeys(piece.tolist()))}
     of_bus = np.array([number[int(p)] for p in piece], dtype=np.int64)
     load = np.zeros((len(number), len(set(zone))))
     names = sorted(set(zone))
     at = case.loads["bus_row"].to_numpy(dtype=np.int64)
     np.add.at(load, (of_bus[at], [names.index(zone[b]) for b in at]), case.load_mw.mean(axis=0) + 1e-9)
-    own = [zone[int(np.flatnonzero(of_bus == k)[0])] for k in range(len(number))]  # at sea: behind a link, without load
-    return of_bus, [names[int(row.argmax())] if row.any() else own[k] for k, row in enumerate(load)]
+    return of_bus, behind, [names[int(k)] for k in load.argmax(axis=1)]
 
 
 def _pieces(n: int, pairs: list[tuple[int, int]]) -> IntArray:

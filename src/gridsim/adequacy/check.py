@@ -30,7 +30,7 @@ class Check(NamedTuple):
 
 
 def check_steps(weather: Weather, draws: Draws, walk: Walk, count: int) -> list[Check]:
-    """Of `count` steps: one half short ones if there are so many, evenly spread over them, the rest the tightest that are not."""
+    """`count` steps: one half short ones if there are so many, evenly spread, the rest the tightest that are not."""
     shed = walk.shed_mw.sum(axis=1)
     short = np.flatnonzero(shed > 0.0)
     half = min((count + 1) // 2, short.size)

@@ -14,7 +14,7 @@ from gridsim.adequacy.areas import Areas, Cuts, cut_limits, make_areas, make_cut
 from gridsim.case import Case
 from gridsim.forced import Draw, Outages
 from gridsim.kernels import adequacy as kernel
-from gridsim.kernels.jit import BoolArray, FloatArray
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.scenario import Scenario
 
 CREDITED: dict[str, tuple[str, ...]] = {  # whose capacity credit is asked, and by which techs
@@ -36,7 +36,9 @@ class Weather:
     cuts: Cuts
     load_mw: FloatArray  # (T, A)
     sources_mw: FloatArray  # (T, A) of sources that never fail
-    failing: BoolArray  # (ns,) sources that may
+    failing: BoolArray  # (ns,) sources that may, or whose link may
+    behind: IntArray  # (ns,) link that is the only way of a source, -1: none
+    arrives: FloatArray  # (ns,) what that leaves of it, p.u.
     unit_cost: FloatArray  # (nu,) currency/MWh at full load
     draw: Draw
 
@@ -61,11 +63,14 @@ class Walk(NamedTuple):
 def make_weather(case: Case, scenario: Scenario) -> Weather:
     areas = make_areas(case, copper=scenario.grid.enforce == "copper")
     failing = np.isfinite(case.outage_rates.sources.mttf_h) if case.outage_rates.sources.key else _none(case.sources)
+    behind = areas.behind[case.sources["bus_row"].to_numpy(dtype=np.int64)]
+    failing = failing | (behind >= 0)
+    lost = np.append(case.links["loss_share"].to_numpy(dtype=np.float64), 0.0)  # the last one is of no link
     load = _by_area(areas, case.loads, case.load_mw)
     sources = _by_area(areas, case.sources, np.where(failing, 0.0, case.source_max_mw))
     return Weather(
-        case, areas, make_cuts(areas, _worst(case, areas, load, failing)), load, sources, failing,
-        full_load_cost(case), Draw(case),
+        case, areas, make_cuts(areas, _worst(case, areas, load, failing)), load, sources, failing, behind,
+        1.0 - lost[behind], full_load_cost(case), Draw(case),
     )  # fmt: skip
 
 
@@ -114,9 +119,14 @@ def draw_year(weather: Weather, seed: int) -> Draws:
     units = (case.unit_available - outages.units_out) * case.unit_ceiling_mw
     # what a pole carries is its share of the schedule: the others do not take over
     sources = case.source_max_mw.copy()
-    sources[:, weather.failing] *= outages.source_left[:, weather.failing]
+    sources *= outages.source_left
+    for k in np.unique(weather.behind[weather.behind >= 0]):  # what a link with fewer poles leaves
+        at = weather.behind == k
+        most = float(case.links["p_max_mw"].iloc[k]) * outages.link_left[:, k]
+        total = sources[:, at].sum(axis=1)
+        sources[:, at] *= np.minimum(1.0, most / np.maximum(total, 1e-9))[:, None]
     margin = _by_area(areas, case.units, units) + weather.sources_mw - weather.load_mw
-    margin += _by_area(areas, case.sources, np.where(weather.failing, sources, 0.0))
+    margin += _by_area(areas, case.sources, np.where(weather.failing, sources * weather.arrives, 0.0))
     limit = cut_limits(areas, weather.cuts, case, outages)
     return Draws(outages, margin, limit, units, sources, _stores(weather, outages))
 
@@ -188,7 +198,7 @@ def merit_order(weather: Weather, draws: Draws, walk: Walk) -> tuple[FloatArray,
 def contribution(weather: Weather, draws: Draws, what: str) -> FloatArray:
     """What a class of `CREDITED` adds to the margin of each area, stores aside, (T, A). [MW]"""
     mine = weather.case.sources["tech"].isin(CREDITED[what]).to_numpy()
-    return _by_area(weather.areas, weather.case.sources, np.where(mine, draws.sources_mw, 0.0))
+    return _by_area(weather.areas, weather.case.sources, np.where(mine, draws.sources_mw * weather.arrives, 0.0))
 
 
 def capacity_mw(weather: Weather, what: str) -> FloatArray:
