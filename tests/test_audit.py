@@ -176,6 +176,7 @@ BREAKS = {
     "regulation adds up to the need": add("peak_shaving/regulation_mw", (4, 5), 1e-3),
     "money: load_payment": add("money/load_payment", (2, 0), 2.0),
     "money: tech_revenue": add("money/tech_revenue", (2, 1), 2.0),
+    "money: local_bill": add("money/local_bill", (2, 1), 2.0),
     "money: spill_payment": add("money/spill_payment", 2, 2.0),
     "money: costs by technology": add("money/tech_cost", (2, 0), 2.0),
     "money: stores": add("money/store_cost", 0, 20.0),

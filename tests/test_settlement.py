@@ -1,7 +1,9 @@
 """The settlement on grids of two buses, where every payment can be told by hand; whole runs add up by the audit."""
 
+import shutil
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pandapower as pp
 import pandas as pd
@@ -13,6 +15,7 @@ from test_curtailment import NO_RESERVE, windy
 from test_losses import R_PU, line
 from tiny_grid import run_audited, tiny_grid, write_grid
 
+from gridsim.audit import audit
 from gridsim.bills import Tariffs, tables_of, tariffs
 from gridsim.scenario import Scenario, load
 from gridsim.schema import zones_of
@@ -151,6 +154,7 @@ def test_a_local_grid_pays_for_what_it_takes_and_is_paid_for_what_it_feeds_in(tm
         "gridsim.bills.tariffs",
         lambda scenario, case: Tariffs(np.full((case.steps, 2), 500.0), np.array([0.0, 1.0]), np.array([0.0, 300.0])),
     )
+    monkeypatch.setattr("gridsim.audit_settlement.feed_in_prices", lambda record: {"Park": 300.0})
     summary, run = two_days(
         tmp_path, net, load=1000.0, series={"park [MW]": np.full(HOUR.size, 60.0), "sun [1]": NIGHT}
     )
@@ -159,3 +163,11 @@ def test_a_local_grid_pays_for_what_it_takes_and_is_paid_for_what_it_feeds_in(tm
     assert_allclose(bill[:, 1], np.where(HOUR[:48] < 6, -40.0 * 300.0, 60.0 * 500.0), rtol=1e-5)
     assert summary["local_bill"] == {"Park": pytest.approx(36 * 60 * 500.0 - 12 * 40 * 300.0, rel=1e-5)}
     assert_allclose(run.array("money/tou_bill")[:, 1], 60.0 * 500.0, rtol=1e-6)
+    for hour, change in ((0, 50.0), (12, -50.0)):  # sold for too much, bought for too little
+        path = tmp_path / f"{hour}.h5"
+        shutil.copy(run.path, path)
+        with h5py.File(path, "r+") as file:
+            file["money/local_bill"][hour, 1] += change
+        assert not audit(path).row("money: local_bill").ok
+    monkeypatch.setattr("gridsim.audit_settlement.feed_in_prices", lambda record: {"Park": 301.0})
+    assert audit(run.path).row("money: local_bill").violations == 12

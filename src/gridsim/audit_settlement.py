@@ -4,6 +4,7 @@ import numpy as np
 
 from gridsim.audit_data import AuditRow, FloatArray, Record, as_text, at, row_of
 from gridsim.audit_money import unit_starts
+from gridsim.audit_network import injections
 
 SHARE = 1e-6  # of what changes hands in the step, at a price of at least LEAST_PRICE
 LEAST_PRICE = 1.0  # currency/MWh: stored prices are rounded
@@ -33,6 +34,7 @@ def check_settlement(record: Record) -> list[AuditRow]:
         by_zone[:, zones.index(zone_of[bus])] += paid["loads"][:, i]
     want = {"load_payment": by_zone, "tech_revenue": revenue}
     off = {name: np.abs(s(f"money/{name}") - values).sum(1) for name, values in want.items()}
+    off["local_bill"] = local_bills(record, zones)
     off["spill_payment"] = np.abs(s("money/spill_payment") - spill)
     cost = s("money/tech_cost").sum(1)
     parts = sum(s(f"cost/{part}") for part in ("energy", "no_load", "start", "wear"))
@@ -70,6 +72,37 @@ def energy_worth(record: Record, price: FloatArray) -> dict[str, FloatArray]:
         name: price[:, bus[name]["bus_row"].to_numpy(int)] * p * record.dt_h if len(bus[name]) else np.zeros_like(p)
         for name, p in power.items()
     }
+
+
+def local_bills(record: Record, zones: list[str]) -> FloatArray:
+    """(time,) how far the bills of local grids are from what their connections carried; of other zones, from nothing.
+
+    What a MWh taken costs follows from the bill of the zone's load at the same tariff. Where no load is billed, what is
+    taken may cost anything that is not negative.
+    """
+    s, bill, prices = record.series, record.series("money/local_bill"), feed_in_prices(record)
+    if not prices:
+        return np.abs(bill).sum(1)
+    zone_of = record.tables["buses"]["zone"].astype(str).to_numpy()
+    loads, fed_by_bus = record.tables["loads"], injections(record)
+    served_by_load, off = s("dispatch/load_mw") - s("unserved/load_mw"), np.zeros(record.steps)
+    for k, zone in enumerate(zones):
+        want = np.zeros(record.steps)
+        if zone in prices:
+            served = served_by_load[:, zone_of[loads["bus_row"].to_numpy(int)] == zone].sum(1)
+            fed = fed_by_bus[:, zone_of == zone].sum(1) * record.dt_h
+            billed = served > 0.0
+            price = np.where(billed, s("money/tou_bill")[:, k] / np.where(billed, served * record.dt_h, 1.0), 0.0)
+            want = np.where(fed > 0.0, -fed * prices[zone], -fed * price)
+            want = np.where((fed < 0.0) & ~billed, np.maximum(bill[:, k], 0.0), want)
+        off += np.abs(bill[:, k] - want)
+    return off
+
+
+def feed_in_prices(record: Record) -> dict[str, float]:
+    """What each local grid of the scenario is paid for a MWh that it feeds in. [currency/MWh]"""
+    given = record.scenario.get("jiangsu", {}).get("local_grid", [])
+    return {str(grid["name"]): float(grid["feed_in_cny_per_mwh"]) for grid in given}
 
 
 def stores(record: Record, paid: FloatArray) -> FloatArray:
