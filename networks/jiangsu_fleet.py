@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gridsim.errors import InputError, Problem
 from gridsim.networks.jiangsu_common import Row, choices, split
 from gridsim.networks.jiangsu_heat import heat_of
 from gridsim.networks.jiangsu_local import buses as local_buses
@@ -109,6 +110,15 @@ def minimum_pu(grid: Grid, units: pd.DataFrame, classes: pd.DataFrame) -> pd.Ser
     return kind["min_pu_after"].where(flexible, kind["min_pu_before"])
 
 
+def _beside_steam(grid: Grid, n: int, p_max: float) -> float:
+    """What steam leaves of the rating of each of `n` units, at least half. [MW]"""
+    most, steam = 0.5 * n * p_max, grid.par["nuclear_steam_mw"]
+    if steam > most:
+        rule = f"must be at most {most:g} MW, half of {STEAM}: got {steam:g}"
+        raise InputError("jiangsu", [Problem("nuclear_steam_mw", rule)])
+    return p_max - steam / n
+
+
 def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
     """Coal, gas and nuclear units, and the cost points of each row."""
     classes = read_table("unit_classes").set_index("unit_class")
@@ -119,7 +129,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
         kind = classes.loc[unit["unit_class"]]
         n, p_max = int(unit["units"]), unit["unit_mw"]
         if unit["name"] == STEAM:
-            p_max = max(p_max - grid.par["nuclear_steam_mw"] / n, 0.5 * p_max)
+            p_max = _beside_steam(grid, n, p_max)
         low, heat = heat_of(grid, unit, low, kind)
         p_min, row_mw = p_max * low, n * p_max
         price, co2 = fuel[kind["fuel"]]

@@ -175,6 +175,9 @@ def _hydrogen_problems(options: Options, chosen: dict[str, float]) -> list[Probl
         size = f"{chosen['hydrogen_electrolyser_mw']:g} MW of electrolysers"
         rule = f"must be at most {most_twh:.4g} TWh, what {size} make: got {chosen['hydrogen_twh']:g}"
         out.append(Problem("hydrogen_twh", rule))
+    if chosen["hydrogen_fuel_cell_mw"] > 0.0 and chosen["hydrogen_electrolyser_mw"] == 0.0:
+        rule = "must be 0 without hydrogen_electrolyser_mw, which makes what they burn: "
+        out.append(Problem("hydrogen_fuel_cell_mw", f"{rule}got {chosen['hydrogen_fuel_cell_mw']:g}"))
     if options.hydrogen_pattern == "year" and chosen["hydrogen_fuel_cell_mw"] > 0.0:
         rule = "must be 0 with hydrogen_pattern = year, which has no tanks: "
         out.append(Problem("hydrogen_fuel_cell_mw", f"{rule}got {chosen['hydrogen_fuel_cell_mw']:g}"))

@@ -157,7 +157,9 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         given = scenario.grid.interface_limit_mw
         problems += check_names("scenario: grid.interface_limit_mw", given, allowed, "an interface of the network")
         problems += _check_budgets(scenario, elements, topology)
-    if not elements.loads:
+    if scenario.factor("load") == 0:
+        problems.append(Problem("scenario: scale.load", "must be greater than 0: without load there is nothing to run"))
+    elif not elements.loads:
         problems.append(Problem("load", "must have at least one row in service that consumes power"))
     if of_columns or problems or topology is None:
         raise InputError(_source(scenario, net), _distinct(of_columns, problems))
@@ -335,18 +337,25 @@ def _plain(value: Any) -> Any:
 # --- in words
 
 
+def size_of(case: Case, table: str) -> int:
+    """Rows of a table of a case; the bus and the branch that balance an island apart are none of the grid's."""
+    made = (case.branches["element"] == "island_balance").sum() if table in ("buses", "branches") else 0
+    return int(len(getattr(case, table)) - made)
+
+
 def describe(case: Case) -> str:
     """What a case holds, in a few lines: size, capacity by tech, peaks, and what became of every element of the net."""
     end = case.start + np.timedelta64(case.hours - 1, "h")
     load = case.load_mw.sum(axis=1)
     peak = int(np.argmax(load))
     stamp = case.time[peak].strftime("%Y-%m-%dT%H" if case.steps_per_hour == 1 else "%Y-%m-%dT%H:%M")
-    limited = int(np.isfinite(case.branches["rating_mw"].to_numpy(dtype=np.float64)).sum())
+    rating = case.branches["rating_mw"].to_numpy(dtype=np.float64)
+    limited = int((np.isfinite(rating) & (case.branches["element"] != "island_balance")).sum())
     islands = case.buses["island"].nunique()
     lines = [
         f"{case.name}: {case.hours} hours{_of_steps(case)}, {case.start} to {end} (UTC{case.utc_offset_h:+g} h)",
-        f"network   {len(case.buses)} buses in {islands} island{'s' if islands != 1 else ''}, "
-        f"{len(case.branches)} branches ({limited} with a limit), {len(case.links)} DC links, "
+        f"network   {size_of(case, 'buses')} buses in {islands} island{'s' if islands != 1 else ''}, "
+        f"{size_of(case, 'branches')} branches ({limited} with a limit), {len(case.links)} DC links, "
         f"{len(case.interfaces)} interfaces",
         f"load      {len(case.loads)} rows, peak {load[peak]:,.0f} MW at {stamp}, least {load.min():,.0f} MW, "
         f"{load.sum() * case.dt_h / 1e6:,.2f} TWh",

@@ -226,13 +226,13 @@ def status(file: Path, as_json: bool, verbose: bool) -> None:
 def validate(scenario: str, overlays: tuple[str, ...], overrides: tuple[str, ...], verbose: bool) -> None:
     """Read SCENARIO with its network and series, and say what a run would use. Simulates nothing."""
     given = _load(scenario, overrides, overlays)
-    from gridsim.assemble import assemble
+    from gridsim.assemble import assemble, size_of
 
     case = assemble(given)
     step = f" by {given.horizon.resolution_min} min" if case.steps_per_hour > 1 else ""
     click.echo(f"{given.source}: fine. {case.hours} hours{step} from {case.start}, {len(given.windows())} windows")
     for table in ("buses", "branches", "links", "interfaces", "loads", "units", "sources", "stores"):
-        click.echo(f"  {len(getattr(case, table)):5d} {table}")
+        click.echo(f"  {size_of(case, table):5d} {table}")
     fates = [note.fate for note in case.notes]
     counts = ", ".join(f"{fates.count(fate)} {fate}" for fate in dict.fromkeys(fates))
     click.echo(f"elements of the network: {counts or 'none'}{'' if verbose else '; -v lists them'}")

@@ -90,6 +90,7 @@ class Elements:
     notes: list[ElementNote] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     techs: set[str] = field(default_factory=set)
+    factors: dict[str, float] = field(default_factory=dict)  # of the scenario, on each generator by its name
 
 
 class RowWriter:

@@ -167,9 +167,10 @@ class _Reader(RowWriter):
                 continue
             kind = tech[i] or tech_of_type(kinds[i]) or "battery"
             self.out.techs.add(kind)
-            factor = float(self.factor(kind))
+            factor = float(self.factor(kind)) * self.out.factors.get(beside[i], 1.0)  # what it moves is larger, too
             if factor == 0 or e_max[i] <= 0 or max(charge[i], discharge[i]) <= 0:
-                why = f"scaled to 0 by the scenario (tech {kind})" if factor == 0 else "no energy or power capacity"
+                what = f"what it stands beside, {beside[i]}" if self.factor(kind) else f"tech {kind}"
+                why = f"scaled to 0 by the scenario ({what})" if factor == 0 else "no energy or power capacity"
                 self.note(table, i, "ignored", why)
                 continue
             said = [f"store ({kind})"]

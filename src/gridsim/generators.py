@@ -41,8 +41,13 @@ class GeneratorReader(RowWriter):
         for i, bus_row in enumerate(placed):
             if bus_row is None:
                 continue
+            empty = data.p_max_mw[i] == 0 and not data.p_min_mw[i] < 0
+            if empty and element == "ext_grid":
+                self.note(table, i, "ignored", "it gives nothing: the reference of its island")
+                continue
             self.out.techs.add(data.tech[i])
             factor = float(self.factor(data.tech[i]))
+            self.out.factors[table.names[i]] = factor
             said: list[str] = []
             if factor == 0:
                 self.note(table, i, "ignored", f"scaled to 0 by the scenario (tech {data.tech[i]})")
@@ -51,7 +56,7 @@ class GeneratorReader(RowWriter):
                 p_mw = -float(data.p_mw[i]) * factor
                 self.consume(table, i, bus_row, p_mw, f"constant consumption of {p_mw:.6g} MW (p_mw is negative)")
                 continue
-            if data.p_max_mw[i] == 0 and not data.p_min_mw[i] < 0:
+            if empty:
                 self.note(table, i, "ignored", "its capacity is 0 MW")
                 continue
             cost = self._cost(table, i, data, said)

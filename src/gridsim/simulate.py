@@ -145,7 +145,7 @@ def _hours(
         offset=np.ascontiguousarray(at_rest + plan.shift_deg[:kept] @ per_degree.T),
         loss=head(plan.loss_mw),
         load=np.array(case.load_mw[at], order="C"),
-        shed=head(plan.shed_mw),
+        shed=planner.shed.within(head(plan.shed_mw), np.maximum(case.load_mw[at], 0.0)),
         spill=head(plan.spill_mw),
         need=np.array(case.product_need_mw[at], order="C"),
         limit=limit,

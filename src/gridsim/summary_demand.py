@@ -56,11 +56,11 @@ def demand_tables(summary: dict[str, Any]) -> list[Table]:
     from rich.table import Table
 
     out = []
-    if len(summary["load_twh_by_component"]) > 1:
+    whole = sum(summary["load_twh_by_component"].values())
+    if len(summary["load_twh_by_component"]) > 1 and whole > 0.0:
         table = Table(box=box.SIMPLE, title="load by component")
         for name in ("component", "TWh", "share"):
             table.add_column(name, justify="left" if name == "component" else "right")
-        whole = sum(summary["load_twh_by_component"].values())
         for name, twh in summary["load_twh_by_component"].items():
             table.add_row(name, f"{twh:,.3f}", f"{100 * twh / whole:.2f} %")
         out.append(table)

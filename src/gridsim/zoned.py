@@ -37,6 +37,13 @@ class Zoned(NamedTuple):
         """(T, groups) to (T, n)."""
         return values[:, self.group] * self.share
 
+    def within(self, values: FloatArray, most: FloatArray) -> FloatArray:
+        """`values` (T, n) held to `most`; what is cut goes to others of the group, in proportion to their room."""
+        kept = np.minimum(values, most)
+        over, room = self.sum(values - kept), self.sum(most - kept)
+        part = np.minimum(1.0, over / np.maximum(room, 1e-12))
+        return kept + (most - kept) * part[:, self.group]
+
 
 def by_zone(case: Case, bus: IntArray, weight: FloatArray, first_column: int) -> Zoned:
     """Slacks at `bus` in one lump per zone, shared out by `weight`; a bus without zone is its own."""

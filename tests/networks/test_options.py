@@ -144,3 +144,18 @@ def test_pumps_of_a_plant_run_whole(net):
     assert (whole["min_discharge_mw"][pumped] == 0.5 * unit_mw).all()
     assert (whole.loc[~pumped, ["min_charge_mw", "min_discharge_mw"]] == 0).all(axis=None)
     assert (net.storage[["min_charge_mw", "min_discharge_mw"]] == 0).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"nuclear_steam_mw": 1127.0},
+            "nuclear_steam_mw must be at most 1126 MW, half of Tianwan nuclear 3-4: got 1127",
+        ),
+        ({"hydrogen_fuel_cell_mw": 100.0}, "hydrogen_fuel_cell_mw must be 0 without hydrogen_electrolyser_mw"),
+    ],
+)
+def test_what_cannot_be_is_refused(given, said):
+    with pytest.raises(InputError, match=said):
+        jiangsu(Options(**given))
