@@ -23,6 +23,7 @@ def table(runs: int = 6, **more) -> pd.DataFrame:
     wind, load = np.divmod(np.arange(runs), 3)
     frame = pd.DataFrame({"run": [f"r{k}" for k in range(runs)], "title": "", "status": "done", "exit_code": 0})
     frame["message"], frame["file"], frame["seconds"], frame["worker"] = "", "runs/x.h5", 2.0, "a:1"
+    frame["cpu_seconds"] = 1.5
     frame["set.scale.wind"], frame["set.scale.load"], frame["base"] = wind.astype(float), load.astype(float), "one"
     for key, value in KEYS.items():
         frame[key] = value
@@ -100,7 +101,9 @@ def test_failures_stand_first_and_say_why(tmp_path):
 
 @pytest.mark.parametrize("status", ["failed", "missing"])
 def test_a_sweep_without_results(tmp_path, status):
-    frame = table()[["run", "title", "status", "exit_code", "message", "file", "seconds", "worker", "set.scale.wind"]]
+    frame = table()[
+        ["run", "title", "status", "exit_code", "message", "file", "seconds", "cpu_seconds", "worker", "set.scale.wind"]
+    ]
     page = write_sweep(written(tmp_path, frame.assign(status=status)), tmp_path / "page.html")
     assert not payload(page)["charts"]
 

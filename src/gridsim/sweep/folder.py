@@ -44,6 +44,7 @@ class Record:
     message: str = ""
     size_bytes: int = 0  # of the results file
     seconds: float = 0.0  # of the worker, everything included
+    cpu_seconds: float = 0.0  # likewise
     worker: str = ""  # machine and process
     summary: dict[str, Any] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ run, title         name of the run, and what the study calls it
 status             done, failed or missing
 exit_code, message of a run that failed
 file               results, from the folder of the sweep
-seconds, worker    what the run took altogether, and the machine and process that did it
+seconds, ...       what the run took by the clock, cpu_seconds, and the worker: machine and process
 variant, draw, ... the axes of the study: ``variant``, ``base``, ``overlays``, ``draw``, and ``set.KEY`` for each key
 all others         keys of the summary; those of its tables joined by dots: ``energy_twh.coal``
 ================== ================================================================================================
@@ -26,7 +26,7 @@ from gridsim.errors import InputError, IntegrityError, MissingPackageError, Prob
 from gridsim.sweep.folder import MISSING, read_manifest, record_at
 
 PARQUET, CSV = "table.parquet", "table.csv"
-OWN = ("run", "title", "status", "exit_code", "message", "file", "seconds", "worker")
+OWN = ("run", "title", "status", "exit_code", "message", "file", "seconds", "cpu_seconds", "worker")
 AXES = ("variant", "base", "overlays", "draw")  # beside set.KEY
 
 
@@ -36,10 +36,17 @@ def make_table(folder: Path) -> pd.DataFrame:
     for run in read_manifest(folder)["runs"]:
         record = record_at(folder / run["file"])
         row: dict[str, Any] = {"run": run["name"], "title": run["title"], "status": MISSING}
-        row |= {"exit_code": None, "message": "", "file": run["file"], "seconds": None, "worker": ""}
+        row |= {
+            "exit_code": None,
+            "message": "",
+            "file": run["file"],
+            "seconds": None,
+            "cpu_seconds": None,
+            "worker": "",
+        }
         if record is not None:
             row |= {"status": record.status, "exit_code": record.exit_code, "message": record.message}
-            row |= {"seconds": record.seconds, "worker": record.worker}
+            row |= {"seconds": record.seconds, "cpu_seconds": record.cpu_seconds, "worker": record.worker}
         row |= run["parameters"]
         row |= dict(flat(record.summary)) if record is not None else {}
         rows.append(row)

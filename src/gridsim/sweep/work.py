@@ -6,6 +6,7 @@ import os
 import socket
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from gridsim.errors import GridsimError, ResourceError
@@ -17,17 +18,24 @@ _NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 def work(run: Run, folder: Path) -> Record:
     """Do a run of the sweep in `folder`; its record, which stands in the folder, too."""
-    began = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     at = SweepFolder(folder)
-    record = _ended(run, at, began)
+    record = _ended(run, at)
+    gc.collect()  # a worker does many runs: the arrays of one must not wait for the next
+    record = replace(
+        record,
+        seconds=time.perf_counter() - wall,
+        cpu_seconds=time.process_time() - cpu,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+    )
     try:
         at.write_record(run, record)
     except ResourceError as error:  # what the run was about to say is worth more than where it could not be said
-        return Record(run.name, FAILED, error.exit_code, record.message or str(error), worker=_worker())
+        return replace(record, status=FAILED, exit_code=error.exit_code, message=record.message or str(error))
     return record
 
 
-def _ended(run: Run, at: SweepFolder, began: float) -> Record:
+def _ended(run: Run, at: SweepFolder) -> Record:
     from gridsim.simulate import simulate
 
     results = at.results_of(run)
@@ -35,13 +43,8 @@ def _ended(run: Run, at: SweepFolder, began: float) -> Record:
         summary = simulate(run.scenario, results, force=True)
     except Exception as error:
         code, message = _said(error)
-        return Record(run.name, FAILED, code, message, seconds=time.perf_counter() - began, worker=_worker())
-    finally:
-        gc.collect()  # a worker does many runs: the arrays of one must not wait for the next
-    return Record(
-        run.name, DONE, size_bytes=results.stat().st_size, seconds=time.perf_counter() - began, worker=_worker(),
-        summary=summary,
-    )  # fmt: skip
+        return Record(run.name, FAILED, code, message)
+    return Record(run.name, DONE, size_bytes=results.stat().st_size, summary=summary)
 
 
 def _said(error: Exception) -> tuple[int, str]:
@@ -53,7 +56,3 @@ def _said(error: Exception) -> tuple[int, str]:
     if isinstance(error, OSError) and error.errno in _NO_PLACE:
         return ResourceError.exit_code, f"{error.filename or 'output'}: {error.strerror}"
     return GridsimError.exit_code, "internal error: " + "".join(traceback.format_exception(error)).strip()
-
-
-def _worker() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}"
