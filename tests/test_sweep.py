@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -12,14 +13,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from tiny_study import write_study
+from same_file import everything
+from tiny_study import HEAD, write_study
 
 from gridsim.cli import main
-from gridsim.errors import InputError, ResourceError
+from gridsim.errors import InputError, ResourceError, StoppedError
 from gridsim.simulate import simulate
 from gridsim.sweep import load_study, sweep, sweep_task
 from gridsim.sweep.folder import Record, SweepFolder
 from gridsim.sweep.pool import Workers
+from gridsim.sweep.run import stopping
 from gridsim.sweep.table import flat, read_table
 
 cloudpickle = pytest.importorskip("cloudpickle")
@@ -36,14 +39,26 @@ def silent(_):
 
 
 def deadly(run, folder):
-    """Dies in its first attempt at half the wind, and always at twice the wind."""
+    """Dies after two windows in its first attempt at half the wind, and always at twice the wind."""
+    import gridsim.simulate as module
     from gridsim.sweep.work import work
 
-    mark = folder / f"{run.name}.tried"
-    if "onshore-2.0" in run.name or ("onshore-0.5" in run.name and not mark.exists()):
-        mark.touch()
-        os.kill(os.getpid(), signal.SIGKILL)
-    return work(run, folder)
+    simulated = module.simulate
+
+    def watched(scenario, out, **how):
+        def note(window):
+            with (folder / f"{run.name}.windows").open("a") as file:
+                file.write(f"{window.index} ")
+            if "onshore-2.0" in run.name or ("onshore-0.5" in run.name and window.index == 1 and "resume" not in how):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        return simulated(scenario, out, progress=note, **how)
+
+    module.simulate = watched
+    try:
+        return work(run, folder)
+    finally:
+        module.simulate = simulated
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -117,16 +132,20 @@ def test_a_folder_is_of_one_study(swept, tmp_path):
     assert "must be the folder of study other: it has study study" in result.output
 
 
-def test_runs_whose_worker_is_killed_are_done_by_another_or_recorded(tmp_path, monkeypatch):
+def test_runs_whose_worker_is_killed_are_gone_on_with_by_another_or_recorded(tmp_path, monkeypatch):
     monkeypatch.setattr("gridsim.sweep.pool.work", deadly)
-    given = load_study(str(write_study(tmp_path, GRID.replace("[1.0, 3.0]", "[1.0]"))))
+    head = HEAD.replace("hours = 24", "hours = 96")
+    given = load_study(str(write_study(tmp_path, GRID.replace("[1.0, 3.0]", "[1.0]"), head=head)))
     outcome = sweep(given, tmp_path / "out", Workers(2), report=silent)
-    assert len(list((tmp_path / "out").glob("*.tried"))) == 2
     assert outcome.counts == {"done": 2, "failed": 1, "missing": 0}
     table = read_table(tmp_path / "out").set_index("set.scale.wind_onshore")
     assert list(table["status"]) == ["done", "done", "failed"]
     assert table.loc[2.0, "exit_code"] == 8
     assert "its worker died 3 times" in table.loc[2.0, "message"]
+    half = given.runs[0]
+    assert (tmp_path / "out" / f"{half.name}.windows").read_text() == "0 1 2 3 "  # none was solved twice
+    simulate(half.scenario, tmp_path / "alone.h5")
+    assert everything(tmp_path / "out" / table.loc[0.5, "file"]) == everything(tmp_path / "alone.h5")
     monkeypatch.undo()
     assert sweep(given, tmp_path / "out", Workers(1), report=silent).ok  # what killed them may be gone
 
@@ -201,24 +220,41 @@ def test_two_sweeps_in_one_folder_are_refused(tmp_path):
         sweep(given, tmp_path / "out", Workers(1), report=silent)
 
 
-def test_ctrl_c_leaves_a_folder_that_the_same_command_goes_on_in(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "code", "options"),
+    [
+        (signal.SIGINT, 130, ["--workers", "1"]),
+        (signal.SIGTERM, 6, ["--workers", "1"]),
+        (signal.SIGUSR1, 6, ["--task", "1/1"]),
+    ],
+)
+def test_what_is_stopped_goes_on_with_the_same_command(tmp_path, number, code, options):
     path = write_study(tmp_path, GRID.replace("[1.0, 3.0]", "[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]"))
-    command = [sys.executable, "-m", "gridsim", "sweep", str(path), "-o", str(tmp_path / "out"), "--workers", "1"]
+    command = [sys.executable, "-m", "gridsim", "sweep", str(path), "-o", str(tmp_path / "out"), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if line.startswith("run 2/18"):
                 break
-        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, number)
         _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130, rest
+    assert process.returncode == code, rest
     assert "Traceback" not in rest
     done = len(list((tmp_path / "out").glob("runs/*.json")))
     assert 2 <= done < 18
-    result = call("sweep", path, "-o", tmp_path / "out", "--workers", 1)
+    result = call("sweep", path, "-o", tmp_path / "out", *options)
     assert result.exit_code == 0
     assert f"/{18 - done}  " in result.output
     assert "18 done, 0 failed, 0 missing" in result.output
+
+
+def test_a_budget_of_time_ends_a_task_between_windows(tmp_path):
+    given = load_study(str(write_study(tmp_path, "seeds = [1]\n", head='base = "tiny.toml"\n')))
+    with pytest.raises(StoppedError, match="stopped by its time budget after"):
+        sweep_task(given, tmp_path / "out", 1, 1, budget_s=1e-3, report=silent)
+    assert sweep_task(given, tmp_path / "out", 1, 1, report=silent).ok
+    with pytest.raises(StoppedError, match="its time budget; the same command goes on"), stopping(0.05):
+        time.sleep(10.0)
 
 
 @pytest.mark.parametrize(

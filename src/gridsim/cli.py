@@ -770,6 +770,7 @@ def _years(text: str) -> list[int]:
 @click.option("--collect", is_flag=True, help="Simulate nothing: make the table of what is there.")
 @click.option("--list", "only_list", is_flag=True, help="Check every run's scenario and list the runs.")
 @click.option("--retry", is_flag=True, help="Also runs whose input was refused or whose window was not solved.")
+@budget_option
 @click.option("--report/--no-report", "with_report", default=True, show_default=True, help="Write the page at the end.")
 @verbose_option
 def sweep(
@@ -785,6 +786,7 @@ def sweep(
     collect: bool,
     only_list: bool,
     retry: bool,
+    budget_s: float | None,
     with_report: bool,
     verbose: bool,
 ) -> None:
@@ -796,7 +798,8 @@ def sweep(
 
     run_command(
         study, output, workers=workers, memory=memory, scheduler=scheduler, slurm=slurm, slurm_options=slurm_options,
-        dashboard=dashboard, task=task, collect=collect, only_list=only_list, retry=retry, with_report=with_report,
+        dashboard=dashboard, task=task, collect=collect, only_list=only_list, retry=retry, budget_s=budget_s,
+        with_report=with_report,
     )  # fmt: skip
 
 

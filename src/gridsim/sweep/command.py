@@ -32,6 +32,7 @@ def run_command(
     collect: bool,
     only_list: bool,
     retry: bool,
+    budget_s: float | None,
     with_report: bool,
 ) -> None:
     """Do what the options say. Raises SweepError if runs failed."""
@@ -58,11 +59,12 @@ def run_command(
     if collect:
         _conclude(given, folder, _collect(given, folder), with_report)
     elif share is not None:
-        outcome = sweep_task(given, folder, *share, retry=retry, report=_line)
+        outcome = sweep_task(given, folder, *share, retry=retry, budget_s=budget_s, report=_line)
         _say(outcome)
     else:
         click.echo(str(hands), err=True)
-        _conclude(given, folder, sweep(given, folder, hands, retry=retry, report=_line), with_report)
+        outcome = sweep(given, folder, hands, retry=retry, budget_s=budget_s, report=_line)
+        _conclude(given, folder, outcome, with_report)
 
 
 _collect = collect  # the option of run_command has this name too

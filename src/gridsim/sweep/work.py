@@ -1,4 +1,4 @@
-"""One run of a sweep, wherever it happens: simulated, and how it ended written down. Nothing is raised."""
+"""One run of a sweep, wherever it happens: simulated, or gone on with, and how it ended written down."""
 
 import errno
 import gc
@@ -6,21 +6,31 @@ import os
 import socket
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from gridsim.errors import GridsimError, ResourceError
+from gridsim.errors import GridsimError, InputError, IntegrityError, ResourceError, StoppedError
+from gridsim.journal import journal_of
+from gridsim.resume import scenario_to_resume
+from gridsim.scenario import Scenario
 from gridsim.sweep.folder import DONE, FAILED, Record, SweepFolder
 from gridsim.sweep.study_file import Run
 
 _NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def work(run: Run, folder: Path) -> Record:
-    """Do a run of the sweep in `folder`; its record, which stands in the folder, too."""
+def work(run: Run, folder: Path, stop: Callable[[], str] | None = None) -> Record:
+    """Do a run of the sweep in `folder`, or go on with it; its record, which stands in the folder, too.
+
+    Raises
+    ------
+    StoppedError
+        If `stop` said so after a window: the run goes on from there the next time.
+    """
     wall, cpu = time.perf_counter(), time.process_time()
     at = SweepFolder(folder)
-    record = _ended(run, at)
+    record = _ended(run, at, stop)
     gc.collect()  # a worker does many runs: the arrays of one must not wait for the next
     record = replace(
         record,
@@ -35,16 +45,32 @@ def work(run: Run, folder: Path) -> Record:
     return record
 
 
-def _ended(run: Run, at: SweepFolder) -> Record:
+def _ended(run: Run, at: SweepFolder, stop: Callable[[], str] | None) -> Record:
     from gridsim.simulate import simulate
 
     results = at.results_of(run)
     try:
-        summary = simulate(run.scenario, results, force=True)
+        begun = _begun(results)
+        if begun is None:
+            summary = simulate(run.scenario, results, force=True, stop=stop)
+        else:
+            summary = simulate(begun, results, resume=True, stop=stop)
+    except StoppedError:
+        raise
     except Exception as error:
         code, message = _said(error)
         return Record(run.name, FAILED, code, message)
     return Record(run.name, DONE, size_bytes=results.stat().st_size, summary=summary)
+
+
+def _begun(results: Path) -> Scenario | None:
+    """The scenario of a run that was stopped, if it can be resumed as it has begun."""
+    if not journal_of(results).exists():
+        return None
+    try:
+        return scenario_to_resume(results)
+    except (InputError, IntegrityError):  # of another code, or damaged: begun anew
+        return None
 
 
 def _said(error: Exception) -> tuple[int, str]:

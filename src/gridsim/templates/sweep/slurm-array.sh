@@ -2,7 +2,7 @@
 # A sweep as an array of SLURM: each task does its share of the runs, one after the other, and needs no other.
 #   gridsim sweep study.toml --list           # finds every problem of the input in seconds
 #   sbatch slurm-array.sh study.toml
-# Submitted again, it does what is missing. The table, when all is done:
+# Submitted again, it does what is missing, and goes on with runs that the time limit has cut off. The table, when all is done:
 #   sbatch --dependency=afterany:JOBID --wrap "gridsim sweep study.toml --collect"
 # Change the 20 in both places.
 #SBATCH --job-name=gridsim
