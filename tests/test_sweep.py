@@ -283,6 +283,18 @@ def test_a_scheduler_that_is_not_there(tmp_path, monkeypatch):
         sweep(given, tmp_path / "out", Workers(scheduler="tcp://127.0.0.1:9"), report=silent)
 
 
+def test_workers_of_a_scheduler_that_is_there(tmp_path, monkeypatch):
+    from distributed import LocalCluster
+
+    given = load_study(str(write_study(tmp_path, "[grid]\nscale.load = [1.0, 1.1]\n")))
+    with LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+        workers = Workers(scheduler=cluster.scheduler_address)
+        assert sweep(given, tmp_path / "out", workers, report=silent).ok
+        monkeypatch.setattr("gridsim.sweep.pool.__version__", "9.9")
+        with pytest.raises(InputError, match=r"must have workers with gridsim 9\.9: they have"):
+            sweep(given, tmp_path / "other", workers, report=silent)
+
+
 def test_workers_listen_on_this_machine_alone():
     psutil = pytest.importorskip("psutil")
     from gridsim.sweep.pool import _client

@@ -82,6 +82,17 @@ def test_digests_are_of_what_the_result_depends_on(tmp_path):
     assert not set(before.values()) & {run.digest for run in load_study(str(path)).runs}
 
 
+def test_overrides_are_laid_over_every_run(tmp_path):
+    path = write_study(tmp_path, "[grid]\nscale.load = [1.0, 1.1]\n")
+    runs = load_study(str(path), ["horizon.hours=30"]).runs
+    assert [run.scenario.hours for run in runs] == [30, 30]
+    assert not {run.digest for run in runs} & {run.digest for run in load_study(str(path)).runs}
+    with pytest.raises(InputError, match=r"--set: horizon\.hour is not a key"):
+        load_study(str(path), ["horizon.hour=30"])
+    with pytest.raises(InputError, match="has the same scenario"):
+        load_study(str(path), ["scale.load=1.0"])
+
+
 def test_names_that_would_be_long_or_alike_are_numbers(tmp_path):
     path = write_study(tmp_path, "[grid]\nreserve.product = [[], [{name = 'x', direction = 'up', within_min = 5.0}]]\n")
     assert names(path) == ["product-1", "product-2"]

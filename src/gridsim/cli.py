@@ -755,6 +755,7 @@ def _years(text: str) -> list[int]:
 @main.command()
 @click.argument("study")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the sweep. [default: results/NAME]")
+@set_option
 @click.option("--workers", type=click.IntRange(min=1), help="Processes, or SLURM jobs. [default: one for each core]")
 @click.option("--memory", default="2GB", show_default=True, help="Most memory of one worker.")
 @click.option("--scheduler", metavar="ADDRESS", help="Use the workers of this Dask scheduler: tcp://HOST:PORT.")
@@ -776,6 +777,7 @@ def _years(text: str) -> list[int]:
 def sweep(
     study: str,
     output: Path | None,
+    overrides: tuple[str, ...],
     workers: int | None,
     memory: str,
     scheduler: str | None,
@@ -797,9 +799,9 @@ def sweep(
     from gridsim.sweep.command import run_command
 
     run_command(
-        study, output, workers=workers, memory=memory, scheduler=scheduler, slurm=slurm, slurm_options=slurm_options,
-        dashboard=dashboard, task=task, collect=collect, only_list=only_list, retry=retry, budget_s=budget_s,
-        with_report=with_report,
+        study, output, overrides, workers=workers, memory=memory, scheduler=scheduler, slurm=slurm,
+        slurm_options=slurm_options, dashboard=dashboard, task=task, collect=collect, only_list=only_list, retry=retry,
+        budget_s=budget_s, with_report=with_report,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ _MEMORY = re.compile(r"(\d+(?:\.\d+)?) ?[kMGT]i?B")
 def run_command(
     spec: str,
     output: Path | None,
+    overrides: Sequence[str],
     *,
     workers: int | None,
     memory: str,
@@ -50,7 +51,7 @@ def run_command(
     options = dict(_option(text) for text in slurm_options)
     hands = Workers(workers or cores(), memory, scheduler or "", slurm, options, dashboard)
 
-    given = load_study(spec)
+    given = load_study(spec, overrides)
     folder = output or Path("results") / given.study.name
     if only_list:
         _list(given)

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -71,8 +71,8 @@ def builtin_studies() -> dict[str, str]:
     return {path.stem: str(path) for path in found}
 
 
-def load_study(spec: str) -> StudyFile:
-    """Read a study: a path, or a name of `builtin_studies`.
+def load_study(spec: str, overrides: Sequence[str] = ()) -> StudyFile:
+    """Read a study: a path, or a name of `builtin_studies`; `overrides` ("key=value") are laid over every run.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def load_study(spec: str) -> StudyFile:
         found = model_problems(error, Study, "a study", lambda key: _where(label, lines, key), rules=rules)
         raise InputError(label, found) from None
     made = StudyFile(study, label, text)
-    made.runs = _runs(study, label, lines, path.parent)
+    made.runs = _runs(study, label, lines, path.parent, overrides)
     return made
 
 
@@ -118,7 +118,9 @@ def _where(label: str, lines: dict[Key, int], key: Key) -> str:
     return f"{label}: line {line}: {join_key(key)}" if line else f"{label}: {join_key(key)}"
 
 
-def _runs(study: Study, label: str, lines: dict[Key, int], folder: Path) -> list[Run]:
+def _runs(
+    study: Study, label: str, lines: dict[Key, int], folder: Path, overrides: Sequence[str]
+) -> list[Run]:  # fmt: skip
     axes = list(_axes(study, label, lines, folder))
     common = Layer(study.set, label, _lines_below(lines, ("set",)), folder)
     of_file = cache(_file_digest)  # for this study only: files change
@@ -135,6 +137,7 @@ def _runs(study: Study, label: str, lines: dict[Key, int], folder: Path) -> list
         try:
             scenario = load_scenario(
                 _near(base, builtin_names(), folder),
+                overrides,
                 overlays=[_near(overlay, overlay_names(), folder) for overlay in overlays],
                 layers=[*layers, Layer({"name": name}, label, {}, folder)],
             )
