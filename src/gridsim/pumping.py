@@ -1,10 +1,11 @@
 """Stores whose machines have a least power, or whose starts cost: how many pump or generate in every hour.
 
 A window is first solved as if every power from 0 were possible. Here its powers become modes: idle, or so many units
-pumping or generating, each between its least and its most. What rounding adds or takes is carried on to the next hour,
-so that the energy follows the first solution; a mode that the energy bounds do not allow becomes idle. Then the
-window is solved again with these modes. Where starts cost, the window is solved before that with the longer runs of the
-first solution only, and what is cheapest with its starts is made into modes.
+pumping or generating, each between its least and its most. What rounding adds or takes is carried on to the next hour
+that wants the same way, so that the energy follows the first solution and no turbine runs back what a pump took too
+much; a mode that the energy bounds do not allow becomes idle. Then the window is solved again with these modes. Where
+starts cost, the window is solved before that with the longer runs of the first solution only, and what is cheapest with
+its starts is made into modes.
 """
 
 from typing import NamedTuple
@@ -157,7 +158,8 @@ def _follow(
         idle = _Mode(way, 0, 0.0, 0.0, 0.0)
         nearest = _nearest(way, machines[way], owed / machines[way].gain)
         floor, ceiling = keep * low + comes[t] - goes[t], keep * high + comes[t]
-        choices = [nearest if may[way, t] else idle, idle, *everything]
+        asked = may[way, t] and owed * wanted[t] > 0.0  # what is owed waits for an hour of its way
+        choices = [nearest if asked else idle, idle, *everything]
         miss = [max(floor + m.low - good_hi[t], good_lo[t] - ceiling - m.high) + hair for m in choices]
         mode = choices[next((k for k, short in enumerate(miss) if short <= 0.0), int(np.argmin(miss)))]
         owed -= mode.given
