@@ -51,7 +51,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--hours", type=int, default=240)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=4)
     options = parser.parse_args()
     shutil.rmtree(options.folder, ignore_errors=True)
     options.folder.mkdir(parents=True)
@@ -69,7 +69,7 @@ def workers(folder: Path, runs: int, hours: int, rounds: int) -> float:
     for number in range(rounds):
         for count, some in found.items():
             some.append(swept(study, folder / f"jiangsu-{number}-{count}", count))
-    cpu = {count: statistics.median(cpu_of_runs(one.table) for one in some) for count, some in found.items()}
+    cpu = {count: cpu_of_runs([one.table for one in some]) for count, some in found.items()}
     print(f"workers: {runs} runs of {hours} h, {rounds} rounds, load of the machine {os.getloadavg()[0]:.1f}")
     print(f"  without Dask (--task 1/1): CPU of a run {cpu.pop(0):.2f} s")
     for count, some in list(found.items())[1:]:
@@ -105,10 +105,10 @@ def overhead(folder: Path, year_cpu_s: float) -> None:
 HEAD = 'base = "tiny.toml"\n'
 
 
-def cpu_of_runs(table: pd.DataFrame) -> float:
-    """Median CPU of a run, the first ones of the workers apart."""
-    first = table.drop_duplicates("worker").index if len(table) > 2 * table["worker"].nunique() else []
-    return float(table.drop(index=first)["cpu_seconds"].median())
+def cpu_of_runs(tables: list[pd.DataFrame]) -> float:
+    """Median CPU of a run of all rounds, without the first of each worker, which loads what later ones have."""
+    later = [table.drop(index=table.sort_values("ended").drop_duplicates("worker").index) for table in tables]
+    return float(pd.concat(later)["cpu_seconds"].median())
 
 
 def swept(study: Path, folder: Path, count: int) -> Swept:
@@ -125,15 +125,9 @@ def swept(study: Path, folder: Path, count: int) -> Swept:
     from gridsim.sweep.table import make_table
 
     table = make_table(folder)
-    ends = sorted(path.stat().st_mtime for path in folder.glob("runs/*.json"))
-    begun = min(path.stat().st_mtime - seconds for path, seconds in of_files(folder, table))
-    return Swept(table, usage.ru_utime + usage.ru_stime, ends[-1] - begun)
-
-
-def of_files(folder: Path, table: pd.DataFrame) -> list[tuple[Path, float]]:
-    """Records with the seconds of their runs."""
-    names = [(folder / str(name)).with_suffix(".json") for name in table["file"]]
-    return list(zip(names, table["seconds"].astype(float), strict=True))
+    table["ended"] = [(folder / name).with_suffix(".json").stat().st_mtime for name in table["file"]]
+    begun = float((table["ended"] - table["seconds"]).min())
+    return Swept(table, usage.ru_utime + usage.ru_stime, float(table["ended"].max()) - begun)
 
 
 if __name__ == "__main__":

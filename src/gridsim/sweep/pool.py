@@ -20,6 +20,7 @@ from gridsim.sweep.work import work
 
 DEATHS = 3  # of its workers, after which a run is given up
 PATIENCE = "30s"  # until a scheduler answers
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 HERE = "127.0.0.1"
 LOST = ResourceError.exit_code
 
@@ -93,6 +94,8 @@ def _client(workers: Workers) -> Iterator[Any]:
         "distributed.scheduler.allowed-failures": DEATHS - 1,
         "distributed.comm.timeouts.connect": "60s",  # of workers that are busy compiling
         "distributed.worker.daemon": True,
+        # One thread, and nothing that hands memory back early: that costs a run some percent of its time.
+        "distributed.nanny.pre-spawn-environ": dict.fromkeys(ONE_THREAD, 1),
         "distributed.admin.log-format": "%(name)s: %(message)s",
     }
     if workers.dashboard is None:  # and no other page either
