@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridsim.adequacy import years
+from gridsim.adequacy import kept, years
 from gridsim.adequacy.check import Check, check_steps
 from gridsim.assemble import assemble
-from gridsim.kernels import adequacy as kernel
-from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
+from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.scenario import Scenario
 
 SHORT_MW = 1e-3  # of the system or a zone, from which on a step counts as short
@@ -62,14 +61,6 @@ class Year(NamedTuple):
     cost: float  # without commitment and network
 
 
-class Kept(NamedTuple):
-    """What a capacity credit needs of one year."""
-
-    weather: years.Weather
-    draws: years.Draws
-
-
-_KEPT: dict[int, list[Kept]] = {}  # of this process, by block
 _OWN: dict[str, years.Weather] = {}  # of this process, by scenario: own series are the same in every block
 
 
@@ -84,21 +75,19 @@ def run_block(study: Study, number: int) -> Block:
     """The years of one block."""
     out: list[Year] = []
     checks: list[Check] = []
-    kept: list[Kept] = []
     for k, (scenario, outage_seed, weather) in enumerate(_members(study, number), start=1):
         draws = years.draw_year(weather, outage_seed)
         walk = years.walk_year(weather, draws)
         out.append(_count(number, scenario, outage_seed, weather, draws, walk))
-        kept.append(Kept(weather, draws))
+        if number < study.kept:
+            kept.keep(number, weather, draws)
         checks += check_steps(weather, draws, walk, study.checked * k // study.per_block - len(checks))
-    if number < study.kept:
-        _KEPT[number] = kept
-    return Block(out, zone_names(kept[0].weather), kept[0].weather.case.hours, checks)
+    return Block(out, zone_names(weather), weather.case.hours, checks)
 
 
 def forget() -> None:
-    """Drop what is kept for capacity credits."""
-    _KEPT.clear()
+    """Drop what this process keeps from block to block."""
+    kept.forget()
     _OWN.clear()
 
 
@@ -168,39 +157,3 @@ def _count(
 def _summed(number: IntArray, values: Any, count: int) -> FloatArray:
     """Values of steps added up by a number that each step has."""
     return np.asarray(np.bincount(number, weights=np.asarray(values, dtype=np.float64), minlength=count))
-
-
-# --- capacity credit
-
-
-def without(number: int, what: str, firm_share: float) -> list[float]:
-    """EENS of the kept years of a block with `firm_share` of a class as firm capacity in its place. [MWh]
-
-    Firm capacity stands where the class does, in proportion to what is installed there; a share below 0: the class
-    itself, nothing replaced.
-    """
-    out = []
-    for weather, draws in _KEPT[number]:
-        table = weather.case.stores
-        start = table["e_start_mwh"].to_numpy(dtype=np.float64)
-        margin, stores = draws.margin_mw, draws.stores
-        if firm_share >= 0.0:
-            there = ~table["tech"].isin(years.CREDITED[what]).to_numpy()
-            margin = margin - years.contribution(weather, draws, what)
-            margin += firm_share * years.capacity_mw(weather, what)
-            stores, start = _some(stores, there), start[there]
-        walk = years.run_walk(margin, weather, draws.limit_mw, stores, start)
-        total = walk.shed_mw.sum(axis=1)
-        out.append(float(total.sum() * weather.case.dt_h))
-    return out
-
-
-def installed(number: int) -> dict[str, float]:
-    """Capacity of every class, as in the first kept year of a block. [MW]"""
-    weather = _KEPT[number][0].weather
-    return {what: float(years.capacity_mw(weather, what).sum()) for what in years.CREDITED}
-
-
-def _some(stores: kernel.Stores, there: BoolArray) -> kernel.Stores:
-    at = np.flatnonzero(there)
-    return kernel.Stores(*[np.ascontiguousarray(field[..., at]) for field in stores])  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 from scipy.sparse import coo_matrix, csr_matrix, hstack, identity, vstack
 
 from gridsim.adequacy.areas import share_left
-from gridsim.adequacy.years import Draws, Walk, Weather, run_walk
+from gridsim.adequacy.years import Draws, Walk, Weather, walk_year
 from gridsim.kernels.jit import FloatArray
 
 _BASE_MVA = 100.0
@@ -53,19 +53,13 @@ def check_step(weather: Weather, draws: Draws, walk: Walk, t: int) -> Check:
 def _stores(weather: Weather, draws: Draws, t: int) -> tuple[FloatArray, FloatArray]:
     """What each store can give in a step, and what it has to take. [MW]"""
     s, dt_h = draws.stores, weather.case.dt_h
-    start = weather.case.stores["e_start_mwh"].to_numpy(dtype=np.float64)
-    before = s._replace(**{name: np.ascontiguousarray(getattr(s, name)[:t]) for name in _BY_STEP})
-    limit = draws.limit_mw[:t] if len(draws.limit_mw) > 1 else draws.limit_mw
-    e = run_walk(draws.margin_mw[:t], weather, limit, before, start).e_mwh
+    e = walk_year(weather, draws, before=t).e_mwh
     e = s.keep * e + s.gain_mw[t] * dt_h
     lacking = (s.floor_mwh[t] - e) / (s.eta_charge * dt_h)
     taken = np.clip(lacking, 0.0, s.charge_max_mw[t])
     e = np.minimum(e + s.eta_charge * taken * dt_h, s.e_max_mwh)
     room = np.maximum(e - np.maximum(s.floor_mwh[t], 0.0), 0.0) * s.eta_discharge / dt_h
     return np.where(taken > 0.0, 0.0, np.minimum(room, s.discharge_max_mw[t])), taken
-
-
-_BY_STEP = ("charge_max_mw", "discharge_max_mw", "gain_mw", "floor_mwh")
 
 
 def transport_shed(weather: Weather, draws: Draws, t: int, given: FloatArray, taken: FloatArray) -> float:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridsim.adequacy import blocks, statistics
+from gridsim.adequacy import blocks, kept, statistics
 from gridsim.adequacy.blocks import Study, Year
 from gridsim.adequacy.check import Check
 from gridsim.adequacy.pool import Pool
@@ -156,17 +156,17 @@ def _credits(pool: Pool, result: Result, study: Study) -> tuple[tuple[Credit, ..
             (),
             f"no shortage in {number * study.per_block} years: nothing to compare with; raise the load (scale.load)",
         )
-    installed = pool.submit(0, blocks.installed, 0).result()
+    installed = pool.submit(0, kept.installed, 0).result()
     years = number * study.per_block
     return tuple(_credit(pool, what, installed[what], eens, years) for what in CREDITED if installed[what] > 0.0), ""
 
 
 def _credit(pool: Pool, what: str, installed_mw: float, eens: FloatArray, years: int) -> Credit:
-    """Bisection on the share of what is installed, on the same weather and outages (`blocks.without`)."""
+    """Bisection on the share of what is installed, on the same weather and outages (`kept.without`)."""
     seen: dict[float, FloatArray] = {}
 
     def at(share: float) -> FloatArray:
-        futures = [pool.submit(b, blocks.without, b, what, share) for b in range(eens.size)]
+        futures = [pool.submit(b, kept.without, b, what, share) for b in range(eens.size)]
         seen[share] = np.array([np.mean(future.result()) for future in futures])
         return seen[share]
 

@@ -39,6 +39,8 @@ class Weather:
     failing: BoolArray  # (ns,) sources that may, or whose link may
     behind: IntArray  # (ns,) link that is the only way of a source, -1: none
     arrives: FloatArray  # (ns,) what that leaves of it, p.u.
+    stores: kernel.Stores  # all in service
+    start_mwh: FloatArray  # (nst,)
     unit_cost: FloatArray  # (nu,) currency/MWh at full load
     draw: Draw
 
@@ -51,6 +53,7 @@ class Draws(NamedTuple):
     limit_mw: FloatArray  # (T or 1, K) of the cuts
     units_mw: FloatArray  # (T, nu)
     sources_mw: FloatArray  # (T, ns)
+    left: FloatArray  # (T, nst) of stores, p.u.
     stores: kernel.Stores
 
 
@@ -70,7 +73,8 @@ def make_weather(case: Case, scenario: Scenario) -> Weather:
     sources = _by_area(areas, case.sources, np.where(failing, 0.0, case.source_max_mw))
     return Weather(
         case, areas, make_cuts(areas, _worst(case, areas, load, failing)), load, sources, failing, behind,
-        1.0 - lost[behind], full_load_cost(case), Draw(case),
+        1.0 - lost[behind], _stores(case, areas), case.stores["e_start_mwh"].to_numpy(dtype=np.float64),
+        full_load_cost(case), Draw(case),
     )  # fmt: skip
 
 
@@ -128,43 +132,68 @@ def draw_year(weather: Weather, seed: int) -> Draws:
     margin = _by_area(areas, case.units, units) + weather.sources_mw - weather.load_mw
     margin += _by_area(areas, case.sources, np.where(weather.failing, sources * weather.arrives, 0.0))
     limit = cut_limits(areas, weather.cuts, case, outages)
-    return Draws(outages, margin, limit, units, sources, _stores(weather, outages))
+    left = _left(case, outages)
+    return Draws(outages, margin, limit, units, sources, left, stores_left(weather.stores, left))
 
 
-def _stores(weather: Weather, outages: Outages) -> kernel.Stores:
-    case, table = weather.case, weather.case.stores
-    number = {c: table[c].to_numpy(dtype=np.float64) for c in table if table[c].dtype != object}
-    left = 1.0 - outages.stores_out / np.maximum(number["units"], 1.0)
-    beside = table["beside_source"].to_numpy(dtype=np.int64)
-    for j in np.flatnonzero(beside >= 0):  # departures of a DC line need its poles
-        left[:, j] *= outages.source_left[:, beside[j]]
-    limits = case.store_limits
+def _stores(case: Case, areas: Areas) -> kernel.Stores:
+    table, limits = case.stores, case.store_limits
+    number = {
+        c: table[c].to_numpy(dtype=np.float64) for c in ("eta_charge", "eta_discharge", "loss_per_h", "e_max_mwh")
+    }
     return kernel.Stores(
-        area=weather.areas.of_bus[table["bus_row"].to_numpy(dtype=np.int64)],
+        area=areas.of_bus[table["bus_row"].to_numpy(dtype=np.int64)],
         eta_charge=number["eta_charge"],
         eta_discharge=number["eta_discharge"],
         keep=(1.0 - number["loss_per_h"]) ** case.dt_h,
         e_max_mwh=number["e_max_mwh"],
-        charge_max_mw=np.ascontiguousarray(limits.charge_max_mw * left),
-        discharge_max_mw=np.ascontiguousarray(limits.discharge_max_mw * left),
+        charge_max_mw=np.ascontiguousarray(limits.charge_max_mw),
+        discharge_max_mw=np.ascontiguousarray(limits.discharge_max_mw),
         gain_mw=np.ascontiguousarray(case.store_inflow_mw - limits.demand_mw),
         floor_mwh=np.ascontiguousarray(limits.e_floor_mwh),
     )
 
 
-def walk_year(weather: Weather, draws: Draws) -> Walk:
-    """The year hour by hour: who is short, what stores do."""
-    start = weather.case.stores["e_start_mwh"].to_numpy(dtype=np.float64)
-    return run_walk(draws.margin_mw, weather, draws.limit_mw, draws.stores, start)
+def _left(case: Case, outages: Outages) -> FloatArray:
+    """What outages leave of the power of stores, (T, nst). [p.u.]"""
+    left = 1.0 - outages.stores_out / np.maximum(case.stores["units"].to_numpy(dtype=np.float64), 1.0)
+    beside = case.stores["beside_source"].to_numpy(dtype=np.int64)
+    for j in np.flatnonzero(beside >= 0):  # departures of a DC line need its poles
+        left[:, j] *= outages.source_left[:, beside[j]]
+    return left
+
+
+def stores_left(stores: kernel.Stores, left: FloatArray) -> kernel.Stores:
+    return stores._replace(charge_max_mw=stores.charge_max_mw * left, discharge_max_mw=stores.discharge_max_mw * left)
+
+
+def walk_year(weather: Weather, draws: Draws, before: int | None = None) -> Walk:
+    """The year hour by hour, or what is before a step: who is short, what stores do."""
+    stores, limit = draws.stores, draws.limit_mw
+    if before is not None:
+        stores = stores._replace(**{name: np.ascontiguousarray(getattr(stores, name)[:before]) for name in _BY_STEP})
+        limit = limit[:before] if len(limit) > 1 else limit
+    margin, load = draws.margin_mw[:before], weather.load_mw[:before]
+    return run_walk(margin, load, weather.cuts.inside, limit, stores, weather.start_mwh, weather.case.dt_h)
+
+
+_BY_STEP = ("charge_max_mw", "discharge_max_mw", "gain_mw", "floor_mwh")
 
 
 def run_walk(
-    margin_mw: FloatArray, weather: Weather, limit_mw: FloatArray, stores: kernel.Stores, start_mwh: FloatArray
+    margin_mw: FloatArray,
+    load_mw: FloatArray,
+    inside: BoolArray,
+    limit_mw: FloatArray,
+    stores: kernel.Stores,
+    start_mwh: FloatArray,
+    dt_h: float,
 ) -> Walk:
+    """`kernels.adequacy.walk` with room to work in."""
     steps, n = len(margin_mw), start_mwh.size
     shed, store, e_mwh = np.empty_like(margin_mw), np.empty(steps), start_mwh.copy()
     kernel.walk(
-        margin_mw, weather.load_mw, weather.cuts.inside, limit_mw, stores, weather.case.dt_h,
+        margin_mw, load_mw, inside, limit_mw, stores, dt_h,
         np.arange(n), np.empty(n), np.empty(margin_mw.shape[1]), shed, store, e_mwh,
     )  # fmt: skip
     return Walk(shed, store, e_mwh)
@@ -205,7 +234,7 @@ def capacity_mw(weather: Weather, what: str) -> FloatArray:
     """Installed capacity of a class by area, of stores what they discharge, (A,). [MW]"""
     out = np.zeros(weather.areas.n)
     for table, column in ((weather.case.sources, "p_nom_mw"), (weather.case.stores, "p_discharge_max_mw")):
-        mine = table["tech"].isin(CREDITED[what]).to_numpy()
+        mine = (table["tech"].isin(CREDITED[what]) & (table["tech"] != "dc_shift")).to_numpy()
         at = weather.areas.of_bus[table["bus_row"].to_numpy(dtype=np.int64)[mine]]
         np.add.at(out, at, table[column].to_numpy(dtype=np.float64)[mine])
     return out
