@@ -680,7 +680,13 @@ def import_(
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to make. [default: results/NAME-adequacy.h5]"
 )
-@click.option("--max-years", type=click.IntRange(min=1), default=200, show_default=True, help="Years drawn at most.")
+@click.option(
+    "--max-years",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Years drawn at most, in whole blocks; one at least.",
+)
 @click.option(
     "--relative-error", type=click.FloatRange(0.0, 1.0), default=0.1, show_default=True,
     help="Half-width of the intervals of LOLE and EENS, over their means, that is enough; 0: draw all years.",
