@@ -711,7 +711,7 @@ def import_(
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Steps of each block to solve again with HiGHS.",
+    help="Steps of each year to solve again with HiGHS.",
 )
 @with_option
 @set_option

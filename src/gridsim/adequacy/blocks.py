@@ -26,7 +26,7 @@ class Study(NamedTuple):
     scenarios: tuple[Scenario, ...]  # one for each calendar year
     draws: int  # of outages on each year of weather
     kept: int  # blocks that stay in memory for capacity credits
-    checked: int = 0  # steps of each block that HiGHS solves again
+    checked: int = 0  # steps of each year that HiGHS solves again
 
     @property
     def own_series(self) -> bool:
@@ -75,13 +75,13 @@ def run_block(study: Study, number: int) -> Block:
     """The years of one block."""
     out: list[Year] = []
     checks: list[Check] = []
-    for k, (scenario, outage_seed, weather) in enumerate(_members(study, number), start=1):
+    for scenario, outage_seed, weather in _members(study, number):
         draws = years.draw_year(weather, outage_seed)
         walk = years.walk_year(weather, draws)
         out.append(_count(number, scenario, outage_seed, weather, draws, walk))
         if number < study.kept:
             kept.keep(number, weather, draws)
-        checks += check_steps(weather, draws, walk, study.checked * k // study.per_block - len(checks))
+        checks += check_steps(weather, draws, walk, study.checked)
     return Block(out, zone_names(weather), weather.case.hours, checks)
 
 

@@ -30,7 +30,9 @@ class Kept(NamedTuple):
     stores: kernel.Stores  # all in service
     start_mwh: FloatArray
     margin_mw: FloatArray
-    limit_mw: FloatArray
+    limit_mw: FloatArray  # (1, K) of the cuts in most steps
+    narrow: IntArray  # steps in which something is out
+    narrow_mw: FloatArray  # (narrow, K)
     moving: IntArray  # stores that were out at times
     left: FloatArray  # (T, moving) what was left of them, p.u.
     parts: dict[str, Part]
@@ -43,6 +45,8 @@ def keep(number: int, weather: Weather, draws: Draws) -> None:
     """Remember a year of a block, the years in their order."""
     before = _KEPT.setdefault(number, [])
     same = before[-1] if before and before[-1].load_mw is weather.load_mw else None
+    usual = draws.limit_mw.max(axis=0, keepdims=True)  # outages only narrow it
+    narrow = np.flatnonzero((draws.limit_mw < usual).any(axis=1))
     moving = np.flatnonzero((draws.left < 1.0).any(axis=0))
     before.append(
         Kept(
@@ -52,7 +56,9 @@ def keep(number: int, weather: Weather, draws: Draws) -> None:
             stores=weather.stores,
             start_mwh=weather.start_mwh,
             margin_mw=draws.margin_mw,
-            limit_mw=draws.limit_mw,
+            limit_mw=usual,
+            narrow=narrow,
+            narrow_mw=draws.limit_mw[narrow],
             moving=moving,
             left=np.ascontiguousarray(draws.left[:, moving]),
             parts={what: _part(weather, draws, what, same) for what in CREDITED},
@@ -85,7 +91,9 @@ def without(number: int, what: str, firm_share: float) -> list[float]:
         there = np.flatnonzero(~part.stores)
         stores = _some(stores_left(year.stores, left), there)
         margin = year.margin_mw - part.gives_mw + firm_share * part.installed_mw
-        walk = run_walk(margin, year.load_mw, year.inside, year.limit_mw, stores, year.start_mwh[there], year.dt_h)
+        limit = np.repeat(year.limit_mw, len(margin), axis=0)
+        limit[year.narrow] = year.narrow_mw
+        walk = run_walk(margin, year.load_mw, year.inside, limit, stores, year.start_mwh[there], year.dt_h)
         out.append(float(walk.shed_mw.sum(axis=1).sum() * year.dt_h))
     return out
 

@@ -94,7 +94,7 @@ def adequacy(
     credit_years : int
         Years on which capacity credits are found; 0: none.
     check : int
-        Steps of each block that HiGHS solves again (`adequacy.check`).
+        Steps of each year that HiGHS solves again (`adequacy.check`).
     """
     began = time.perf_counter()
     study = Study(tuple(scenarios), draws, 0, check)
