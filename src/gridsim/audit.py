@@ -25,7 +25,7 @@ from gridsim.audit_ledger import check_ledger
 from gridsim.audit_money import check_money
 from gridsim.audit_network import check_network
 from gridsim.audit_settlement import check_settlement
-from gridsim.errors import IntegrityError
+from gridsim.errors import InputError, IntegrityError, Problem
 
 __all__ = ["AuditReport", "AuditRow", "audit"]
 
@@ -91,11 +91,17 @@ def audit(path: Path) -> AuditReport:
 
     Raises
     ------
+    InputError
+        If the run did not keep everything.
     IntegrityError
         If the file cannot be opened, is not a gridsim run, or lacks a dataset.
     """
     file = open_record(path)
     try:
+        keep = file["meta"].attrs.get("keep", "full") if "meta" in file else "full"
+        if keep != "full":
+            rule = f'must be "full" for an audit, which looks at everything: this run kept "{keep}"'
+            raise InputError(str(path), [Problem("output.keep", rule)])
         record = read_record(file)
         rows = check_whole(record)
         if all(row.ok for row in rows):  # else the other checks would compare arrays that do not fit together

@@ -136,6 +136,7 @@ def main() -> None:
 @click.option("--engine", type=click.Choice(["kernel", "highs", "highs-milp"]), help="Who solves the windows.")
 @click.option("--effort", type=click.Choice(["fast", "standard", "best"]), help="Time spent on a better commitment.")
 @click.option("--n1", type=click.Choice(["off", "report", "enforce"]), help="Loss of any one circuit or DC link.")
+@click.option("--keep", type=click.Choice(["full", "standard", "summary"]), help="What the results file keeps.")
 @budget_option
 @click.option("-f", "--force", is_flag=True, help="Replace an existing results file, and a stopped run of its name.")
 @report_option
@@ -150,6 +151,7 @@ def run(
     engine: str | None,
     effort: str | None,
     n1: str | None,
+    keep: str | None,
     budget_s: float | None,
     force: bool,
     with_report: bool,
@@ -162,7 +164,7 @@ def run(
     """
     from gridsim.results_writer import check_new
 
-    shorthands = _shorthands(start=start, hours=hours, engine=engine, effort=effort, n1=n1)
+    shorthands = _shorthands(start=start, hours=hours, engine=engine, effort=effort, n1=n1, keep=keep)
     given = _load(scenario, (*overrides, *shorthands), overlays)
     path = output or Path("results") / f"{given.name}.h5"
     check_new(path, force=force)  # before numba and pandapower load: a typo should not cost seconds
@@ -173,7 +175,7 @@ def run(
 
         with _progress(given) as progress:
             summary = simulate(given, path, force=force, progress=progress, stop=stop)
-    _print_run(summary, path, with_report)
+    _print_run(summary, path, given, with_report)
 
 
 @main.command()
@@ -200,7 +202,7 @@ def resume(file: Path, budget_s: float | None, with_report: bool, verbose: bool)
 
         with _progress(given) as progress:
             summary = simulate(given, file, resume=True, progress=progress, stop=stop)
-    _print_run(summary, file, with_report)
+    _print_run(summary, file, given, with_report)
 
 
 @main.command()
@@ -834,6 +836,7 @@ def _shorthands(**named: Any) -> list[str]:
         "engine": "solver.engine",
         "effort": "solver.effort",
         "n1": "grid.n1",
+        "keep": "output.keep",
     }
     given = {keys[name]: value for name, value in named.items() if value is not None}
     return [f"{key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in given.items()]
@@ -879,10 +882,12 @@ def _print_summary(summary: dict[str, Any]) -> None:
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(as_text(summary))
 
 
-def _print_run(summary: dict[str, Any], path: Path, with_report: bool) -> None:
+def _print_run(summary: dict[str, Any], path: Path, given: "Scenario", with_report: bool) -> None:
     _print_summary(summary)
     click.echo(f"results: {path}")
-    if with_report:
+    if with_report and given.output.keep == "summary":
+        click.echo('page: none, as the file keeps no hours (output.keep = "summary")')
+    elif with_report:
         from gridsim.page import write_page
 
         click.echo(f"page: {write_page(path, path.with_suffix('.html'))}")

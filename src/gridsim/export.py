@@ -21,6 +21,7 @@ from gridsim.export_files import need, new_folder
 from gridsim.export_pypsa import write_pypsa
 from gridsim.opened import Results, Selection
 from gridsim.part_file import check_output
+from gridsim.results import not_kept
 from gridsim.schema import BY_PATH
 
 # What is written where nothing is named: a year of it is a few dozen MB, and answers most questions.
@@ -67,7 +68,10 @@ def export(
 def _wanted(run: Results, variables: tuple[str, ...]) -> list[str]:
     """Paths: of a group all of it, and nothing twice."""
     if not variables:
-        return [path for path in USUAL if 0 not in run.reader[path].shape]
+        there = [path for path in USUAL if path in run.reader]
+        if not there:
+            raise InputError(str(run.reader.path), [not_kept(USUAL[0], run.reader.keep)])
+        return [path for path in there if 0 not in run.reader[path].shape]
     found: list[str] = []
     problems = []
     for name in variables:

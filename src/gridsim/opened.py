@@ -24,7 +24,7 @@ import pandas as pd
 import xarray as xr
 
 from gridsim.errors import InputError, Problem
-from gridsim.results import ResultsReader
+from gridsim.results import ResultsReader, not_kept
 from gridsim.schema import AC_DATASETS, BY_PATH, DATASETS, TABLES, ordered_techs
 
 LABELS = ("zone", "tech", "fuel", "component", "element")  # columns of index tables that label an axis
@@ -103,6 +103,8 @@ class Results:
     def __getitem__(self, path: str) -> xr.DataArray:
         """A dataset with its labels: lazy, nothing is read until it is computed with or looked at."""
         if path not in BY_PATH or path not in self.reader:
+            if path in BY_PATH and self.reader.keep != "full":
+                raise InputError(str(self.reader.path), [not_kept(path, self.reader.keep)])
             near = get_close_matches(path, BY_PATH, n=3, cutoff=0.4)
             hint = f"; close to it: {', '.join(near)}" if near else ""
             raise InputError(str(self.reader.path), [Problem(f"variable {path}", f"is not in the file{hint}")])

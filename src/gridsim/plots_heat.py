@@ -44,9 +44,8 @@ def curtailment(year: Year) -> Figure:
     bar.set_label(f"curtailed power [{unit}]")
     total = year.energy_mwh(year.curtailed)
     curtailable = year.run.table("sources")["curtailable"].to_numpy(dtype=bool)
-    available = year.energy_mwh(year.run.array("dispatch/source_available_mw")[:, curtailable]) + year.energy_mwh(
-        by_cause["own"]
-    )
+    taken = year.energy_mwh(year.run.array("dispatch/source_p_mw")[:, curtailable])
+    available = taken + total  # own limits apart or not: what was not taken is curtailed for some cause
     rate = f", {100 * total / available:.2f} % of what wind, PV and others had available" if available > 0 else ""
     said = f"{amount(total)}{rate}" if total > 0 else "nothing was curtailed"
     headline(figure, f"Curtailment by day, hour and cause, {year.span}", f"{year.name}. {said[0].upper()}{said[1:]}")

@@ -10,7 +10,7 @@ import contextlib
 import gzip
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +25,7 @@ from gridsim.errors import InputError, IntegrityError, Problem
 from gridsim.journal import journal_of
 from gridsim.part_file import check_output
 from gridsim.results_writer import ResultsWriter, WindowReport
-from gridsim.schema import BY_PATH, DATASETS, FORMAT, FORMAT_VERSION, TABLES
+from gridsim.schema import BY_PATH, DATASETS, FORMAT, FORMAT_VERSION, KEEP, TABLES, kept
 
 __all__ = ["ResultsReader", "ResultsWriter", "WindowReport", "check_format", "check_output"]
 
@@ -46,9 +46,17 @@ def check_format(file: h5py.File, path: Path) -> None:
         raise IntegrityError(f"{path}: has format {text}; {newest}")
     if not attrs.get("complete", False):
         raise IntegrityError(f"{path}: the run was stopped before its end")
-    missing = [d.path for d in DATASETS if d.path not in file] + [t for t in TABLES if t not in file]
+    keep = str(attrs.get("keep", "full"))
+    if keep not in KEEP:
+        raise IntegrityError(f"{path}: keeps {keep!r}, which this gridsim does not know")
+    missing = [d.path for d in kept(keep) if d.path not in file] + [t for t in TABLES if t not in file]
     if missing:
         raise IntegrityError(f"{path}: damaged: has no {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}")
+
+
+def not_kept(path: str, keep: str) -> Problem:
+    """A dataset that a run was told not to keep."""
+    return Problem(path, f'is not in the file, whose run kept "{keep}" only: output.keep = "full" keeps everything')
 
 
 class ResultsReader:
@@ -88,8 +96,19 @@ class ResultsReader:
     def __contains__(self, path: str) -> bool:
         return path in self.file
 
+    def has(self, path: str) -> bool:
+        """Whether `array` knows a dataset: of the file, or given to `keeping`."""
+        return path in self.file or (self._kept is not None and path in self._kept)
+
+    @property
+    def keep(self) -> str:
+        """Which datasets the file has: output.keep of its scenario."""
+        return str(self.meta.get("keep", "full"))
+
     def __getitem__(self, path: str) -> h5py.Dataset:
         """The dataset itself: ``run["flow/branch_p_mw"][:24]`` reads one day."""
+        if path not in self.file and path in BY_PATH and self.keep != "full":
+            raise InputError(str(self.path), [not_kept(path, self.keep)])
         if path not in self.file:
             raise IntegrityError(f"{self.path}: has no dataset {path}")
         return self.file[path]
@@ -107,9 +126,12 @@ class ResultsReader:
         return values
 
     @contextlib.contextmanager
-    def keeping(self) -> Iterator[None]:
-        """While it lasts, arrays are read once and shared: whoever changes one copies it first."""
-        self._kept = {}
+    def keeping(self, beside: Mapping[str, NDArray[Any]] | None = None) -> Iterator[None]:
+        """While it lasts, arrays are read once and shared: whoever changes one copies it first.
+
+        `beside`: arrays of datasets that the file does not have.
+        """
+        self._kept = dict(beside or {})
         try:
             yield
         finally:
@@ -207,9 +229,13 @@ class ResultsReader:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """The numbers of ``gridsim show --json``: see `gridsim.summary`."""
-        from gridsim.summary import summarise
+        from gridsim.summary import run_keys, summarise
+        from gridsim.summary_ac import ac_keys
 
-        return summarise(self)
+        if self.keep == "full":
+            return summarise(self)
+        stored: dict[str, Any] = json.loads(self["meta/summary"].asstr()[()])
+        return stored | ac_keys(self) | run_keys(self)
 
 
 def _open(path: Path) -> h5py.File:

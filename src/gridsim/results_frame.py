@@ -21,7 +21,6 @@ from gridsim.scenario import Scenario
 from gridsim.schema import (
     CASE_ARRAYS,
     CAUSES,
-    DATASETS,
     DEPTHS,
     FORMAT,
     FORMAT_VERSION,
@@ -29,6 +28,7 @@ from gridsim.schema import (
     SUPPLIERS,
     TABLES,
     Dataset,
+    kept,
     techs_of,
     unique_names,
     zones_of,
@@ -72,7 +72,7 @@ def write_frame(file: h5py.File, case: Case, scenario: Scenario, dims: Dims, eve
     }
     for d in CASE_ARRAYS:
         _describe(file, file.create_dataset(d.path, data=arrays[d.path], track_times=False), d, case.currency)
-    for d in DATASETS:
+    for d in kept(scenario.output.keep):
         _create(file, d, dims, case.currency)
     _write_meta(file, case, scenario, events)
     file.create_group("summary")
@@ -147,6 +147,7 @@ def _write_meta(file: h5py.File, case: Case, scenario: Scenario, events: Sequenc
         "seed": scenario.seed,
         "year": scenario.year,
         "engine": scenario.solver.engine,
+        "keep": scenario.output.keep,
         **{f"penalty_{k}": float(v) for k, v in dataclasses.asdict(case.penalties).items()},
     }
     set_attrs(group, attrs)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ from gridsim.origin import origin
 from gridsim.part_file import PartFile, check_output, is_held, part_of, write_error
 from gridsim.results_frame import CHUNK_H, dims_of, flat, machine, set_attrs, shape_of, write_frame
 from gridsim.scenario import Scenario
-from gridsim.schema import BY_PATH, DATASETS, GRID, WINDOW_COLUMNS, Dataset
+from gridsim.schema import BY_PATH, DATASETS, GRID, WINDOW_COLUMNS, Dataset, kept
 
 if TYPE_CHECKING:
     from gridsim.case import Case
@@ -233,7 +234,7 @@ class ResultsWriter:
         self._check_whole()
         with _file_in_the_making(self.path) as (file, sink):
             write_frame(file, self.case, self.scenario, self._dims, self.events)
-            self._write_hours(file, sink)
+            left_out = self._write_hours(file, sink)
             for path, values in self._whole.items():
                 file[path][...] = values
             for column in WINDOW_COLUMNS:
@@ -243,7 +244,7 @@ class ResultsWriter:
             set_attrs(file["meta"], meta or {})
             set_attrs(file["meta/run"], {**machine(), **run})
             file["meta"].attrs["complete"] = True
-            summary = _summarised(file, sink.path)
+            summary = _summarised(file, sink.path, left_out)
         self._finished = True
         summary["file_mb"] = self.path.stat().st_size / 1e6
         return summary
@@ -270,10 +271,14 @@ class ResultsWriter:
         if off.max(initial=0.0) > CAUSES_MW:
             raise ValueError(f"curtailment is not the sum of its causes: {off.max():.3g} MW apart")
 
-    def _write_hours(self, file: h5py.File, sink: PartFile) -> None:
-        """The datasets along time, in whole chunks except at the end of the run."""
+    def _write_hours(self, file: h5py.File, sink: PartFile) -> dict[str, NDArray[Any]]:
+        """The datasets along time, in whole chunks except at the end of the run; those that the file does not keep."""
         rows = min(CHUNK_H, self.steps)
-        buffers = {d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype) for d in self._hourly}
+        buffers = {
+            d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype) for d in self._hourly if d.path in file
+        }
+        # the summary is that of everything, and is made while it is all in memory
+        left_out = {d.path: np.zeros(self._shape(d), d.dtype) for d in DATASETS if d.per_hour and d.path not in file}
         base = at = 0
         for window, arrays in zip(self.windows, self._journal.windows(), strict=True):
             n = window.kept * self.per_hour
@@ -283,6 +288,8 @@ class ResultsWriter:
                 if d.path not in arrays:
                     values = self._from_case[d.path][at : at + n]
                     arrays[d.path] = _stored(d, values, (n, *self._shape(d)[1:]))
+            for path in left_out.keys() & arrays.keys():
+                left_out[path][at : at + n] = arrays[path]
             done = 0
             while done < n:
                 take = min(n - done, CHUNK_H - (at - base))
@@ -296,6 +303,7 @@ class ResultsWriter:
                     file.flush()
                     sink.check()
                     base = at
+        return left_out
 
     def _check_whole(self) -> None:
         missing = [d.path for d in DATASETS if "day" in d.dims and d.path not in self._whole]
@@ -306,7 +314,7 @@ class ResultsWriter:
             raise ValueError(f"the run is not complete: {got}")
 
     def _check_space(self) -> None:
-        raw = sum(np.dtype(d.dtype).itemsize * int(np.prod(self._shape(d))) for d in DATASETS)
+        raw = sum(np.dtype(d.dtype).itemsize * int(np.prod(self._shape(d))) for d in kept(self.scenario.output.keep))
         need = (EXPECTED_SHARE + JOURNAL_SHARE) * raw + SPARE_BYTES
         folder = next(f for f in self.path.absolute().parents if f.exists())
         free = shutil.disk_usage(folder).free
@@ -333,14 +341,17 @@ def _file_in_the_making(path: Path) -> Iterator[tuple[h5py.File, PartFile]]:
         raise failed from None
 
 
-def _summarised(file: h5py.File, path: Path) -> dict[str, Any]:
-    """The summary of what the file has, written into it."""
+def _summarised(file: h5py.File, path: Path, left_out: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    """The summary of what the file has and of what was left out of it, written into it."""
     from gridsim.results import ResultsReader
     from gridsim.summary import RUN_KEYS, summarise
 
     file.flush()
-    summary = summarise(ResultsReader(file, path))
-    set_attrs(file["summary"], flat({k: v for k, v in summary.items() if k not in RUN_KEYS}))
+    summary = summarise(ResultsReader(file, path), left_out)
+    stable = {k: v for k, v in summary.items() if k not in RUN_KEYS}
+    set_attrs(file["summary"], flat(stable))
+    if left_out:
+        file["meta"].create_dataset("summary", data=json.dumps(stable), dtype=h5py.string_dtype(), track_times=False)
     return summary
 
 

@@ -31,6 +31,7 @@ budget     assemble (Case.budgets)        name, techs, fuels, zones, names, quan
                                           co2_t_per_fuel, period, months, at_most, at_most_profile, at_least,
                                           penalty, pacing, first_price
 ledger     simulate                       compensation_cny_per_mwh, flat_price_cny_per_mwh
+output     simulate                       keep
 solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
            assemble                       quadratic_segments
 ========== ============================== =======================================================================
@@ -320,6 +321,17 @@ class Ledger(_Section):
     flat_price_cny_per_mwh: NotNegative = 739.0
 
 
+class Output(_Section):
+    """What the results file keeps. simulate.
+
+    Whatever it keeps, /summary is that of the whole run.
+    """
+
+    # "full": everything; "standard": without series that the scenario gives or that follow from others, which only an
+    # audit needs; "summary": without all that runs along the hours
+    keep: Literal["full", "standard", "summary"] = "full"
+
+
 class Solver(_Section):
     """How windows are solved. simulate."""
 
@@ -361,6 +373,7 @@ class Scenario(_Section):
     scale: dict[str, NotNegative] = Field(default_factory=dict)
     budget: list[Budget] = Field(default_factory=list)  # as [[budget]]
     ledger: Ledger = Field(default_factory=Ledger)
+    output: Output = Field(default_factory=Output)
     solver: Solver = Field(default_factory=Solver)
 
     _folder: Path = PrivateAttr(default_factory=Path)
@@ -395,6 +408,13 @@ class Scenario(_Section):
             changed = [key for key, value in self.jiangsu if value != getattr(Options(), key)]
             if changed:
                 raise _found([(("jiangsu", key), text) for key in changed])
+        return self
+
+    @model_validator(mode="after")
+    def _ac_check_has_its_hours(self) -> "Scenario":
+        if self.grid.ac_check and self.output.keep != "full":
+            text = f'must be "full" where grid.ac_check is on, which reads all hours: got "{self.output.keep}"'
+            raise _found([(("output", "keep"), text)])
         return self
 
     @model_validator(mode="after")

@@ -21,9 +21,10 @@ means over the step, t and currency sums over it. /windows counts hours.
 Groups
     /meta      attributes: format, format_version, gridsim_version, scenario_name, scenario_title, scenario_digest,
                case_name, currency, utc_offset_h, start, hours, resolution_min, window_h, step_h, seed, year, engine,
-               penalty_shed ... (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json
+               keep (which datasets the file has: `kept`; files without it have all), penalty_shed ...
+               (currency/MWh). Datasets: scenario_text (TOML, every default written out), net_json
                (pandapower JSON, gzip'd bytes), notes and events (JSON lists). /meta/inputs: attributes, SHA-256 of each
-               input file.
+               input file. Where keep is not "full" also summary, JSON: what ``gridsim show`` cannot compute any more.
                /meta/run: attributes of this execution: times, memory, versions, machine.
     /buses /units /sources /stores /loads /branches /links /interfaces /products /budgets /shifters
                index tables: one dataset per column of `gridsim.case`. Beside them the cost curve of ONE unit,
@@ -417,6 +418,22 @@ AC_DATASETS: tuple[Dataset, ...] = (
     _ac("tap_pos", "time tap_changer", "int16", "1", "tap of each transformer that holds a voltage"),
     Dataset("ac/branch_loss_mwh", ("branch",), "float64", "MWh", "lost in each branch in the steps solved"),
 )
+# What the scenario and its files give, hour by hour, or what follows from other datasets; no page or table needs it.
+RECOMPUTABLE = (
+    *("dispatch/source_available_mw", "dispatch/source_min_mw", "dispatch/source_own_mw", "dispatch/unit_ceiling_mw"),
+    *("storage/demand_mw", "storage/charge_max_mw", "storage/discharge_max_mw", "storage/e_floor_mwh"),
+    *("carbon/zone_intensity", "money/tou_bill"),
+)
+KEEP = ("full", "standard", "summary")  # output.keep
+
+
+def kept(keep: str) -> tuple[Dataset, ...]:
+    """Datasets of a file: all of them, those that cannot be recomputed, or those that do not run along time."""
+    if keep == "summary":
+        return tuple(d for d in DATASETS if not d.per_hour)
+    return tuple(d for d in DATASETS if keep == "full" or d.path not in RECOMPUTABLE)
+
+
 BY_PATH = {d.path: d for d in (*DATASETS, *AC_DATASETS)}
 WINDOW_COLUMNS = tuple(d.path.split("/")[1] for d in DATASETS if d.group == "windows")
 

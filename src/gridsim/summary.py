@@ -51,9 +51,11 @@ It is not a bound on the best possible year: a plan that saw the whole year at o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.summary_ac import ac_keys, ac_table
 from gridsim.summary_carbon import carbon_keys, carbon_table
@@ -71,10 +73,16 @@ if TYPE_CHECKING:
 RUN_KEYS = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
 
 
-def summarise(run: ResultsReader) -> dict[str, Any]:
-    """All keys of this module's table, as plain numbers and dicts of numbers."""
-    with run.keeping():
+def summarise(run: ResultsReader, left_out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, Any]:
+    """All keys of this module's table, as plain numbers and dicts of numbers; `left_out`: arrays beside the file."""
+    with run.keeping(left_out):
         return _summarise(run)
+
+
+def run_keys(run: ResultsReader) -> dict[str, float]:
+    """What differs from one execution to the next."""
+    measured = {key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"}
+    return measured | {"file_mb": run.path.stat().st_size / 1e6}
 
 
 def _summarise(run: ResultsReader) -> dict[str, Any]:
@@ -116,14 +124,13 @@ def _summarise(run: ResultsReader) -> dict[str, Any]:
         **demand_keys(run),
         **ledger_keys(run, cause_mw),
         **ac_keys(run),
-        **{key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"},
-        "file_mb": run.path.stat().st_size / 1e6,
+        **run_keys(run),
     }
 
 
 def _losses(run: ResultsReader) -> dict[str, float]:
     """Energy lost, and its share of what is fed in: load served and losses."""
-    lost = _energy(run, "flow/loss_mw") if "flow/loss_mw" in run else 0.0
+    lost = _energy(run, "flow/loss_mw") if run.has("flow/loss_mw") else 0.0
     served = _energy(run, "dispatch/load_mw") - _energy(run, "unserved/load_mw")
     return {"loss_mwh": lost, "loss_rate": _ratio(lost, served + lost)}
 

@@ -1,0 +1,183 @@
+"""What a results file keeps (`output.keep`): the same numbers in fewer datasets, and words for what is not there."""
+
+import tomllib
+from pathlib import Path
+
+import h5py
+import pytest
+from click.testing import CliRunner, Result
+from pydantic import ValidationError
+from same_file import everything
+from tiny_grid import tiny_grid, write_grid
+
+from gridsim.cli import main
+from gridsim.errors import InputError, IntegrityError, StoppedError
+from gridsim.opened import Results
+from gridsim.results import ResultsReader
+from gridsim.resume import scenario_to_resume
+from gridsim.scenario import Scenario
+from gridsim.schema import BY_PATH, DATASETS, KEEP, RECOMPUTABLE, TABLES, kept
+from gridsim.simulate import simulate
+from gridsim.summary import RUN_KEYS
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One run, kept in each way."""
+    folder, found = tmp_path_factory.mktemp("keep"), {}
+    net = tiny_grid(tight=True)
+    net.sgen.loc[0, "max_p_mw"] = 320.0  # something is curtailed
+    for keep in KEEP:
+        scenario = write_grid(folder, net, load=0.7, grid={"n1": "report"}, output={"keep": keep})
+        found[keep] = folder / f"{keep}.h5"
+        simulate(scenario, found[keep])
+    return found
+
+
+def gridsim(*arguments: object) -> Result:
+    return CliRunner().invoke(main, list(map(str, arguments)))
+
+
+@pytest.mark.parametrize("keep", KEEP)
+def test_a_file_has_what_it_keeps_and_no_more(files, keep):
+    with h5py.File(files[keep]) as file:
+        assert {d.path for d in DATASETS if d.path in file} == {d.path for d in kept(keep)}
+        assert file["meta"].attrs["keep"] == keep
+        assert ("meta/summary" in file) == (keep != "full")
+
+
+def test_what_is_kept():
+    assert kept("full") == DATASETS
+    assert not [d.path for d in kept("summary") if d.per_hour]
+    assert {d.path for d in kept("full")} - {d.path for d in kept("standard")} == set(RECOMPUTABLE) <= set(BY_PATH)
+
+
+def test_what_is_kept_is_the_same(files):
+    """To the byte, index tables too; and files grow from summary to full."""
+    whole = everything(files["full"])
+    for keep in ("standard", "summary"):
+        found = everything(files[keep])
+        tables = [name for name in found if name.split("/")[0] in TABLES and "/" in name]
+        assert len(tables) > 100
+        for name in (*tables, *(d.path for d in kept(keep)), *(f"{d.path}@" for d in kept(keep))):
+            if not name.startswith("timing/"):
+                assert found[name] == whole[name], name
+    sizes = [files[keep].stat().st_size for keep in ("summary", "standard", "full")]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("keep", ["standard", "summary"])
+def test_the_summary_is_that_of_everything(files, keep):
+    with ResultsReader(files["full"]) as whole, ResultsReader(files[keep]) as run:
+        want, found = dict(whole.summary), dict(run.summary)
+        assert list(found) == list(want)
+        assert found["curtailment_mwh"] > 0.0
+        for key in RUN_KEYS:
+            want.pop(key), found.pop(key)
+        assert found == want
+        assert run.run["cpu_s"] == run.summary["cpu_s"]
+
+
+def test_pages_and_tables_of_a_standard_file(files, tmp_path):
+    path = files["standard"]
+    for command in (
+        ["show", path],
+        ["report", path, "-o", tmp_path / "page.html"],
+        ["report", path, "--svg", "-o", tmp_path / "pictures"],
+        ["compare", path, files["full"]],
+        ["explain", path, "2024-01-01T12"],
+        ["export", path, "--to", "csv", "-o", tmp_path / "csv"],
+        ["status", path],
+    ):
+        done = gridsim(*command)
+        assert done.exit_code == 0, (command, done.output)
+    said = [gridsim("explain", files[keep], "2024-01-01T12").output for keep in ("full", "standard")]
+    assert said[0] == said[1]
+    assert not (tmp_path / "csv" / "dispatch.source_available_mw.csv").exists()
+    assert (tmp_path / "csv" / "dispatch.load_mw.csv").exists()
+
+
+NEEDS = {
+    "audit": ["audit"],
+    "verify": ["verify", "--windows", 1],
+    "pypsa": ["export", "--to", "pypsa"],
+    "variable": ["export", "--to", "csv", "--variable", "carbon/zone_intensity"],
+}
+NEEDS_HOURS = {
+    "report": ["report"],
+    "pictures": ["report", "--png"],
+    "compare": ["compare"],
+    "explain": ["explain"],
+    "csv": ["export", "--to", "csv"],
+    "pandapower": ["export", "--to", "pandapower", "--hour", "2024-01-01T05"],
+}
+
+
+@pytest.mark.parametrize(
+    ("keep", "command"),
+    [(keep, command) for keep in ("standard", "summary") for command in NEEDS]
+    + [("summary", command) for command in NEEDS_HOURS],
+)
+def test_a_command_says_what_is_not_in_the_file(files, tmp_path, keep, command):
+    verb, *options = (NEEDS | NEEDS_HOURS)[command]
+    out = ["-o", tmp_path / "out"] if verb in ("report", "export") else []
+    hour = ["2024-01-01T12"] if verb == "explain" else []
+    twice = [files["full"]] if verb == "compare" else []
+    done = gridsim(verb, files[keep], *hour, *twice, *options, *out)
+    assert done.exit_code == 3, done.output
+    words = (f'this run kept "{keep}"', f'whose run kept "{keep}" only: output.keep = "full" keeps everything')
+    assert any(text in done.stderr for text in words)
+    assert "Traceback" not in done.output
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_labelled_arrays(files):
+    with Results(files["summary"]) as run:
+        assert "windows/gap" in run.variables.index
+        assert "price/energy" not in run.variables.index
+        with pytest.raises(InputError, match='price/energy is not in the file, whose run kept "summary" only'):
+            _ = run["price/energy"]
+        with pytest.raises(InputError, match="variable price/enrgy is not in the file; close to it"):
+            _ = run["price/enrgy"]
+
+
+def test_a_damaged_file_is_still_damaged(files, tmp_path):
+    """What the file should keep and does not have is no choice of its run."""
+    for keep, path in (("standard", "price/energy"), ("summary", "windows/gap")):
+        at = tmp_path / f"{keep}.h5"
+        at.write_bytes(files[keep].read_bytes())
+        with h5py.File(at, "r+") as file:
+            del file[path]
+        with pytest.raises(IntegrityError, match=f"damaged: has no {path}"):
+            ResultsReader(at)
+        with h5py.File(at, "r+") as file:
+            file["meta"].attrs["keep"] = "everything"
+        with pytest.raises(IntegrityError, match="keeps 'everything', which this gridsim does not know"):
+            ResultsReader(at)
+
+
+def test_a_stopped_run_keeps_the_same(files, tmp_path):
+    path = tmp_path / "x.h5"
+    with ResultsReader(files["summary"]) as run:
+        text = run.scenario_text
+    scenario = Scenario.model_validate(tomllib.loads(text))
+    with pytest.raises(StoppedError):
+        simulate(scenario, path, stop=lambda: "a test")
+    simulate(scenario_to_resume(path), path, resume=True)
+    assert everything(path) == everything(files["summary"])
+
+
+def test_an_ac_check_needs_its_hours():
+    with pytest.raises(ValidationError) as caught:
+        Scenario.model_validate({"name": "x", "grid": {"ac_check": True}, "output": {"keep": "summary"}})
+    assert 'must be "full" where grid.ac_check is on' in str(caught.value.errors()[0]["ctx"])
+
+
+def test_run_says_why_there_is_no_page(tmp_path):
+    net = tiny_grid()
+    scenario = write_grid(tmp_path, net, horizon={"hours": 24})
+    (tmp_path / "scenario.toml").write_text(scenario.text, encoding="utf-8")
+    done = gridsim("run", tmp_path, "-o", tmp_path / "x.h5", "--keep", "summary")
+    assert done.exit_code == 0, done.output
+    assert 'page: none, as the file keeps no hours (output.keep = "summary")' in done.stdout
+    assert not (tmp_path / "x.html").exists()
