@@ -18,9 +18,9 @@ from gridsim.handover import Decided, State
 from gridsim.kernels import window
 from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.problem import Problem
+from gridsim.lived import fleet, live
 from gridsim.plan import Plan, Planner, Settled
 from gridsim.scenario import load
-from gridsim.simulate import fleet, live
 from gridsim.verify_window import fresh_state
 
 SCENARIO = "jiangsu-2024"

@@ -71,8 +71,6 @@ def _check(from_row: IntArray, to_row: IntArray, x_pu: FloatArray, nb: int, refe
     if not np.all(np.isfinite(x_pu)) or np.any(x_pu == 0.0):
         bad = int(np.flatnonzero(~np.isfinite(x_pu) | (x_pu == 0.0))[0])
         raise ValueError(f"x_pu must be finite and not 0: branch {bad} has {x_pu[bad]}")
-    if np.any(from_row == to_row):
-        raise ValueError(f"branch {int(np.flatnonzero(from_row == to_row)[0])} begins and ends at one bus")
     if from_row.size and (min(from_row.min(), to_row.min()) < 0 or max(from_row.max(), to_row.max()) >= nb):
         raise ValueError(f"from_row and to_row must be in 0..{nb - 1}")
     island = label_islands(from_row, to_row, nb)

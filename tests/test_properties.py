@@ -20,10 +20,11 @@ from tiny_grid import tiny_grid, write_grid
 from gridsim.assemble import assemble
 from gridsim.audit import audit
 from gridsim.handover import RowKeys, State
+from gridsim.lived import fleet, live
 from gridsim.plan import Planner
 from gridsim.results import ResultsReader
 from gridsim.scenario import Scenario
-from gridsim.simulate import fleet, live, simulate
+from gridsim.simulate import simulate
 
 FEW = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")

@@ -290,6 +290,8 @@ def series(hours: int) -> dict[str, np.ndarray]:
         "commitment/start": starts.astype(np.int16),
         "commitment/stop": stops.astype(np.int16),
         "commitment/available": available.astype(np.int16),
+        "realtime/called": np.zeros_like(on),
+        "realtime/lost": np.zeros_like(on),
         "commitment/start_cost": starts * unit["start_cost"].to_numpy() + np.stack([0.0 * cold, cold], axis=1),
         "commitment/ramp_relaxed_mw": np.zeros((hours, 2)),
         "dispatch/unit_floor_mw": np.tile(unit["p_min_mw"].to_numpy(float), (hours, 1)),
@@ -471,6 +473,7 @@ DIMENSIONS = {
 
 
 ABSENT = ("budgets", "shifters")  # tables that this run leaves empty
+EMPTY_DIMS = ("budget_name", "shifter", "island", "failing", "foreseen", "believed", "believed_need")
 
 
 def write_tiny(path: Path, hours: int = 6, start: str = "2024-03-01T00") -> Path:
@@ -532,9 +535,9 @@ def write_file(
             group = file.create_group(name)
             group.attrs["columns"] = json.dumps(["name"])
             put_strings_or_numbers(group, "name", [])
-        for name in ("budget_name", "shifter"):
+        for name in ("budget_name", "shifter", "failing", "foreseen", "believed", "believed_need"):
             put_strings_or_numbers(file, name, np.array([], dtype=object))
-        of_absent = {d.path: d for d in DATASETS if d.dims[-1] in ("budget_name", "shifter", "island")}
+        of_absent = {d.path: d for d in DATASETS if d.dims[-1] in EMPTY_DIMS}
         rows = {"time": hours, "window": len(data["windows/hours"])}
         for name, dataset in of_absent.items():
             file.create_dataset(name, data=np.zeros((rows[dataset.dims[0]], 0), dataset.dtype))

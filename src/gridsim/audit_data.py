@@ -77,6 +77,13 @@ class Record:
             return {}
         return tomllib.loads(self.file["meta/scenario_text"].asstr()[()])
 
+    @cached_property
+    def events(self) -> list[dict[str, Any]]:
+        """What happened in the weather, and outages."""
+        text = self.file["meta/events"].asstr()[()] if "meta/events" in self.file else "[]"
+        found: list[dict[str, Any]] = json.loads(text)
+        return found
+
     def series(self, path: str) -> FloatArray:
         """A dataset as float64, C order. A missing one is a damaged file."""
         if path not in self._kept:

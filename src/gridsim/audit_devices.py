@@ -233,7 +233,7 @@ def sources(record: Record) -> list[AuditRow]:
     """Output within [least, available]; the hourly ramp limit across every hour, borders of windows too.
 
     Where the bounds themselves move by more than the ramp limit (a schedule that steps), the step they force is
-    allowed.
+    allowed, and any fall in the hour in which an outage takes something of the source.
     """
     table, names = record.tables["sources"], record.names("sources")
     if table.empty:
@@ -256,6 +256,9 @@ def sources(record: Record) -> list[AuditRow]:
     step = np.diff(p, axis=0)
     up = step - np.maximum(ramp, low[1:] - high[:-1])
     down = -step - np.maximum(ramp, low[:-1] - high[1:])
+    for event in record.events:  # what is lost is gone at once
+        if event.get("kind") == "outage" and event.get("what") == "source" and 0 < event["first"] < len(p):
+            down[event["first"] - 1, names.index(event["name"])] = 0.0
     slack = np.broadcast_to(rounding, p.shape)
     excess = np.maximum(up, down) - slack[1:] - slack[:-1]
     rows.append(row_of("source ramps", excess, BOUND_MW, lambda place: label((place[0] + 1, place[1]))))

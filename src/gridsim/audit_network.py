@@ -102,14 +102,35 @@ def shift_deg(record: Record) -> FloatArray:
     return shift
 
 
+def circuits_left(record: Record) -> FloatArray:
+    """Share of its circuits that every branch has in every hour, (time, branch), or (1, branch) where none is out."""
+    branch = record.tables["branches"]
+    out = record.series("realtime/circuits_out") if record.has("realtime/circuits_out") else np.zeros((0, 0))
+    if not out.size:
+        return np.ones((1, len(branch)))
+    return 1.0 - out / np.maximum(branch["circuits"].to_numpy(float), 1.0)
+
+
 def solve_flows(record: Record, injection: FloatArray) -> FloatArray:
     """Flow on every branch from its `from` side, (time, branch)."""
-    branch, nb = record.tables["branches"], len(record.tables["buses"])
-    if branch.empty:
+    if record.tables["branches"].empty:
         return np.zeros((record.steps, 0))
+    left, shift = circuits_left(record), np.deg2rad(shift_deg(record))
+    networks, of_hour = np.unique(left, axis=0, return_inverse=True)
+    if len(networks) == 1:
+        return _solve(record, networks[0], injection, shift)
+    flow = np.zeros((record.steps, left.shape[1]))
+    for k, network in enumerate(networks):
+        hours = np.flatnonzero(of_hour.reshape(-1) == k)
+        flow[hours] = _solve(record, network, injection[hours], shift if len(shift) == 1 else shift[hours])
+    return flow
+
+
+def _solve(record: Record, left: FloatArray, injection: FloatArray, shift_rad: FloatArray) -> FloatArray:
+    """The same for hours in which branches have the share `left` of their circuits."""
+    branch, nb = record.tables["branches"], len(record.tables["buses"])
     nbr = len(branch)
-    b = S_BASE_MVA / branch["x_pu"].to_numpy(float)
-    shift = np.deg2rad(shift_deg(record)).T
+    b = S_BASE_MVA / branch["x_pu"].to_numpy(float) * left
     lines = np.arange(nbr)
     incidence = sparse.csr_array(
         (
@@ -120,12 +141,12 @@ def solve_flows(record: Record, injection: FloatArray) -> FloatArray:
     )
     _, first = np.unique(island_of(record), return_index=True)
     kept = np.setdiff1d(np.arange(nb), first)
-    theta = np.zeros((nb, record.steps))
+    theta = np.zeros((nb, len(injection)))
     if kept.size:
         matrix = sparse.csc_array(incidence.T @ sparse.diags_array(b) @ incidence)[kept][:, kept]
-        right = injection.T + incidence.T @ (b[:, None] * shift)
+        right = injection.T + incidence.T @ (b[:, None] * shift_rad.T)
         theta[kept] = splu(sparse.csc_matrix(matrix)).solve(np.ascontiguousarray(right[kept]))
-    return (b[:, None] * (incidence @ theta - shift)).T
+    return (b[:, None] * (incidence @ theta - shift_rad.T)).T
 
 
 def ends(branch: pd.DataFrame) -> tuple[Any, Any]:
@@ -185,7 +206,9 @@ def ratings(record: Record) -> FloatArray:
     if rows.size:
         rating = np.repeat(rating, record.steps, axis=0)
         rating[:, rows] *= record.series("flow/rating_share")
-    return rating
+    left = circuits_left(record)
+    with np.errstate(invalid="ignore"):  # no rating times no circuit
+        return np.where(left > 0.0, rating * left, 0.0)
 
 
 def shifters(record: Record) -> list[AuditRow]:
@@ -206,7 +229,8 @@ def losses(record: Record, flow: FloatArray) -> list[AuditRow]:
     if not has_losses(record):
         return []
     branch, island = record.tables["branches"], record.tables["buses"]["island"].to_numpy(int)
-    lost = np.maximum(branch["r_pu"].to_numpy(float), 0.0) / S_BASE_MVA * flow**2
+    r_pu = np.maximum(branch["r_pu"].to_numpy(float), 0.0) / np.maximum(circuits_left(record), 1e-9)
+    lost = r_pu / S_BASE_MVA * flow**2
     bears = island[branch["from_row"].to_numpy(int)]
     want = np.stack([lost[:, bears == k].sum(1) for k in range(int(island.max()) + 1)], axis=1)
     names = [f"island {k}" for k in range(want.shape[1])]
@@ -316,6 +340,10 @@ def flows_of_net(record: Record, net: Any, injection: FloatArray, flow: FloatArr
     hours = {int(np.abs(flow).max(1).argmax()), int(load.argmax()), int(load.argmin()), record.steps // 2}
     if len(shift) > 1:
         hours.add(int(np.abs(shift - shift.mean(0)).max(1).argmax()))
+    left = circuits_left(record)
+    if len(left) > 1:  # the net has all circuits: the nearest hours that have them, too
+        intact = np.flatnonzero((left == 1.0).all(axis=1))
+        hours = {int(intact[np.abs(intact - t).argmin()]) for t in hours} if intact.size else set()
     bare = bare_net(net)
     ids = buses["bus_id"].to_numpy(int)
     real = np.isin(ids, bare.bus.index)

@@ -289,6 +289,11 @@ class Case:
     budgets: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(BUDGET_COLUMNS)))
     budget_terms: BudgetTerms = field(default_factory=no_budgets)
     outage_rates: OutageRates = field(default_factory=none_fail)
+    # Where the run has outages, else no rows: what is left of DC links, p.u., and circuits of branches that are out
+    link_left: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))  # (n, nlink)
+    circuits_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))  # (n, nbr)
+    # (n, ns) steps in which a source has just lost something: its output may fall as fast as that
+    source_trips: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
     notes: tuple[ElementNote, ...] = ()
     net_json: str = ""  # pandapower JSON of the net, for the results file
     events: tuple[dict[str, Any], ...] = ()  # weather events inside the horizon: kind, name, start, hours, zone, detail
@@ -298,6 +303,12 @@ class Case:
     def steps(self) -> int:
         """Rows of every series."""
         return self.hours * self.steps_per_hour
+
+    def link_range(self, at: slice) -> tuple[FloatArray, FloatArray]:
+        """(T, nlink) least and most of the DC links in some steps. [MW]"""
+        left = self.link_left[at] if len(self.link_left) else np.ones((len(range(*at.indices(self.steps))), 1))
+        low, high = (left * self.links[f"p_{end}_mw"].to_numpy(dtype=np.float64) for end in ("min", "max"))
+        return low, high
 
     @property
     def dt_h(self) -> float:

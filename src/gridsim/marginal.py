@@ -28,7 +28,7 @@ class Marginal:
 
     def __init__(self, case: Case, f: Fleet, zone_of: FloatArray):
         """`zone_of` (nb, zones): 1 where a bus is in a zone."""
-        self.f, self.zone_of, self.nb = f, zone_of, len(case.buses)
+        self.case, self.f, self.zone_of, self.nb = case, f, zone_of, len(case.buses)
         of_unit = case.units["co2_t_per_mwh"].to_numpy(dtype=np.float64)
         names = ["co2_t_per_mwh", "origin_co2_t_per_mwh"]
         of_source = case.sources[names].to_numpy(dtype=np.float64).sum(axis=1)
@@ -37,16 +37,14 @@ class Marginal:
         self.column = np.concatenate((f.unit_bus, f.source_bus, self.nb + np.arange(links.size)))  # of line rows
         self.spurs = spurs_of(case)
         self.serves = np.concatenate((np.ones(of_unit.size), self.spurs.serves(), f.link_arrives - 1.0))
-        self.link_lo, self.link_hi = (
-            case.links[f"p_{end}_mw"].to_numpy(dtype=np.float64, copy=True) for end in ("min", "max")
-        )
-        self.link_hi[self.spurs.link] = 0.0  # their sources say what they carry
 
-    def live(self, h: Hour, rows: LineRows) -> FloatArray:
+    def live(self, h: Hour, rows: LineRows, t0: int) -> FloatArray:
         """(T, zones) t/MWh of the lived steps of a block; 0 in a zone without load."""
         steps = len(h.load)
         room = np.hstack((self._unit_room(h), _room(h.source, h.source_lo, h.source_hi)))
-        room = np.hstack((room, _room(h.link, self.link_lo, self.link_hi)))
+        low, high = self.case.link_range(slice(t0, t0 + steps))
+        high[:, self.spurs.link] = 0.0  # their sources say what they carry
+        room = np.hstack((room, _room(h.link, low, high)))
         out = np.zeros((steps, self.zone_of.shape[1]))
         for t in range(steps):
             at_bus = np.bincount(self.f.load_bus, weights=h.load[t], minlength=self.nb)

@@ -32,11 +32,14 @@ class OutageWatch(Carried):
         if self.security is not None:
             self.seen = self.seen._replace(**{name: kept[-1][name].copy() for name in WORST})
 
-    def live(self, flow_mw: FloatArray, link_mw: FloatArray, t0: int) -> dict[str, Any]:
-        """Screen hours from `t0`: flows of all branches and interfaces, and of DC links; datasets of these hours."""
+    def live(self, flow_mw: FloatArray, link_mw: FloatArray, t0: int, *, whole: bool = True) -> dict[str, Any]:
+        """Screen hours from `t0`: flows of all branches and interfaces, and of DC links; datasets of these hours.
+
+        Hours in which the network is not `whole` are left out: what is left there is another network.
+        """
         hours = slice(t0, t0 + len(flow_mw))
         s = self.security
-        if s is None:
+        if s is None or not whole:
             none = np.full(len(flow_mw), -1)
             return self._hourly(np.zeros(len(flow_mw)), none, none)
         nbr = len(self.case.branches)

@@ -111,6 +111,29 @@ class Plan(NamedTuple):
     lacking_cost: float  # in `cost`: of reserve that the dispatch counts on and ramps do not leave
     price_budget: FloatArray  # (T, budgets) of use, currency per unit
     next_budgets: tuple[int, ...]  # rows of budgets that had a price
+    keys: RowKeys  # line rows of the dispatch
+    store_value: FloatArray  # (T, stores) of energy in store at the end of the step, currency/MWh
+
+    def after(self, first: int) -> "Plan":
+        """The plan from its step `first` on; what is handed to the next window stays."""
+        if first == 0:
+            return self
+        rows, keys, decided, bounds = self.line_rows, self.keys, self.decided, self.bounds
+        later, on_rows = keys.take(keys.hour >= first), rows.between(first, len(self.on))
+        cut: dict[str, Any] = {
+            name: value[first:]
+            for name, value in zip(self._fields, self, strict=True)
+            if isinstance(value, np.ndarray) and value.ndim and not name.startswith("next_")
+        }
+        modes = None if decided.modes is None else type(decided.modes)(*(part[first:] for part in decided.modes))
+        of_decided = [None if part is None else part[first:] for part in (decided.hold_mw, decided.loss_max_mw)]
+        return self._replace(
+            **cut,
+            line_rows=on_rows._replace(hour=on_rows.hour - first),
+            keys=later._replace(hour=later.hour - first),
+            decided=Decided(decided.on[first:], decided.start[first:], of_decided[0], modes, of_decided[1]),
+            bounds=type(bounds)(*(part[first:] for part in bounds)),
+        )
 
 
 class Settled(NamedTuple):
@@ -356,7 +379,7 @@ class Planner(Windows):
             best, counts = self._carved(
                 best, bound, counts, t0, state, self._like(t0, hours, state, best, known, budgets)
             )
-        plan = self._unpack(best, budget_keys, relaxed_cost, bound, counts)
+        plan = self.unpack(best, budget_keys, relaxed_cost, bound, counts)
         rows, tangents = self.carried(plan.next_rows)
         prices = self._moved_on(relaxed, plan.next_rows)
         return plan._replace(next_rows=rows, next_prices=prices, next_tangents=tangents)
@@ -441,7 +464,7 @@ class Planner(Windows):
         """
         decided, best = Decided(on, start), None
         bounds = self.bounds(np.arange(len(self.case.units)), t0, state, decided)
-        start_cost = self._start_costs(t0, state, on, start)
+        start_cost = self.start_costs(t0, state, on, start)
         counts = np.zeros(4, dtype=np.int64)
         for _ in range(ANSWER_ROUNDS + 1):
             problem, injected, constant = self.problem(t0, hours, state, decided)
@@ -610,7 +633,7 @@ class Planner(Windows):
         """Of starts (T, n) of some rows, each at the least that it may cost."""
         return float((start @ self.case.unit_start_cost[rows, 0]).sum())
 
-    def _start_costs(self, t0: int, state: State, on: IntArray, start: IntArray) -> FloatArray:
+    def start_costs(self, t0: int, state: State, on: IntArray, start: IntArray) -> FloatArray:
         """(T, nu) cost of the starts of each row by the hours that the units were off. [currency]"""
         case, free = self.case, self.free
         out = start * case.unit_start_cost[:, 0]
@@ -664,7 +687,10 @@ class Planner(Windows):
             state.unit_on & (self._stay(t0, state)[of_unit] > 0), np.minimum(state.unit_hours, owing), state.unit_hours
         )
 
-    def _unpack(self, best: "Fixed", budgets: Keys, relaxed: float, bound: float, counts: IntArray) -> Plan:
+    def unpack(
+        self, best: "Fixed", budgets: Keys | None, relaxed: float, bound: float, counts: IntArray
+    ) -> Plan:
+        """A schedule and its dispatch in MW and currency; without `budgets` no use of them has a price."""
         settled, problem, parts = best.settled, best.problem, self.parts(best.decided)
         s, keys = settled.solution, settled.keys
         sp, sc = self.power_mw, self.price_scale
@@ -716,10 +742,12 @@ class Planner(Windows):
             store_start_cost=best.store_start_cost,
             bounds=best.bounds,
             lacking_cost=best.lacking_cost,
-            price_budget=self.budgeting.prices(budgets, s.price_budget)
-            if self.budgeting.size
-            else np.zeros((hours, 0)),
-            next_budgets=tuple(np.unique(budgets.row[list(priced_budgets(s))]).tolist()),
+            price_budget=np.zeros((hours, len(self.case.budgets)))
+            if budgets is None or not self.budgeting.size
+            else self.budgeting.prices(budgets, s.price_budget),
+            next_budgets=() if budgets is None else tuple(np.unique(budgets.row[list(priced_budgets(s))]).tolist()),
+            keys=keys,
+            store_value=s.store_value * sc,
         )
 
     def _shift_deg(self, shift_mw: FloatArray) -> FloatArray:

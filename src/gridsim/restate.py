@@ -34,6 +34,7 @@ KEEP = 2  # outages whose rows are added for an element, hour and direction at o
 HAIR = 1e-4  # scaled price of a MW of a phase shifter, of losses, of a link that may run back: none that does not pay
 LOSS_MOST = 25.0  # scaled, a quarter of the highest load: more than an island loses
 LOSS_MW = 0.01  # losses that are not counted on and not looked at
+ENDLESS = 10.0  # times the most of all sources: no limit to a fall
 LIMIT_MIN_MW = 1e-6  # loading of a limit below it is measured against it: a limit of 0 sees no rounding of sums
 
 
@@ -106,7 +107,7 @@ class Windows:
         self.start_lag = case.unit_start_lag_h * per_hour  # steps
         self.held = ramping.can_bind(self.limits)  # rows with ramps or limits in their first or last hour
         self.offers = np.where(self.is_up, -1.0, 1.0) * case.source_responds  # of a MW of each source
-        self.must_start_cost = self._must_start_cost()
+        self.look_at_outages()
         self.reservoir = case.store_inflow_mw.max(axis=0, initial=0.0)  # most that flows in
         hourly = units.no_load_cost.to_numpy(float) + case.unit_min_cost * units.p_min_mw.to_numpy(float)
         self.unit_cost = hourly * self.dt_h  # of one unit on for a step at its minimum
@@ -206,6 +207,10 @@ class Windows:
             rows=no_keys(),
             budgets=self.budgeting.first(),
         )
+
+    def look_at_outages(self) -> None:
+        """Take up which units the case says are there: to be called again where that has changed."""
+        self.must_start_cost = self._must_start_cost()
 
     def _must_start_cost(self) -> FloatArray:
         """(hours, must-run rows) cost of the units that return from outages, by the hours they were off. [currency]"""
@@ -401,8 +406,7 @@ class Windows:
         nl, nf, np_ = self.shed.groups, self.spill.groups, self.is_up.size
         seg_row = self.seg_unit[segs]
         seg_lo, seg_hi = (end[:, segs] / sp for end in self.seg_range(on, at))
-        link_lo = np.tile(links.p_min_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
-        link_hi = np.tile(links.p_max_mw.to_numpy(float) / sp, (hours, 1)).reshape(hours, self.nlink)
+        link_lo, link_hi = (end / sp for end in case.link_range(at))
         link_hi[:, self.spurs.link] = 0.0  # their sources say what they carry
         shift_mw = self._shift_limits() / sp
         loss_hi = np.full((hours, self.loss.groups), LOSS_MOST) if loss_max_mw is None else loss_max_mw / sp
@@ -480,6 +484,8 @@ class Windows:
             np.tile(sources[f"ramp_{way}_mw_per_h"].to_numpy(float)[ramped] * (self.dt_h / sp), (hours, 1))
             for way in ("up", "down")
         )
+        if len(case.source_trips):
+            down = np.where(case.source_trips[at][:, ramped], ENDLESS * np.maximum(src_hi.max(initial=0.0), 1.0), down)
         of_sources = Ramps(
             sources.bus_row.to_numpy(np.int64)[ramped], src_lo, up, down, state.ramp_p_mw / sp, np.arange(ramped.size),
             src_hi - src_lo, np.tile(sources.cost.to_numpy(float)[ramped] / sc, (hours, 1)),

@@ -19,6 +19,7 @@ import pandas as pd
 from gridsim import __version__
 from gridsim.scenario import Scenario
 from gridsim.schema import (
+    BELIEVED,
     CASE_ARRAYS,
     CAUSES,
     DEPTHS,
@@ -178,6 +179,10 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
         "depth": DEPTHS,
         "outage": [*unique_names(case.branches), *unique_names(case.links)],
         "rated": [unique_names(case.branches)[k] for k in case.rated],
+        "failing": unique_names(case.branches) if len(case.circuits_out) else [],
+        "foreseen": techs_of(case) if scenario.relives else [],
+        "believed": BELIEVED if scenario.relives else [],
+        "believed_need": unique_names(case.products) if scenario.relives else [],
         "island": range(int(case.buses["island"].max()) + 1 if lossy else 0),
         "segment": range(case.unit_seg_mw.shape[1]),
         "category": range(case.unit_start_cost.shape[1]),

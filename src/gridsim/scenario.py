@@ -30,6 +30,10 @@ scale      assemble                       load, and any tech of the network
 budget     assemble (Case.budgets)        name, techs, fuels, zones, names, quantity, fuel_unit, fuel_per_mwh,
                                           co2_t_per_fuel, period, months, at_most, at_most_profile, at_least,
                                           penalty, pacing, first_price
+realtime   clocks                         forecast, files, lead_h, seed, wind, pv, load, reserve_kept, store_band,
+                                          quick_start
+outages    disturbances                   forced, seed
+outage     disturbances                   kind, start, hours, names, techs, zones, share, announced
 ledger     simulate                       compensation_cny_per_mwh, flat_price_cny_per_mwh
 output     simulate                       keep
 solver     simulate                       engine, effort, target_gap, tolerance, max_rounds
@@ -301,6 +305,76 @@ class Grid(_Section):
         return self
 
 
+class ForecastError(_Section):
+    """Root mean square of forecast errors: of wind and sun over their capacity, of load over the load. simulate."""
+
+    hour: Share  # one hour ahead
+    day: Share  # 24 hours ahead
+    # distance at which what is not foreseen of two cities is still correlated by 1/e
+    correlation_km: Positive
+
+    @model_validator(mode="after")
+    def _grows(self) -> "ForecastError":
+        if self.hour > self.day:
+            raise _found([(("hour",), f"must be at most day = {self.day:g}: got {self.hour:g}")])
+        return self
+
+
+class RealTime(_Section):
+    """The hours as they come, dispatched again within what was planned for them. simulate."""
+
+    # "perfect": what is planned is what comes; "errors": of weather and load, drawn; "files": series of `files`
+    forecast: Literal["perfect", "errors", "files"] = "perfect"
+    files: dict[str, str] = Field(default_factory=dict)  # series that are believed, by name: paths as in profiles.files
+    lead_h: Annotated[int, Field(ge=0, le=72)] = 12  # hours before its first that a window's forecast is made
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None  # of the errors; default: that of the scenario
+    wind: ForecastError = Field(default_factory=lambda: ForecastError(hour=0.03, day=0.10, correlation_km=200.0))
+    pv: ForecastError = Field(default_factory=lambda: ForecastError(hour=0.03, day=0.08, correlation_km=300.0))
+    load: ForecastError = Field(default_factory=lambda: ForecastError(hour=0.005, day=0.015, correlation_km=500.0))
+    reserve_kept: Share = 0.5  # of the reserve that was planned, what is still held in the hour itself
+    # share of the value of stored energy by which a price has to differ before a store leaves its plan
+    store_band: Annotated[float, Field(ge=0, le=10)] = 0.5
+    quick_start: bool = True  # units with quick_start are called where load or reserve would be short
+
+    @model_validator(mode="after")
+    def _files_fit(self) -> "RealTime":
+        if self.files and self.forecast != "files":
+            raise _found([(("files",), f'is for forecast = "files" only: got {self.forecast}')])
+        if not self.files and self.forecast == "files":
+            raise _found([(("files",), 'must name at least one series where forecast is "files"')])
+        return self
+
+
+class Outages(_Section):
+    """Outages that nobody planned. simulate."""
+
+    forced: bool = False  # drawn from the failure rates of the network: units, stores, lines, DC poles
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None  # of the draw; default: that of the scenario
+
+
+class ListedOutage(_Section):
+    """An outage at a date, as a table of [[outage]], of what fits every list that is not empty. simulate.
+
+    Units, stores and branches lose the share of their units or circuits, rounded up; sources and DC links that of their
+    power. Windows that are planned before it begins do not know of it, unless it is announced.
+    """
+
+    kind: Annotated[str, Field(min_length=1)] = "listed"  # what the log calls it: "DC block", "gas shortage"
+    start: Annotated[dt.datetime, BeforeValidator(_whole_hour)]  # local time; in a file also "01-15T18"
+    hours: Annotated[int, Field(ge=1, le=8784)]  # how long it lasts
+    names: list[str] = Field(default_factory=list)  # patterns of names: "Jinsuo*"
+    techs: list[str] = Field(default_factory=list)  # technologies of units, sources and stores
+    zones: list[str] = Field(default_factory=list)  # zones of units, sources and stores
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0  # that is lost
+    announced: bool = False  # known to every window that sees it
+
+    @model_validator(mode="after")
+    def _names_something(self) -> "ListedOutage":
+        if not (self.names or self.techs or self.zones):
+            raise _found([(("names",), "must be there, or techs, or zones")])
+        return self
+
+
 class Compensation(_Section):
     """What coal is paid for a MWh that it does not give, by the load rate at which it would have. simulate.
 
@@ -372,6 +446,9 @@ class Scenario(_Section):
     # network: see `check_names`.  assemble
     scale: dict[str, NotNegative] = Field(default_factory=dict)
     budget: list[Budget] = Field(default_factory=list)  # as [[budget]]
+    realtime: RealTime = Field(default_factory=RealTime)
+    outages: Outages = Field(default_factory=Outages)
+    outage: list[ListedOutage] = Field(default_factory=list)  # as [[outage]]
     ledger: Ledger = Field(default_factory=Ledger)
     output: Output = Field(default_factory=Output)
     solver: Solver = Field(default_factory=Solver)
@@ -396,6 +473,17 @@ class Scenario(_Section):
             (("profiles", "event", str(number), "start"), f"must be in {self.year}: got {event.start}")
             for number, event in enumerate(self.profiles.event, start=1)
             if event.start.year != self.year
+        ]
+        if found:
+            raise _found(found)
+        return self
+
+    @model_validator(mode="after")
+    def _outages_are_in_the_year(self) -> "Scenario":
+        found: list[tuple[Key, str]] = [
+            (("outage", str(number), "start"), f"must be in {self.year}: got {outage.start}")
+            for number, outage in enumerate(self.outage, start=1)
+            if outage.start.year != self.year
         ]
         if found:
             raise _found(found)
@@ -490,11 +578,25 @@ class Scenario(_Section):
             out[f"profiles.source {path}"] = self.resolve(path)
         for series, path in self.profiles.files.items():
             out[f"profiles.files {series}"] = self.resolve(path)
+        for series, path in self.realtime.files.items():
+            out[f"realtime.files {series}"] = self.resolve(path)
         return out
 
     def input_digests(self) -> dict[str, str]:
         """SHA-256 of every file of `input_files`, by the same keys."""
         return {key: hashlib.sha256(path.read_bytes()).hexdigest() for key, path in self.input_files().items()}
+
+    @property
+    def relives(self) -> bool:
+        """Whether hours may come otherwise than planned, and are dispatched again."""
+        return self.realtime.forecast != "perfect" or self.outages.forced or bool(self.outage)
+
+    def believed(self) -> "Scenario":
+        """The scenario of what is believed: with the series of `realtime.files` over the others."""
+        profiles = self.profiles.model_copy(update={"files": self.profiles.files | self.realtime.files})
+        other = self.model_copy(update={"profiles": profiles, "realtime": RealTime()})
+        other._folder, other._source = self._folder, self._source
+        return other
 
     def factor(self, tech: str) -> float:
         """[scale] of a tech (or "load"); 1 if it is not named."""
@@ -508,6 +610,8 @@ class Scenario(_Section):
         tree["horizon"]["hours"] = self.hours
         tree["profiles"]["event"] = [event.model_dump(exclude_none=True) for event in self.profiles.event]
         tree["jiangsu"] = self.jiangsu.model_dump(exclude_none=True)
+        tree["realtime"] = self.realtime.model_dump(exclude_none=True)
+        tree["outages"] = self.outages.model_dump(exclude_none=True)
         tree["budget"] = [{k: v for k, v in budget.items() if v is not None} for budget in tree["budget"]]
         return dump(tree)
 

@@ -13,6 +13,10 @@ Dimensions
     window segment category                              0, 1, ...
     island     0, 1, ...: AC islands of /buses/island; none where the dispatch has no losses
     rated      branches whose ratings move by the hour
+    failing    branches, where some circuit of any is out in the run; else none
+    foreseen   technologies, and
+    believed   load, wind, pv, where hours are dispatched again on what comes; else none
+    believed_need  products, likewise
     day        0, 1, ...: 24 hours each from the first hour (the last may be shorter)
 
 Series run along `time`, a step an entry; where this text says hour, it means a step of `resolution_min` minutes. MW are
@@ -87,6 +91,8 @@ SUPPLIERS = (
     *("coal_basic", *DEPTHS, "gas", "nuclear", "other", "pumped_hydro", "battery", "caes", "hydrogen", "heat"),
     *("import", "exchange", "demand", "curtailment", "unserved", "losses"),
 )
+
+BELIEVED = ("load", "wind", "pv")  # what forecasts are about
 
 # Technologies that are known, in their order in tables and pictures: base load, what follows the load, stores.
 TECH_ORDER = (
@@ -320,6 +326,15 @@ DATASETS: tuple[Dataset, ...] = (
     _running("running_most", "running price of at_most at the start of each window, currency per unit"),
     _running("running_least", "running price paid for use by at_least, likewise"),
     Dataset("carbon/tech_t", ("time", "tech"), "float64", "t", "CO2 by technology in the hour"),
+    _mw(
+        "realtime/planned_tech_p_mw", "time foreseen", "power by technology as the window planned it",
+        "injection > 0, charging < 0",
+    ),
+    _mw("realtime/forecast_mw", "time believed", "system load and available power as the window believed them", ">= 0"),
+    _mw("realtime/planned_need_mw", "time believed_need", "reserve requirement that the window planned for", ">= 0"),
+    _count("realtime/called", "units called in the hour itself"),
+    _count("realtime/lost", "units that the window had on and that were not there"),
+    Dataset("realtime/circuits_out", ("time", "failing"), "int16", "1", "circuits of each branch that are out"),
     _carbon("zone_emission_t", "time zone", "t", "CO2 emitted by units and sources of each zone"),
     _carbon("origin_t", "time", "t", "CO2 emitted at the origin of imports"),
     _carbon("zone_load_t", "time zone", "t", "CO2 traced to the load of each zone, demand on stores included"),

@@ -12,151 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from gridsim import acheck, bills, carry, links, losses, pumping
+from gridsim import acheck, bills, carry
 from gridsim.assemble import assemble
 from gridsim.balance import Lived
 from gridsim.carbon import Carbon
 from gridsim.carry import Carried
 from gridsim.case import Case
+from gridsim.clocks import Clocks
 from gridsim.curtailment import Curtailment
 from gridsim.errors import StoppedError, WindowError
 from gridsim.handover import State
-from gridsim.kernels import commit, step
+from gridsim.kernels import step
 from gridsim.kernels.disk import one_compiles
-from gridsim.kernels.jit import FloatArray, IntArray
-from gridsim.kernels.network import BASE_MVA, ptdf
+from gridsim.kernels.jit import FloatArray
 from gridsim.kernels.warmup import warm_up, warm_up_rest
 from gridsim.ledger import Ledger
+from gridsim.lived import fleet, joined, live
 from gridsim.marginal import Marginal
 from gridsim.outages import OutageWatch
-from gridsim.plan import Plan, Planner
+from gridsim.plan import Plan
 from gridsim.results_writer import ResultsWriter, WindowReport, check_new
 from gridsim.scenario import Scenario
 from gridsim.schema import WEATHER_TECHS, techs_of
 from gridsim.settlement import Settlement
-
-AGREE_MW = 1.0  # how far a settled hour may move from its plan with perfect forecasts, before it is an error
-
-
-def fleet(case: Case, planner: Planner) -> step.Fleet:
-    """The case as the step kernel wants it: money of one step for each MW, energies in MW steps."""
-    units, sources, stores, branches = case.units, case.sources, case.stores, case.branches
-    dt_h = case.dt_h
-
-    def real(table: Any, name: str) -> FloatArray:
-        return np.array(table[name], dtype=np.float64)  # our own copy: read-only arrays compile kernels anew
-
-    def whole(table: Any, name: str) -> IntArray:
-        return np.array(table[name], dtype=np.int64)
-
-    begin, end, x_pu = whole(branches, "from_row"), whole(branches, "to_row"), real(branches, "x_pu")
-    reference = np.flatnonzero(case.buses["reference"].to_numpy(dtype=bool))
-    return step.Fleet(
-        unit_bus=whole(units, "bus_row"),
-        unit_p_min=real(units, "p_min_mw"),
-        unit_min_cost=case.unit_min_cost * dt_h,
-        unit_no_load=real(units, "no_load_cost") * dt_h,
-        unit_co2=real(units, "co2_t_per_mwh") * dt_h,
-        unit_co2_no_load=real(units, "co2_no_load_t_per_h") * dt_h,
-        unit_held=planner.held.astype(np.int64),
-        unit_response=np.array(case.unit_response_mw),
-        unit_offline=np.array(case.unit_offline_mw),
-        seg_unit=planner.seg_unit,
-        seg_cost=planner.seg_cost * dt_h,
-        source_bus=whole(sources, "bus_row"),
-        source_cost=real(sources, "cost") * dt_h,
-        source_co2=real(sources, "co2_t_per_mwh") * dt_h,
-        source_firm=(planner.spurs.of_source >= 0).astype(np.int64),
-        source_lowers=(~sources["curtailable"].to_numpy(dtype=bool)).astype(np.int64),
-        source_responds=np.array(case.source_responds, dtype=np.float64),
-        store_bus=whole(stores, "bus_row"),
-        charge_cost=real(stores, "charge_cost") * dt_h,
-        discharge_cost=real(stores, "discharge_cost") * dt_h,
-        eta_c=real(stores, "eta_charge"),
-        eta_d=real(stores, "eta_discharge"),
-        keep=(1.0 - real(stores, "loss_per_h")) ** dt_h,
-        e_min=real(stores, "e_min_mwh") / dt_h,
-        e_max=real(stores, "e_max_mwh") / dt_h,
-        reservoir=planner.reservoir,
-        load_bus=planner.load_bus,
-        link_from=whole(case.links, "from_row"),
-        link_to=whole(case.links, "to_row"),
-        link_arrives=1.0 - real(case.links, "loss_share"),
-        ptdf=ptdf(begin, end, x_pu, len(case.buses), reference),
-        loss_per_mw2=losses.resistance_pu(case) / BASE_MVA,
-        loss_island=losses.island_of_branch(case),
-        bus_island=whole(case.buses, "island"),
-        loss_share=losses.shares(case) if planner.loss.groups else np.zeros((0, len(case.buses))),
-        interface_weight=np.array(case.interface_weight),
-        overload_cost=np.concatenate((real(branches, "overload_cost"), real(case.interfaces, "overload_cost"))) * dt_h,
-        product_up=planner.is_up.astype(np.int64),
-        penalties=np.array([case.penalties.shed, case.penalties.spill, case.penalties.reserve_short]) * dt_h,
-        answer_hours=float(case.steps_per_hour),
-    )
-
-
-def _hours(
-    case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, unit_before_mw: FloatArray
-) -> step.Hour:
-    """The kept steps of a plan, ready to be lived."""
-    np_ = len(case.products)
-
-    def head(values: Any) -> Any:
-        return np.array(values[:kept], order="C")
-
-    at, size = slice(t0, t0 + kept), len(case.branches) + len(case.interfaces)
-    on = head(plan.on)
-    floor, ceiling = on * case.unit_floor_mw[at], on * case.unit_ceiling_mw[at]
-    seg_lo, seg_hi = planner.seg_range(on, at)
-    limits, (at_rest, per_degree) = case.store_limits, planner.shift_flow
-    rating = np.broadcast_to(
-        case.branches["rating_mw"].to_numpy(float) * case.rating_left(at), (kept, len(case.branches))
-    )
-    limit, back_limit = (
-        np.hstack((rating, np.tile(case.interfaces[column].to_numpy(float), (kept, 1))))
-        for column in ("limit_mw", "reverse_limit_mw")
-    )
-    return step.Hour(
-        on=on,
-        start=head(plan.start),
-        start_cost=head(plan.start_cost),
-        store_start_cost=head(plan.store_start_cost),
-        available=np.array(case.unit_available[at], order="C"),
-        cap=np.minimum(plan.bounds.cap[:kept], ceiling),
-        rise=head(plan.bounds.up),
-        fall=head(plan.bounds.down),
-        unit_before=unit_before_mw.copy(),
-        floor=floor,
-        ceiling=ceiling,
-        seg=head(plan.unit_seg_mw),
-        seg_lo=seg_lo,
-        seg_hi=seg_hi,
-        source=head(plan.source_mw),
-        source_lo=np.array(case.source_min_mw[at], order="C"),
-        source_hi=np.array(case.source_max_mw[at], order="C"),
-        charge_max=np.array(limits.charge_max_mw[at], order="C"),
-        discharge_max=np.array(limits.discharge_max_mw[at], order="C"),
-        charge=head(plan.charge_mw),
-        discharge=head(plan.discharge_mw),
-        e=head(plan.e_mwh) / case.dt_h,
-        inflow=case.store_inflow_mw[at] - limits.demand_mw[at],
-        let_go=head(plan.spilled_mw),
-        link=head(plan.link_mw),
-        offset=np.ascontiguousarray(at_rest + plan.shift_deg[:kept] @ per_degree.T),
-        loss=head(plan.loss_mw),
-        load=np.array(case.load_mw[at], order="C"),
-        shed=planner.shed.within(head(plan.shed_mw), np.maximum(case.load_mw[at], 0.0)),
-        spill=head(plan.spill_mw),
-        need=np.array(case.product_need_mw[at], order="C"),
-        limit=limit,
-        back_limit=back_limit,
-        unit_p=np.zeros((kept, len(case.units))),
-        flow=np.zeros((kept, size)),
-        cost=np.zeros((kept, len(step.COST_PARTS))),
-        provided=np.zeros((kept, np_)),
-        short=np.zeros((kept, np_)),
-        margin=np.zeros((kept, 2)),
-    )
 
 
 class Accountant(Carried):
@@ -228,7 +106,7 @@ class Accountant(Carried):
             "price/bus": plan.price_bus[:kept],
             **self.settlement.live(h, plan, t0),
             **self.carbon.live(h, t0),
-            "carbon/zone_marginal": self.marginal.live(h, plan.line_rows),
+            "carbon/zone_marginal": self.marginal.live(h, plan.line_rows, t0),
             **self.curtailment.live(h, plan, case.source_own_mw[t0 : t0 + kept]),
             "unserved/load_mw": h.shed,
             "spill/bus_mw": h.spill,
@@ -236,7 +114,6 @@ class Accountant(Carried):
             "reserve/short_mw": h.short,
             "peak_shaving/load_mw": load,
             "peak_shaving/net_load_mw": load - weather,
-            **self.ledger.live(h, stop),
             "peak_shaving/up_margin_mw": h.margin[:, 0],
             "peak_shaving/down_margin_mw": h.margin[:, 1],
             "carbon/tech_t": co2_unit @ self.of_unit + (h.source * f.source_co2) @ self.of_source,
@@ -280,18 +157,8 @@ def simulate(
     case = assemble(scenario)
     compile_s = warmup()
     cpu = time.process_time()
-    planner = Planner(
-        case,
-        tolerance=scenario.solver.tolerance,
-        network=scenario.grid.enforce == "dc",
-        step_h=scenario.horizon.step_h,
-        engine=scenario.solver.engine,
-        max_rounds=scenario.solver.max_rounds,
-        n1=scenario.grid.n1 == "enforce",
-        effort=scenario.solver.effort,
-        target_gap=scenario.solver.target_gap,
-        lossy=scenario.grid.losses == "quadratic",
-    )
+    clocks = Clocks(scenario, case)
+    case, planner = clocks.actual, clocks.planner
     f = fleet(case, planner)
     ledger = Ledger(case, scenario.ledger.compensation_cny_per_mwh)
     state, accountant, windows = (
@@ -308,17 +175,31 @@ def simulate(
         for index, window in list(enumerate(windows))[len(earlier) :]:
             began, began_wall = time.process_time(), time.perf_counter()
             t0, steps, kept = (case.steps_per_hour * hours for hours in window)
+            lived: list[step.Hour] = []
+            blocks: list[dict[str, Any]] = []
             try:
+                if clocks.issue(t0, steps):
+                    planner.look_at_outages()
                 plan = planner.plan(t0, steps, state)
+                accountant.running.append(planner.budgeting.running(t0, state.budgets))
+                for first, last in clocks.pieces(t0, kept):
+                    piece = clocks.live(plan, t0, first, last, state)
+                    h, budgets = live(
+                        piece.planner.case, piece.fleet, piece.planner, piece.plan, piece.first, piece.steps, state
+                    )
+                    lived.append(h)
+                    blocks.append(
+                        accountant.block(piece.plan, h, budgets, piece.first)
+                        | watch.live(h.flow, h.link, piece.first, whole=clocks.whole(piece.first))
+                        | clocks.datasets(piece)
+                    )
             except WindowError as error:
                 stamp = case.time[t0]
                 raise WindowError(
                     f"window {index + 1} of {len(windows)}, from {stamp:%Y-%m-%d %H:%M}: {error}"
                 ) from None
-            accountant.running.append(planner.budgeting.running(t0, state.budgets))
-            h, budgets = live(case, f, planner, plan, t0, kept, state)
-            block = accountant.block(plan, h, budgets, t0)
-            block |= watch.live(h.flow, h.link, t0)
+            block = {path: np.concatenate([part[path] for part in blocks]) for path in blocks[0]}
+            block |= ledger.live(joined(lived), block["commitment/stop"])
             report = WindowReport(
                 index=index,
                 count=len(windows),
@@ -335,7 +216,7 @@ def simulate(
                 retries=plan.retries,
                 cpu_s=time.process_time() - began,
                 wall_s=time.perf_counter() - began_wall,
-                shed_mwh=float(h.shed.sum()) * case.dt_h,
+                shed_mwh=float(sum(h.shed.sum() for h in lived)) * case.dt_h,
                 curtailed_mwh=float(block["curtailment/cause_mw"].sum()) * case.dt_h,
             )
             writer.append(block, window.first_hour, report, carry.packed(state, accounts))
@@ -361,37 +242,6 @@ def simulate(
             }
         )
         return acheck.acheck(out) if scenario.grid.ac_check else summary
-
-
-def live(
-    case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State
-) -> tuple[step.Hour, Lived]:
-    """Live the `kept` steps of a plan from step `t0` with the step kernel and carry `state` forward; with budgets."""
-    h = _hours(case, f, planner, plan, t0, kept, state.unit_p_mw)
-    links.one_way(case, f, h)
-    planner.spurs.settle(h)
-    e = state.e_mwh / case.dt_h
-    moved = step.walk(f, h, e)
-    state.e_mwh = e * case.dt_h
-    if moved > AGREE_MW:
-        raise WindowError(
-            f"the lived hours differ from their plan by {moved:.3g} MW; with perfect forecasts they must agree"
-        )
-    free = planner.free
-    for t in range(kept):
-        commit.age(
-            h.on[t, free], h.start[t, free], case.unit_available[t0 + t, free], planner.first_unit,
-            state.unit_on, state.unit_hours, state.unit_out,
-        )  # fmt: skip
-    state.unit_p_mw = h.unit_p[-1].copy()
-    state.store_running = pumping.running(case.stores, h.charge, h.discharge)[:, -1]
-    state.ramp_p_mw = h.source[-1, planner.ramped].copy()
-    state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
-    state.tangents = plan.next_tangents
-    budgeting = planner.budgeting
-    use = budgeting.use(t0, h.on, h.unit_p, h.source)
-    lived, state.budgets = budgeting.live(t0, use, plan.price_budget[:kept], state.budgets, plan.next_budgets)
-    return h, lived
 
 
 def warmup(*, everything: bool = False) -> float:

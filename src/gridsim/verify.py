@@ -40,6 +40,7 @@ from gridsim import pumping
 from gridsim.assemble import assemble, assemble_net
 from gridsim.balance import Balance
 from gridsim.case import Case
+from gridsim.clocks import Clocks, planner_of
 from gridsim.errors import InputError, IntegrityError, Problem
 from gridsim.handover import State
 from gridsim.kernels import commit
@@ -183,7 +184,7 @@ class _Record(NamedTuple):
 
     cost: float
     bound: float
-    prices: FloatArray  # (kept, R) energy, reserve products
+    prices: FloatArray | None  # (kept, R) energy, reserve products; None: of hours that came otherwise
     on: IntArray  # (kept, nu)
 
 
@@ -219,14 +220,16 @@ def verify(target: Path | Scenario, windows: int) -> VerifyReport:
     if isinstance(target, Scenario):
         case = assemble(target)
         state = "as the first of a run"
-        planners = _Planners.of(case, target)
-        return _report(target.source, state, planners, _fresh(target, planners.as_run, windows), found={})
+        clocks = Clocks(target, case)
+        planners = _Planners.of(clocks, target)
+        return _report(target.source, state, planners, _fresh(target, clocks, planners, windows), found={})
     with ResultsReader(target) as results:
         scenario = scenario_in(results)
         case = _case_in(results, scenario)
-        planners = _Planners.of(case, scenario)
-        found = {"inputs as recorded": _inputs(results, case)}
-        starts = _recorded(results, scenario, planners.as_run, windows)
+        clocks = Clocks(scenario, case)
+        planners = _Planners.of(clocks, scenario)
+        found = {"inputs as recorded": _inputs(results, clocks.actual)}
+        starts = _recorded(results, scenario, clocks, planners, windows)
         return _report(str(target), "from the state it had in the run", planners, starts, found=found)
 
 
@@ -238,21 +241,20 @@ class _Planners(NamedTuple):
     highs: Planner
 
     @classmethod
-    def of(cls, case: Case, scenario: Scenario) -> "_Planners":
-        solver = scenario.solver
-
+    def of(cls, clocks: Clocks, scenario: Scenario) -> "_Planners":
         def planner(engine: str, tolerance: float) -> Planner:
-            dc, step_h, rounds = scenario.grid.enforce == "dc", scenario.horizon.step_h, solver.max_rounds
-            return Planner(
-                case, tolerance=tolerance, network=dc, step_h=step_h, engine=engine, max_rounds=rounds,
-                n1=scenario.grid.n1 == "enforce", effort=solver.effort, target_gap=solver.target_gap,
-                lossy=scenario.grid.losses == "quadratic",
-            )  # fmt: skip
+            return planner_of(clocks.believed, scenario, engine=engine, tolerance=tolerance)
 
-        tight = min(TIGHT, solver.tolerance)
+        tight, solver = min(TIGHT, scenario.solver.tolerance), scenario.solver
         kernel = planner("kernel", tight)
         same = (solver.engine, solver.tolerance) == ("kernel", tight)
         return cls(kernel if same else planner(solver.engine, solver.tolerance), kernel, planner("highs", tight))
+
+    def issue(self, clocks: Clocks, t0: int, steps: int) -> None:
+        """Believe what was believed when the window from `t0` was planned."""
+        if clocks.issue(t0, steps):
+            for one in self:
+                one.look_at_outages()
 
 
 def _report(
@@ -370,23 +372,28 @@ def spread(total: int, wanted: int) -> list[int]:
 # -- states: of a scenario, of a file
 
 
-def _fresh(scenario: Scenario, planner: Planner, wanted: int) -> Iterator[_Start]:
+def _fresh(scenario: Scenario, clocks: Clocks, planners: _Planners, wanted: int) -> Iterator[_Start]:
     """Windows of a scenario, each as if it were the first."""
-    all_windows = scenario.windows()
+    all_windows, planner = scenario.windows(), planners.as_run
     for index in spread(len(all_windows), wanted):
         window = all_windows[index]
         first, steps, _ = (planner.case.steps_per_hour * hours for hours in window)
+        planners.issue(clocks, first, steps)
         state = fresh_state(planner, first)
         yield _Start(index, window, state, planner.plan(first, steps, state))
 
 
-def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, wanted: int) -> Iterator[_Start]:
+def _recorded(
+    results: ResultsReader, scenario: Scenario, clocks: Clocks, planners: _Planners, wanted: int
+) -> Iterator[_Start]:
     """Windows of a file, each in the state it had; the file is walked through once."""
-    all_windows = scenario.windows()
+    all_windows, planner = scenario.windows(), planners.as_run
     table = results.table("windows")
     if table["first_hour"].tolist() != [window.first_hour for window in all_windows]:
         raise IntegrityError(f"{results.path}: its windows are not those of its scenario")
     on, begun = (results.array(f"commitment/{name}").astype(np.int64) for name in ("on", "start"))
+    lost, called = (results.array(f"realtime/{name}").astype(np.int64) for name in ("lost", "called"))
+    planned = on + lost - called
     prices = np.column_stack((results.array("price/energy"), results.array("price/reserve")))
     state, now, last, none = planner.first_state(), 0, -1, planner.first_state().rows
     for index in spread(len(all_windows), wanted):
@@ -398,7 +405,7 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
             window = all_windows[at]
             first, steps, lived = (planner.case.steps_per_hour * hours for hours in window)
             for t in range(now, first):
-                counts = (part[t, planner.free] for part in (on, begun, planner.case.unit_available))
+                counts = (part[t, planner.free] for part in (on, begun, clocks.actual.unit_available))
                 commit.age(*counts, planner.first_unit, state.unit_on, state.unit_hours, state.unit_out)
             now = first
             if first > 0:
@@ -408,11 +415,14 @@ def _recorded(results: ResultsReader, scenario: Scenario, planner: Planner, want
                 state.unit_p_mw = results["dispatch/unit_p_mw"][first - 1].astype(np.float64)
                 state.ramp_p_mw = results["dispatch/source_p_mw"][first - 1][planner.ramped].astype(np.float64)
                 state.budgets = _balance(results, planner, first, state.budgets.binding)
+            planners.issue(clocks, first, steps)
             plan = planner.plan(first, steps, state)
             if at == index:
                 kept = slice(first, first + lived)
                 cost, bound = (float(table[name].iloc[index]) for name in ("cost", "bound"))
-                yield _Start(index, window, state, plan, _Record(cost, bound, prices[kept], on[kept]))
+                # prices of hours that came otherwise than planned are theirs, not the window's
+                of_window = prices[kept] if clocks.foresees else None
+                yield _Start(index, window, state, plan, _Record(cost, bound, of_window, planned[kept]))
             state.rows, state.prices, state.products = plan.next_rows, plan.next_prices, plan.next_products
             state.budgets = state.budgets._replace(binding=plan.next_budgets)
             state.tangents = plan.next_tangents

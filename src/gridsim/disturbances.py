@@ -1,0 +1,246 @@
+"""What goes wrong in a run: outages drawn from rates (`forced`) and outages that the scenario lists, and who knows.
+
+Lived hours see an outage from its first step to its last. A window that is planned knows of those that have begun
+before it, and how long their repair will take; of those that begin later it knows only the announced ones.
+"""
+
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+
+from gridsim.case import Case
+from gridsim.errors import Problem
+from gridsim.forced import Draw, Outages
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
+from gridsim.scenario import ListedOutage, Scenario
+from gridsim.spurs import spurs_of
+
+TABLES = {"unit": "units", "source": "sources", "store": "stores", "link": "links", "branch": "branches"}
+
+
+@dataclass(frozen=True)
+class Incident:
+    """One outage of one element, for the log."""
+
+    kind: str  # "forced", or what the scenario calls it
+    what: str  # unit, source, store, link, branch
+    name: str
+    zone: str
+    first: int  # step
+    steps: int
+    parts: int  # units, poles or circuits lost; of a source 0
+    lost_mw: float  # capacity
+    announced: bool
+
+
+class Lost(NamedTuple):
+    """What is lost in every step; shapes as in `Outages`."""
+
+    units: IntArray
+    stores: IntArray
+    sources: FloatArray  # share lost
+    links: FloatArray  # share lost
+    circuits: IntArray  # (T, nbr)
+
+    def of(self, what: str) -> Any:
+        """That of one kind of element, by the keys of `TABLES`."""
+        return dict(zip(("unit", "store", "source", "link", "branch"), self, strict=True))[what]
+
+
+def none_lost(case: Case) -> Lost:
+    n = case.steps
+    return Lost(
+        np.zeros((n, len(case.units)), dtype=np.int64),
+        np.zeros((n, len(case.stores)), dtype=np.int64),
+        np.zeros((n, len(case.sources))),
+        np.zeros((n, len(case.links))),
+        np.zeros((n, len(case.branches)), dtype=np.int64),
+    )
+
+
+class Disturbances:
+    """All outages of a run: what is lost, and what of it is known when."""
+
+    def __init__(self, case: Case, scenario: Scenario):
+        """
+        Raises
+        ------
+        InputError
+            Never: `problems` says what is wrong with the list.
+        """
+        self.case = case
+        self.problems: list[Problem] = []
+        self.incidents: list[Incident] = []
+        sudden, announced = none_lost(case), none_lost(case)
+        if scenario.outages.forced:
+            seed = scenario.seed if scenario.outages.seed is None else scenario.outages.seed
+            self._add_drawn(sudden, Draw(case)(seed))
+        for number, outage in enumerate(scenario.outage, start=1):
+            self._add_listed(announced if outage.announced else sudden, number, outage, scenario)
+        self.sudden, self.announced = sudden, announced
+        self.incidents.sort(key=lambda one: (one.first, one.what, one.name, one.kind))
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is lost at all."""
+        return any(part.any() for lost in (self.sudden, self.announced) for part in lost)
+
+    # -- what is lost
+
+    def _add_drawn(self, lost: Lost, drawn: Outages) -> None:
+        lost.units[:] += drawn.units_out
+        lost.stores[:] += drawn.stores_out
+        lost.sources[:] += 1.0 - drawn.source_left
+        lost.links[:] += 1.0 - drawn.link_left
+        for j, first, steps, count in drawn.circuits:
+            if not self.bridges[j]:
+                lost.circuits[first : first + steps, j] += count
+        for what in TABLES:
+            part = lost.of(what)
+            for j in np.flatnonzero(part.any(axis=0)):
+                self._log(what, int(j), part[:, j], "forced", announced=False)
+
+    def _log(self, what: str, j: int, part: Any, kind: str, *, announced: bool) -> None:
+        """An incident for every rise of what is lost."""
+        rise = np.diff(part, prepend=0.0)
+        for first in np.flatnonzero(rise > 1e-9):
+            level = part[first] - 1e-9
+            after = np.flatnonzero(part[first:] < level)
+            steps = int(after[0]) if after.size else len(part) - int(first)
+            size = float(rise[first])
+            row = getattr(self.case, TABLES[what]).iloc[j]
+            parts, lost_mw = _size(what, row, size)
+            zone = str(row["zone"]) if "zone" in row else ""
+            self.incidents.append(
+                Incident(kind, what, str(row["name"]), zone, int(first), steps, parts, lost_mw, announced)
+            )
+
+    def _add_listed(self, lost: Lost, number: int, outage: ListedOutage, scenario: Scenario) -> None:
+        case, where = self.case, f"scenario: outage.{number}"
+        begin = int((np.datetime64(outage.start, "h") - case.start) / np.timedelta64(1, "h"))
+        first, last = (
+            int(np.clip(hour, 0, case.hours)) * case.steps_per_hour for hour in (begin, begin + outage.hours)
+        )
+        hit = 0
+        for what, table_name in TABLES.items():
+            table: pd.DataFrame = getattr(case, table_name)
+            for j in _fitting(table, what, outage):
+                hit += 1
+                parts = int(table["circuits" if what == "branch" else "units"].iloc[j]) if what in (
+                    "unit", "store", "branch") else 1  # fmt: skip
+                count = int(np.ceil(outage.share * parts - 1e-9))
+                if what == "branch" and self.bridges[j] and count >= parts:
+                    text = f"must leave the grid in one piece: without {table['name'].iloc[j]} it falls apart"
+                    self.problems.append(Problem(f"{where}.names", text))
+                    continue
+                part: Any = lost.of(what)
+                before = part[:, j].copy()
+                part[first:last, j] += count if what in ("unit", "store", "branch") else outage.share
+                if last > first:
+                    self._log(what, j, part[:, j] - before, outage.kind, announced=outage.announced)
+        if not hit:
+            said = ", ".join(f"{key} {value}" for key, value in (
+                ("names", outage.names), ("techs", outage.techs), ("zones", outage.zones)) if value)  # fmt: skip
+            text = f"must fit a unit, source, store, DC link or branch of the network: {said} fits none"
+            self.problems.append(Problem(where, text))
+
+    @cached_property
+    def bridges(self) -> BoolArray:
+        """(nbr,) branches without which the grid falls apart."""
+        ends = self.case.branches[["from_row", "to_row"]].to_numpy(int)
+        graph = nx.MultiGraph([(int(a), int(b)) for a, b in ends])
+        cut = {frozenset(edge) for edge in nx.bridges(nx.Graph(graph))}
+        alone = [frozenset((int(a), int(b))) in cut and graph.number_of_edges(int(a), int(b)) == 1 for a, b in ends]
+        return np.array(alone, dtype=np.bool_)
+
+    # -- who knows
+
+    def lived(self) -> Case:
+        """The case as it is lived."""
+        pairs: Any = zip(self.sudden, self.announced, strict=True)
+        lost = Lost(*(a + b for a, b in pairs))
+        case = self.case
+        left = left_of(case, lost, slice(0, case.steps))
+        there = np.minimum(case.units["initial_on"].to_numpy(np.int64), left["unit_available"][0])
+        must = case.units["must_run"].to_numpy(bool)  # what always runs ran before the first hour as it does in it
+        left["source_trips"] = np.diff(lost.sources, axis=0, prepend=np.zeros((1, len(case.sources)))) > 1e-9
+        left["events"] = (*case.events, *(self._event(one) for one in self.incidents))
+        left["units"] = case.units.assign(initial_on=np.where(must, there, case.units["initial_on"]).astype(np.int64))
+        if lost.circuits.any():
+            left["circuits_out"] = np.minimum(lost.circuits, case.branches["circuits"].to_numpy(np.int64))
+        return replace(case, **left)
+
+    def _event(self, one: Incident) -> dict[str, Any]:
+        """An incident as the results file lists it, among what happens in the weather."""
+        hours = one.steps / self.case.steps_per_hour
+        start = str(self.case.start + np.timedelta64(one.first * 60 // self.case.steps_per_hour, "m"))
+        shared = {"kind": "outage", "name": one.name, "zone": one.zone, "start": start, "hours": hours}
+        detail = f"{one.kind}: {one.lost_mw:.0f} MW of {one.name}"
+        own = {"what": one.what, "cause": one.kind, "parts": one.parts, "lost_mw": one.lost_mw}
+        return {**shared, "detail": detail, **own, "announced": one.announced, "first": one.first, "steps": one.steps}
+
+    def known(self, t0: int, steps: int) -> Lost:
+        """What is known at step `t0` to be lost in the `steps` from it: announced, or begun before it."""
+        at = slice(t0, t0 + steps)
+        parts: list[Any] = []
+        for sudden, announced in zip(self.sudden, self.announced, strict=True):
+            before = sudden[max(t0 - 1, 0) : max(t0 - 1, 0) + 1]
+            still = np.minimum.accumulate(np.concatenate((before, sudden[at])), axis=0)[1:]
+            parts.append(still + announced[at])
+        return Lost(*parts)
+
+
+def left_of(case: Case, lost: Lost, at: slice) -> dict[str, Any]:
+    """What outages leave of the arrays of a case in some steps; `lost` has the steps of `at`."""
+    limits = case.store_limits
+    units = np.maximum(case.stores["units"].to_numpy(float), 1.0) if len(case.stores) else np.ones(0)
+    stores = np.clip(1.0 - lost.stores / units, 0.0, 1.0)
+    sources, links = (np.clip(1.0 - part, 0.0, 1.0) for part in (lost.sources, lost.links))
+    high = case.source_max_mw[at] * sources
+    spurs = spurs_of(case)
+    if spurs.bus.size:  # what a link at sea cannot take ashore is not there
+        through = np.minimum(1.0, spurs.most_mw * links[:, spurs.link] / np.maximum(spurs.sent(high), 1e-9))
+        high *= np.hstack((through, np.ones((len(high), 1))))[:, spurs.of_source]
+    return {
+        "unit_available": np.maximum(case.unit_available[at] - lost.units, 0),
+        "source_max_mw": high,
+        "source_min_mw": case.source_min_mw[at] * sources,
+        "store_limits": limits._replace(
+            charge_max_mw=limits.charge_max_mw[at] * stores, discharge_max_mw=limits.discharge_max_mw[at] * stores
+        ),
+        "link_left": links,
+    }
+
+
+def _fitting(table: pd.DataFrame, what: str, outage: ListedOutage) -> list[int]:
+    """Rows of a table that an outage names. Branches and links have no technology and no zone."""
+    names = table["name"].astype(str).tolist()
+    out = []
+    for j, name in enumerate(names):
+        if outage.names and not any(fnmatchcase(name, pattern) for pattern in outage.names):
+            continue
+        if outage.techs and (what in ("link", "branch") or str(table["tech"].iloc[j]) not in outage.techs):
+            continue
+        if outage.zones and (what in ("link", "branch") or str(table["zone"].iloc[j]) not in outage.zones):
+            continue
+        out.append(j)
+    return out
+
+
+def _size(what: str, row: Any, size: float) -> tuple[int, float]:
+    """Parts and capacity of what a row lost."""
+    if what == "unit":
+        return round(size), size * float(row["p_max_mw"])
+    if what == "store":
+        return round(size), size * float(row["p_discharge_max_mw"]) / max(int(row["units"]), 1)
+    if what == "source":
+        return 0, size * float(row["p_nom_mw"])
+    if what == "link":
+        return 0, size * max(abs(float(row["p_min_mw"])), abs(float(row["p_max_mw"])))
+    rating = float(row["rating_mw"])
+    return round(size), size * rating / max(int(row["circuits"]), 1) if np.isfinite(rating) else 0.0
