@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from gridsim.kernels import adequacy, bundle, commit, security, single, step, sweep, window
+from gridsim.kernels import adequacy, bundle, commit, redispatch, security, single, step, sweep, window
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.problem import Boxes, Budgets, Problem, Ramps, Rows, Stores, Units
 
@@ -29,7 +29,7 @@ def warm_up() -> None:
 
 
 def warm_up_rest() -> None:
-    """Likewise those that few windows need, which wait for them: for a search, many line rows, budgets."""
+    """Likewise those that few windows need, which wait for them: a search, many line rows, budgets, hours that come."""
     problem, rows = _problem()
     window.solve(_boxes_alone(problem), rows, max_iterations=1, budgets=(0,))
     units = _single()
@@ -40,6 +40,8 @@ def warm_up_rest() -> None:
     sweep.project(units, np.ascontiguousarray(prices.relaxed), np.zeros((1, 3)), work, state.on)
     field = sweep.field(units, 0.9 * flat, flat, 0.1 * flat, np.zeros((2, 1)), apart)
     sweep.descend(units, field, 9.0, True, 1, work, state)
+    block = _block()
+    redispatch.walk(block, redispatch.work(block), redispatch.result(block), _real(0.2), _real(0.5), 0)
 
 
 def warm_up_adequacy() -> None:
@@ -80,6 +82,20 @@ def _problem() -> tuple[Problem, Rows]:
     )  # fmt: skip
     rows = Rows(zero, np.array([[0.5, -0.5]]), _real(0.5), _real(5.0))
     return Problem(np.tile(_real(1.0, 0.1, 0.1), (2, 1)), units, boxes, ramps, stores), rows
+
+
+def _block() -> redispatch.Block:
+    """The hours of `_problem` to be dispatched again, all units of a row on."""
+    problem, rows = _problem()
+    boxes, ramps, stores = problem.boxes, problem.ramps, problem.stores
+    hourly = np.zeros((2, 1))
+    return redispatch.Block(
+        problem.need, boxes.bus, boxes.lo, boxes.hi, boxes.cost, boxes.coef, boxes.line, ramps.bus, ramps.base,
+        ramps.up, ramps.down, hourly, np.ones((2, 1)), ramps.seg_ramp, ramps.seg_width, ramps.seg_cost, ramps.seg_coef,
+        stores.bus, stores.charge_min, stores.charge_max, stores.discharge_min, stores.discharge_max,
+        stores.charge_cost, stores.discharge_cost, stores.eta_c, stores.eta_d, stores.keep, stores.inflow, stores.e_lo,
+        stores.e_hi, 0.5 * stores.e_hi, hourly, hourly, _whole(0, 1, 1), rows.coef, rows.limit, rows.cost,
+    )  # fmt: skip
 
 
 def _boxes_alone(problem: Problem) -> Problem:

@@ -70,7 +70,8 @@ def test_jiangsu_foreseen_rightly() -> None:
 def test_perfect_forecasts_are_the_plan(tmp_path: Path) -> None:
     """Nothing is dispatched again, and nothing is recorded as moved."""
     _, results = run(tmp_path)
-    assert not results.array("realtime/called").any() and not results.array("realtime/lost").any()
+    assert not results.array("realtime/called").any()
+    assert not results.array("realtime/lost").any()
     assert results.array("realtime/forecast_mw").size == 0
 
 
@@ -125,8 +126,11 @@ def test_a_unit_that_is_lost(tmp_path: Path) -> None:
     names = results.names("unit")
     heat = names.index("heat")
     on, lost = results.array("commitment/on")[:, heat], results.array("realtime/lost")[:, heat]
-    assert not on[10:40].any() and on[:10].all() and on[40:].all()
-    assert lost[10:24].all() and not lost[24:].any()
+    assert not on[10:40].any()
+    assert on[:10].all()
+    assert on[40:].all()
+    assert lost[10:24].all()
+    assert not lost[24:].any()
     (tmp_path / "known").mkdir()
     _, announced = run(tmp_path / "known", outage=[{**outage, "announced": True}])
     assert not announced.array("realtime/lost").any()
@@ -160,7 +164,8 @@ def test_a_line_that_is_lost_carries_nothing(tmp_path: Path, n1: str) -> None:
     _, results = run(tmp_path, net=tiny_grid(), outage=outage, grid={"n1": n1})
     line = results.names("branch").index("L4")
     flow, out = results.array("flow/branch_p_mw")[:, line], results.array("realtime/circuits_out")[:, line]
-    assert out[10:30].all() and out.sum() == 20
+    assert out[10:30].all()
+    assert out.sum() == 20
     assert np.abs(flow[10:30]).max() < 1e-5 < np.abs(flow[:10]).max()
 
 
@@ -179,7 +184,8 @@ def test_a_grid_that_would_fall_apart_is_refused(tmp_path: Path) -> None:
     ]
     with pytest.raises(InputError) as caught:
         run(tmp_path, net=net, outage=outages)
-    assert "L1" in str(caught.value) and "fits none" in str(caught.value)
+    assert "L1" in str(caught.value)
+    assert "fits none" in str(caught.value)
 
 
 def test_what_is_known_when(tmp_path: Path) -> None:
@@ -222,8 +228,10 @@ def test_a_plan_from_a_later_step(tmp_path: Path) -> None:
     later = plan.after(7)
     np.testing.assert_array_equal(later.on, plan.on[7:])
     np.testing.assert_array_equal(later.line_rows.hour, plan.line_rows.hour[plan.line_rows.hour >= 7] - 7)
-    assert later.keys.hour.min(initial=0) >= 0 and len(later.bounds.cap) == 41
-    assert later.next_rows is plan.next_rows and plan.after(0) is plan
+    assert later.keys.hour.min(initial=0) >= 0
+    assert len(later.bounds.cap) == 41
+    assert later.next_rows is plan.next_rows
+    assert plan.after(0) is plan
 
 
 @pytest.mark.parametrize("losses", ["none", "quadratic"])

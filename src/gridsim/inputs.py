@@ -147,7 +147,8 @@ def _synthetic(scenario: Scenario, net: Any, needed: list[str], problems: list[P
         for event in scenario.profiles.event
     )
     try:
-        return load_year(sites, scenario.year, scenario.seed, planned=planned, forced=scenario.profiles.forced_outages)
+        forced = scenario.profiles.forced_outages and not scenario.outages.forced  # either in the series, or as events
+        return load_year(sites, scenario.year, scenario.seed, planned=planned, forced=forced)
     except InputError as error:
         problems += error.problems
         return None

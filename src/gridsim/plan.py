@@ -687,9 +687,7 @@ class Planner(Windows):
             state.unit_on & (self._stay(t0, state)[of_unit] > 0), np.minimum(state.unit_hours, owing), state.unit_hours
         )
 
-    def unpack(
-        self, best: "Fixed", budgets: Keys | None, relaxed: float, bound: float, counts: IntArray
-    ) -> Plan:
+    def unpack(self, best: "Fixed", budgets: Keys | None, relaxed: float, bound: float, counts: IntArray) -> Plan:
         """A schedule and its dispatch in MW and currency; without `budgets` no use of them has a price."""
         settled, problem, parts = best.settled, best.problem, self.parts(best.decided)
         s, keys = settled.solution, settled.keys

@@ -272,16 +272,16 @@ def _lay_overlay(tree: _Tree, spec: str, folder: Path) -> list[Problem]:
 
 
 def _give_events_a_year(values: dict[str, Any]) -> None:
-    """An event that starts at "08-05" or "08-05T12" does so in the scenario's year."""
-    profiles = values.get("profiles")
+    """An event or an outage that starts at "08-05" or "08-05T12" does so in the scenario's year."""
     year = values.get("year", Scenario.model_fields["year"].default)
-    if isinstance(profiles, dict) and isinstance(events := profiles.get("event"), list):
-        profiles["event"] = [
-            entry | {"start": f"{year}-{entry['start']}"}
-            if isinstance(entry, dict) and _WITHOUT_YEAR.fullmatch(str(entry.get("start")))
-            else entry
-            for entry in events
-        ]
+    for table, name in ((values.get("profiles"), "event"), (values, "outage")):
+        if isinstance(table, dict) and isinstance(entries := table.get(name), list):
+            table[name] = [
+                entry | {"start": f"{year}-{entry['start']}"}
+                if isinstance(entry, dict) and _WITHOUT_YEAR.fullmatch(str(entry.get("start")))
+                else entry
+                for entry in entries
+            ]
 
 
 def _lay_overrides(tree: _Tree, overrides: list[str], folder: Path) -> list[Problem]:

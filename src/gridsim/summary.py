@@ -33,6 +33,7 @@ peak_valley_mw           {before, after}: mean over days of highest - lowest net
 load_twh_by_..., ...     load by component, demand that answers: see `gridsim.summary_demand`
 regulation_..., ...      the ledger of peak shaving: see `gridsim.summary_ledger`
 money, ...               payments, revenues and rents: see `gridsim.summary_money`
+forecast_rmse_mw, ...    what came otherwise than planned: see `gridsim.summary_realtime`
 ac_hours, ...            the AC check, if the run went through one: see `gridsim.summary_ac`
 co2_mt_by_..., ...       carbon and coal by fuel, zone, month; whose it is: see `gridsim.summary_carbon`
 cpu_s, wall_s            of the simulation: without installation, reading the network, and compilation
@@ -63,6 +64,7 @@ from gridsim.summary_curtailment import OWN, curtailment_keys, curtailment_table
 from gridsim.summary_demand import demand_keys, demand_tables
 from gridsim.summary_ledger import ledger_keys, ledger_table
 from gridsim.summary_money import money_keys, money_table
+from gridsim.summary_realtime import realtime_keys, realtime_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -113,6 +115,7 @@ def _summarise(run: ResultsReader) -> dict[str, Any]:
         **_losses(run),
         **money_keys(run),
         **carbon_keys(run),
+        **realtime_keys(run),
         "spill_mwh": _energy(run, "spill/bus_mw"),
         "reserve_short_mwh": _energy(run, "reserve/short_mw"),
         "overload_mwh": _energy(run, "flow/branch_overload_mw") + _energy(run, "flow/interface_overload_mw"),
@@ -245,5 +248,6 @@ def as_text(summary: dict[str, Any]) -> RenderableType:
         share = f"{100 * twh / positive:.1f} %" if twh > 0.0 else ""
         energy.add_row(tech, f"{twh * per_twh:,.3f}", share, "" if rate is None else f"{100 * rate:.2f} %")
     tables = [facts, energy, *demand_tables(summary), ledger_table(summary), curtailment_table(summary)]
-    last = [ac_table(summary)] if "ac_hours" in summary else []
+    last: list[RenderableType] = [*realtime_table(summary)]
+    last += [ac_table(summary)] if "ac_hours" in summary else []
     return Columns([*tables, money_table(summary), carbon_table(summary), *last], padding=(0, 4))

@@ -85,7 +85,6 @@ def test_phase_shift_drives_a_loop_flow_and_nothing_on_a_tree():
     [
         ({"x": np.array([0.1, 0.0])}, "not 0: branch 1"),
         ({"x": np.array([0.1, np.nan])}, "finite"),
-        ({"to": rows(1, 1)}, "begins and ends"),
         ({"to": rows(1, 7)}, "0..2"),
         ({"reference": rows()}, "one reference"),
         ({"reference": rows(0, 1)}, "one reference"),
@@ -95,6 +94,14 @@ def test_refuses(change, says):
     given = {"x": np.array([0.1, 0.1]), "to": rows(1, 2), "reference": ONE_REFERENCE} | change
     with pytest.raises(ValueError, match=says):
         ptdf(rows(0, 1), given["to"], given["x"], 3, given["reference"])
+
+
+def test_a_branch_that_ends_where_it_begins_carries_nothing() -> None:
+    """It stands for one that is out, and leaves the others as they are without it."""
+    f, t, x = rows(0, 1, 0, 2), rows(1, 2, 2, 2), np.array([0.1, 0.2, 0.3, 0.1])
+    found = ptdf(f, t, x, 3, ONE_REFERENCE)
+    assert_allclose(found[:3], ptdf(f[:3], t[:3], x[:3], 3, ONE_REFERENCE), atol=1e-15)
+    assert_allclose(found[3], 0.0, atol=1e-15)
 
 
 def random_network(seed, nb, extra):

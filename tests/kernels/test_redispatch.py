@@ -73,8 +73,10 @@ def draw(rng: np.random.Generator, T: int = 3, boxes: int = 30, ramps: int = 4, 
 
 
 def by_highs(b: Block, t: int, before: Any, e: Any, *, one_way: Any) -> Any:
-    """Hour t as a linear program with outputs of ramped devices and energies of stores as rows; `one_way` stores: 1 only
-    charges, -1 only discharges. Cost of the optimum, and of a given point by `cost_of`."""
+    """Hour t as a linear program with outputs of ramped devices and energies of stores as rows, and its costs.
+
+    `one_way` (ns,): 1 where a store only charges, -1 where it only discharges.
+    """
     nx, nkr, ns = b.box_bus.size, b.seg_ramp.size, b.store_bus.size
     rows = slice(int(b.line_at[t]), int(b.line_at[t + 1]))
     lines = rows.stop - rows.start
@@ -158,7 +160,8 @@ def test_prices_prove_the_optimum(seed: int) -> None:
     block, before, e = draw(np.random.default_rng(seed), stores=0, ramps=0)
     out = redispatch.result(block)
     assert redispatch.walk(block, redispatch.work(block), out, before, e, 0)[0] == SOLVED
-    assert (out.price[:, 1:] > -1e-9).all() and (out.price_row > -1e-9).all()
+    assert (out.price[:, 1:] > -1e-9).all()
+    assert (out.price_row > -1e-9).all()
     for t in range(len(block.need)):
         lines = slice(block.line_at[t], block.line_at[t + 1])
         pi, coef = out.price_row[lines], block.line_coef[lines]
