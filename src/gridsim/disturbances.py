@@ -165,7 +165,7 @@ class Disturbances:
         pairs: Any = zip(self.sudden, self.announced, strict=True)
         lost = Lost(*(a + b for a, b in pairs))
         case = self.case
-        left = left_of(case, lost, slice(0, case.steps))
+        left = left_of(case, lost, slice(0, case.steps), case.source_max_mw[0])
         there = np.minimum(case.units["initial_on"].to_numpy(np.int64), left["unit_available"][0])
         must = case.units["must_run"].to_numpy(bool)  # what always runs ran before the first hour as it does in it
         left["source_trips"] = np.diff(lost.sources, axis=0, prepend=np.zeros((1, len(case.sources)))) > 1e-9
@@ -195,8 +195,17 @@ class Disturbances:
         return Lost(*parts)
 
 
-def left_of(case: Case, lost: Lost, at: slice) -> dict[str, Any]:
-    """What outages leave of the arrays of a case in some steps; `lost` has the steps of `at`."""
+def left_of(case: Case, lost: Lost, at: slice, before: FloatArray) -> dict[str, Any]:
+    """What outages leave of the arrays of a case in some steps.
+
+    Parameters
+    ----------
+    lost : Lost
+        Of the steps of `at`.
+    before : (ns,) float64
+        Most that each source can give in the step before: one that comes back is held to its least only as its ramp
+        allows. [MW]
+    """
     limits = case.store_limits
     units = np.maximum(case.stores["units"].to_numpy(float), 1.0) if len(case.stores) else np.ones(0)
     stores = np.clip(1.0 - lost.stores / units, 0.0, 1.0)
@@ -206,10 +215,15 @@ def left_of(case: Case, lost: Lost, at: slice) -> dict[str, Any]:
     if spurs.bus.size:  # what a link at sea cannot take ashore is not there
         through = np.minimum(1.0, spurs.most_mw * links[:, spurs.link] / np.maximum(spurs.sent(high), 1e-9))
         high *= np.hstack((through, np.ones((len(high), 1))))[:, spurs.of_source]
+    low = case.source_min_mw[at] * sources
+    rise = case.sources["ramp_up_mw_per_h"].to_numpy(float) * case.dt_h
+    for t in range(len(high)):
+        before = np.minimum(high[t], before + rise)
+        low[t] = np.minimum(low[t], before)
     return {
         "unit_available": np.maximum(case.unit_available[at] - lost.units, 0),
         "source_max_mw": high,
-        "source_min_mw": case.source_min_mw[at] * sources,
+        "source_min_mw": low,
         "store_limits": limits._replace(
             charge_max_mw=limits.charge_max_mw[at] * stores, discharge_max_mw=limits.discharge_max_mw[at] * stores
         ),
