@@ -69,7 +69,8 @@ def workers(folder: Path, runs: int, hours: int, rounds: int) -> float:
     for number in range(rounds):
         for count, some in found.items():
             some.append(swept(study, folder / f"jiangsu-{number}-{count}", count))
-    cpu = {count: cpu_of_runs([one.table for one in some]) for count, some in found.items()}
+    of_run = pd.DataFrame({count: cpu_of_runs([one.table for one in some]) for count, some in found.items()})
+    cpu = of_run.dropna().mean().to_dict()  # of the runs that were nobody's first
     print(f"workers: {runs} runs of {hours} h, {rounds} rounds, load of the machine {os.getloadavg()[0]:.1f}")
     print(f"  without Dask (--task 1/1): CPU of a run {cpu.pop(0):.2f} s")
     for count, some in list(found.items())[1:]:
@@ -105,10 +106,10 @@ def overhead(folder: Path, year_cpu_s: float) -> None:
 HEAD = 'base = "tiny.toml"\n'
 
 
-def cpu_of_runs(tables: list[pd.DataFrame]) -> float:
-    """Median CPU of a run of all rounds, without the first of each worker, which loads what later ones have."""
+def cpu_of_runs(tables: list[pd.DataFrame]) -> pd.Series:
+    """Least CPU of each run in all rounds; the first of each worker, which loads what later ones have, is left out."""
     later = [table.drop(index=table.sort_values("ended").drop_duplicates("worker").index) for table in tables]
-    return float(pd.concat(later)["cpu_seconds"].median())
+    return pd.concat(later).groupby("run")["cpu_seconds"].min()
 
 
 def swept(study: Path, folder: Path, count: int) -> Swept:

@@ -96,6 +96,9 @@ def _client(workers: Workers) -> Iterator[Any]:
         "distributed.worker.daemon": True,
         # One thread, and nothing that hands memory back early: that costs a run some percent of its time.
         "distributed.nanny.pre-spawn-environ": dict.fromkeys(ONE_THREAD, 1),
+        # Its samplers look at a worker a hundred times a second, and so take from its run.
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.system-monitor.gil.enabled": False,
         "distributed.admin.log-format": "%(name)s: %(message)s",
     }
     if workers.dashboard is None:  # and no other page either
