@@ -243,6 +243,38 @@ def validate(scenario: str, overlays: tuple[str, ...], overrides: tuple[str, ...
             click.echo(f"  {note.element} {note.index} {note.name!r}: {note.fate}{f', {note.why}' if note.why else ''}")
 
 
+@main.command("estimate")
+@scenario_argument
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Results file to be. [default: results/NAME.h5]")
+@click.option("--hours", type=click.IntRange(min=1), help="Number of hours. [default: to the end of the year]")
+@with_option
+@set_option
+@json_option
+@verbose_option
+def estimate_(
+    scenario: str,
+    output: Path | None,
+    hours: int | None,
+    overlays: tuple[str, ...],
+    overrides: tuple[str, ...],
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Say what a run of SCENARIO will take: CPU time, memory, disk. Exit code 8 if it cannot fit.
+
+    Makes a few short runs of it, spread over its hours, in a scratch folder.
+    """
+    given = _load(scenario, (*overrides, *_shorthands(hours=hours)), overlays)
+    from gridsim.estimate import estimate, refuse
+
+    made = estimate(given, output or Path("results") / f"{given.name}.h5")
+    if as_json:
+        _print_json(made.as_dict())
+    else:
+        click.echo(made.as_text())
+    refuse(made)
+
+
 @main.command()
 @json_option
 def scenarios(as_json: bool) -> None:
@@ -811,6 +843,20 @@ def sweep(
         slurm_options=slurm_options, dashboard=dashboard, task=task, collect=collect, only_list=only_list, retry=retry,
         budget_s=budget_s, with_report=with_report,
     )  # fmt: skip
+
+
+@main.command("selftest")
+@json_option
+@verbose_option
+def selftest_(as_json: bool, verbose: bool) -> None:
+    """Check this installation in a minute or two, and print versions: what to send with a bug report.
+
+    Two days of the built-in grid: against HiGHS, energy balance, audit, stop and resume, file format, kernels. Exit
+    code 7 if a check fails.
+    """
+    from gridsim.selftest import selftest
+
+    _print_checks(selftest(), as_json)
 
 
 @main.command()

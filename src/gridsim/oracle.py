@@ -143,9 +143,17 @@ def solve_milp(
     return _solution(fixed, np.array(solution.col_value), np.array(solution.row_dual), bound=bound), bound
 
 
+class SilentHighs(highspy.Highs):
+    """Silent from its start: HiGHS 1.16 greets on stdout, where a command prints its JSON, before it has options."""
+
+    def enableCallbacks(self) -> None:
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()
+
+
 def load(model: Model, *, whole: bool) -> Any:
     """Hand a model to a silent HiGHS on one thread, as whole numbers where `whole` and the model say so."""
-    highs = highspy.Highs()
+    highs = SilentHighs()
     highs.setOptionValue("output_flag", False)
     for option, value in (("threads", 1), ("random_seed", SEED)):
         highs.setOptionValue(option, value)
