@@ -29,6 +29,7 @@ from gridsim.case import (
     Penalties,
 )
 from gridsim.costs import read_costs
+from gridsim.disturbances import Disturbances
 from gridsim.element_rows import Elements
 from gridsim.elements import read_elements
 from gridsim.errors import InputError, Problem
@@ -197,7 +198,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         raise InputError(_source(scenario, net), [*found, *reader.problems])
     of_branches = say_shifters(topology.notes, shifters, branches)
     notes = (*of_branches, *elements.notes, *interface_notes, *left_out(net, _HANDLED))
-    return Case(
+    case = Case(
         name=scenario.name,
         currency=str(net["currency"]) if "currency" in net else "CNY",
         start=scenario.start,
@@ -244,6 +245,9 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
         events=_event_records(inputs),
         steps_per_hour=scenario.steps_per_hour,
     )
+    if scenario.outage and (found := Disturbances(case, scenario).problems):
+        raise InputError(_source(scenario, net), found)
+    return case
 
 
 def _spurs(elements: Elements, topology: Topology, links: pd.DataFrame, low: FloatArray) -> spurs.Spurs:

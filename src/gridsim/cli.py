@@ -379,6 +379,29 @@ def explain(file: Path, hour: str, verbose: bool) -> None:
 
 @main.command()
 @file_argument
+@click.option("-n", "--worst", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list.")
+@click.option("--json", "as_json", is_flag=True, help="All of them as JSON.")
+@verbose_option
+def incidents(file: Path, worst: int, as_json: bool, verbose: bool) -> None:
+    """List the outages of a results FILE: what was lost, what was shed where, how long recovery took."""
+    from gridsim import incidents as log
+    from gridsim.results import ResultsReader
+
+    with ResultsReader(file) as results:
+        found = log.incidents(results)
+    if as_json:
+        click.echo(json.dumps(log.as_dicts(found), indent=2))
+    elif found:
+        from rich.console import Console
+
+        width = None if sys.stdout.isatty() else 160
+        Console(width=width, highlight=False).print(log.table_of(found, worst))
+    else:
+        click.echo(f"{file}: nothing failed in this run")
+
+
+@main.command()
+@file_argument
 @click.option("--to", "form", required=True, type=click.Choice(EXPORTS), help="The form.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder. [default: beside FILE]")
 @click.option("--variable", "variables", multiple=True, help="GROUP/NAME or a whole GROUP; repeatable. -v lists them.")

@@ -15,7 +15,6 @@ import numpy as np
 from gridsim.assemble import assemble
 from gridsim.case import Case
 from gridsim.disturbances import Disturbances, left_of
-from gridsim.errors import InputError
 from gridsim.forecast import KINDS, Error, Forecasts
 from gridsim.handover import State
 from gridsim.kernels.jit import FloatArray, IntArray
@@ -76,12 +75,10 @@ class Clocks:
         Raises
         ------
         InputError
-            If outages name what is not there, or series that are believed cannot be read.
+            If series that are believed cannot be read.
         """
         self.scenario, options = scenario, scenario.realtime
         self.wrong = Disturbances(case, scenario)
-        if self.wrong.problems:
-            raise InputError(scenario.source, self.wrong.problems)
         self.foresees = not scenario.relives
         self.forecasts = self._forecasts(case)
         self.base = case if self.forecasts is None else self.forecasts.case

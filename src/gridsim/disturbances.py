@@ -67,12 +67,7 @@ class Disturbances:
     """All outages of a run: what is lost, and what of it is known when."""
 
     def __init__(self, case: Case, scenario: Scenario):
-        """
-        Raises
-        ------
-        InputError
-            Never: `problems` says what is wrong with the list.
-        """
+        """`problems` then says what the list names that is not there, or must not be lost."""
         self.case = case
         self.problems: list[Problem] = []
         self.incidents: list[Incident] = []
