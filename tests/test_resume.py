@@ -200,6 +200,22 @@ def test_everything_that_a_window_hands_on(tmp_path):
     assert everything(path) == everything(tmp_path / "whole.h5")
 
 
+def test_hours_dispatched_again_on_what_comes(tmp_path):
+    """Forecasts that err and outages that nobody foresaw: what was issued and lived before the stop is known again."""
+    sections = {"realtime": {"forecast": "errors"}, "outages": {"forced": True}, "solver": FAST}
+    horizon = {"hours": 48, "window_h": 12, "step_h": 6}
+    scenario = write_grid(tmp_path, tiny_grid(), horizon=horizon, **sections)
+    simulate.simulate(scenario, tmp_path / "whole.h5")
+    path = tmp_path / "x.h5"
+    with pytest.raises(StoppedError):
+        simulate.simulate(scenario, path, stop=lambda: "a test")
+    for _ in range(6):
+        with pytest.raises(StoppedError):
+            again(path, stop=lambda: "a test")
+    again(path)
+    assert everything(path) == everything(tmp_path / "whole.h5")
+
+
 # --- full disks
 
 
@@ -505,7 +521,7 @@ def test_times_of_all_processes_add_up(whole, tmp_path):
 # Names in `simulate` that a window makes anew, or that only count.
 OF_ONE_WINDOW = {
     *("index", "window", "began", "began_wall", "t0", "steps", "kept", "plan", "h", "budgets", "block", "report"),
-    *("progress", "stop", "writer"),
+    *("progress", "stop", "writer", "lived", "blocks", "piece", "first", "last"),
 }
 # Attributes that a planner sets at the beginning of each plan.
 OF_ONE_PLAN = {"planner.tangents", "planner.limit", "planner.security"}
@@ -571,7 +587,8 @@ def forgotten(changed: set[str], kept: set[str]) -> set[str]:
     return {
         name
         for name in changed
-        if name.split(".")[0] not in OF_ONE_WINDOW and not any(is_below(name, at) for at in known)
+        if name.split(".")[0] not in OF_ONE_WINDOW
+        and not any(is_below(name[max(name.rfind("planner."), 0) :], at) for at in known)
     }
 
 
