@@ -185,9 +185,16 @@ def test_a_damaged_window_is_done_again(whole, tmp_path):
     assert everything(path) == whole.everything
 
 
-def test_everything_that_a_window_hands_on(tmp_path):
+COMES = {
+    "realtime": {"forecast": "errors"},
+    "outage": [{"start": "2024-01-01T09:00", "hours": 12, "names": ["gas", "L1"], "share": 0.5}],
+}
+
+
+@pytest.mark.parametrize("comes", [{}, COMES], ids=["foreseen", "comes otherwise"])
+def test_everything_that_a_window_hands_on(tmp_path, comes):
     """Budgets by month and day, losses, N-1, ramps, products, outages, modes of stores: stopped after every window."""
-    sections = {"grid": {"n1": "enforce", "losses": "quadratic"}, "budget": BUDGETS, "solver": FAST}
+    sections = {"grid": {"n1": "enforce", "losses": "quadratic"}, "budget": BUDGETS, "solver": FAST, **comes}
     scenario = write_rich(tmp_path, 3, horizon={"hours": 42, "window_h": 12, "step_h": 6}, **sections)
     simulate.simulate(scenario, tmp_path / "whole.h5")
     path = tmp_path / "x.h5"
