@@ -38,9 +38,7 @@ class Block(NamedTuple):
     ramp_base: FloatArray  # (T, nr)
     ramp_up: FloatArray  # (T, nr)
     ramp_down: FloatArray  # (T, nr)
-    ramp_least: (
-        FloatArray  # (T, nr) outputs from which the hours after can be reached, as far as ramps go
-    )
+    ramp_least: FloatArray  # (T, nr) outputs from which the hours after can be reached, as far as ramps go
     ramp_most: FloatArray  # (T, nr)
     seg_ramp: IntArray  # (nkr,) sorted
     seg_width: FloatArray  # (T, nkr)

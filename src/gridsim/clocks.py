@@ -17,7 +17,7 @@ from gridsim.case import Case
 from gridsim.disturbances import Disturbances, left_of
 from gridsim.forecast import KINDS, Error, Forecasts
 from gridsim.handover import State
-from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.kernels.jit import IntArray
 from gridsim.kernels.step import Fleet
 from gridsim.lived import fleet
 from gridsim.plan import Plan, Planner
@@ -89,7 +89,6 @@ class Clocks:
             return
         actual = self.wrong.lived() if self.wrong.any else case
         self.actual = replace(actual, product_need_mw=options.reserve_kept * case.product_need_mw)
-        self.reached = self._reached()
         self.believed = replace(
             case,
             load_mw=case.load_mw.copy(),
@@ -112,14 +111,6 @@ class Clocks:
         seed = self.scenario.seed if options.seed is None else options.seed
         return Forecasts(case, errors, seed, options.lead_h)
 
-    def _reached(self) -> FloatArray:
-        """(n, ns) most that sources can give in each step, coming from the step before. [MW]"""
-        case, high = self.actual, self.actual.source_max_mw
-        rise, out = case.sources["ramp_up_mw_per_h"].to_numpy(float) * case.dt_h, high.copy()
-        for t in range(1, len(out)):
-            out[t] = np.minimum(high[t], out[t - 1] + rise)
-        return out
-
     def issue(self, t0: int, steps: int) -> bool:
         """Write what is known at step `t0` of the `steps` from it into `believed`; whether other units are there."""
         if self.foresees:
@@ -128,7 +119,7 @@ class Clocks:
         if self.forecasts is not None:
             self.forecasts.issue(t0, steps)
         believed.load_mw[at] = self.base.load_mw[at]
-        before = self.reached[max(t0 - 1, 0)]
+        before = np.where(self.wrong.losing, self.actual.source_min_mw[max(t0 - 1, 0)], np.nan)
         left = left_of(self.base, self.wrong.known(t0, steps), at, before)
         there = believed.unit_available.copy()
         for name in ("unit_available", "source_max_mw", "source_min_mw", "link_left"):

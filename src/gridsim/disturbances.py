@@ -153,6 +153,11 @@ class Disturbances:
         alone = [frozenset((int(a), int(b))) in cut and graph.number_of_edges(int(a), int(b)) == 1 for a, b in ends]
         return np.array(alone, dtype=np.bool_)
 
+    @property
+    def losing(self) -> BoolArray:
+        """(ns,) sources that lose something in the run."""
+        return np.asarray((self.sudden.sources > 0.0).any(axis=0) | (self.announced.sources > 0.0).any(axis=0))
+
     # -- who knows
 
     def lived(self) -> Case:
@@ -160,7 +165,7 @@ class Disturbances:
         pairs: Any = zip(self.sudden, self.announced, strict=True)
         lost = Lost(*(a + b for a, b in pairs))
         case = self.case
-        left = left_of(case, lost, slice(0, case.steps), case.source_max_mw[0])
+        left = left_of(case, lost, slice(0, case.steps), np.where(self.losing, case.source_min_mw[0], np.nan))
         there = np.minimum(case.units["initial_on"].to_numpy(np.int64), left["unit_available"][0])
         must = case.units["must_run"].to_numpy(bool)  # what always runs ran before the first hour as it does in it
         left["source_trips"] = np.diff(lost.sources, axis=0, prepend=np.zeros((1, len(case.sources)))) > 1e-9
@@ -198,8 +203,8 @@ def left_of(case: Case, lost: Lost, at: slice, before: FloatArray) -> dict[str, 
     lost : Lost
         Of the steps of `at`.
     before : (ns,) float64
-        Most that each source can give in the step before: one that comes back is held to its least only as its ramp
-        allows. [MW]
+        Least output of each source in the step before: what comes back is held to its least only as its ramp allows,
+        NaN for those that lose nothing in the run. [MW]
     """
     limits = case.store_limits
     units = np.maximum(case.stores["units"].to_numpy(float), 1.0) if len(case.stores) else np.ones(0)
@@ -213,8 +218,8 @@ def left_of(case: Case, lost: Lost, at: slice, before: FloatArray) -> dict[str, 
     low = case.source_min_mw[at] * sources
     rise = case.sources["ramp_up_mw_per_h"].to_numpy(float) * case.dt_h
     for t in range(len(high)):
-        before = np.minimum(high[t], before + rise)
-        low[t] = np.minimum(low[t], before)
+        before = np.minimum(low[t], before + rise)  # NaN stays NaN
+        low[t] = np.where(np.isnan(before), low[t], before)
     return {
         "unit_available": np.maximum(case.unit_available[at] - lost.units, 0),
         "source_max_mw": high,

@@ -274,9 +274,7 @@ class ResultsWriter:
     def _write_hours(self, file: h5py.File, sink: PartFile) -> dict[str, NDArray[Any]]:
         """The datasets along time, in whole chunks except at the end of the run; those that the file does not keep."""
         rows = min(CHUNK_H, self.steps)
-        buffers = {
-            d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype) for d in self._hourly if d.path in file
-        }
+        buffers = {d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype) for d in self._hourly if d.path in file}
         # the summary is that of everything, and is made while it is all in memory
         left_out = {d.path: np.zeros(self._shape(d), d.dtype) for d in DATASETS if d.per_hour and d.path not in file}
         base = at = 0

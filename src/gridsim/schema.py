@@ -327,7 +327,9 @@ DATASETS: tuple[Dataset, ...] = (
     _running("running_least", "running price paid for use by at_least, likewise"),
     Dataset("carbon/tech_t", ("time", "tech"), "float64", "t", "CO2 by technology in the hour"),
     _mw(
-        "realtime/planned_tech_p_mw", "time foreseen", "power by technology as the window planned it",
+        "realtime/planned_tech_p_mw",
+        "time foreseen",
+        "power by technology as the window planned it",
         "injection > 0, charging < 0",
     ),
     _mw("realtime/forecast_mw", "time believed", "system load and available power as the window believed them", ">= 0"),
