@@ -253,7 +253,16 @@ def parse_csv(text: str, problems: list[Problem]) -> RawTable | None:
         problems.append(Problem("file", "must have a header line and at least one line of values"))
         return None
     separator = max(";\t,", key=lambda s: min(lines[0].count(s), lines[1].count(s)))
-    rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+    try:
+        rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=separator))
+    except csv.Error as error:
+        problems.append(Problem("file", f"must be a table of cells: {error}"))
+        return None
+    if len(rows) < 2:
+        problems.append(
+            Problem("file", "must have a line of values after its header: a quote there has no end")
+        )
+        return None
     header, body = [cell.strip() for cell in rows[0]], rows[1:]
     for number, row in enumerate(body, start=2):
         if len(row) != len(header):

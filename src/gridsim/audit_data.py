@@ -18,6 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gridsim.errors import IntegrityError
+from gridsim.networks.safe import net_of_text
+from gridsim.seal import is_sealed
 
 FloatArray = NDArray[np.float64]
 
@@ -134,9 +136,7 @@ class Record:
 @lru_cache(maxsize=1)
 def _net_of(text: str) -> Any:
     """The net of a JSON text; kept, for it is only read and takes longer than all checks of a short run."""
-    import pandapower as pp
-
-    return pp.from_json_string(text)
+    return net_of_text(text)
 
 
 def _text_of(dataset: h5py.Dataset) -> str:
@@ -155,6 +155,7 @@ def _text_of(dataset: h5py.Dataset) -> str:
 def open_record(path: Path) -> h5py.File:
     """Open a results file for reading, or say in one line why that cannot be done."""
     try:
+        is_sealed(path)
         file = h5py.File(path, "r")
     except (OSError, ValueError) as error:
         raise IntegrityError(f"{path}: cannot be opened as HDF5 ({error})") from error

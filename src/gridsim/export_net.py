@@ -15,6 +15,7 @@ import pandas as pd
 
 from gridsim.errors import InputError, IntegrityError, Problem
 from gridsim.explain import step_of
+from gridsim.networks.safe import net_of_text
 from gridsim.opened import Results
 from gridsim.part_file import check_output
 
@@ -29,12 +30,10 @@ def net_of(run: Results) -> Any:
     IntegrityError
         If the file holds none.
     """
-    import pandapower as pp
-
     text = run.reader.net_json
     if not text:
         raise IntegrityError(f"{run.reader.path}: holds no net")
-    return pp.from_json_string(text)
+    return net_of_text(text)
 
 
 def write_net(path: Path, hour: str | None, out: Path, *, force: bool = False) -> Path:

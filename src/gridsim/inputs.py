@@ -9,6 +9,7 @@ import pandas as pd
 
 from gridsim.errors import InputError, Problem
 from gridsim.nettable import NetTable
+from gridsim.networks.safe import only_data, shape_problems
 from gridsim.networks.stored import builtin_key, file_key, through_cache
 from gridsim.resample import sloped
 from gridsim.scenario import NETWORK_SUFFIXES, PROFILE_SUFFIXES, Scenario, check_names
@@ -62,12 +63,15 @@ def read_net(path: Path) -> Any:
 
     reader = {".json": pp.from_json, ".xlsx": pp.from_excel, ".sqlite": pp.from_sqlite}[path.suffix.lower()]
     try:
-        net = reader(str(path))
+        with only_data():
+            net = reader(str(path))
     except Exception as error:  # whatever pandapower's readers meet in a damaged file
         text = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(str(path), [Problem("network", f"must be a file that pandapower can read: {text}")]) from error
     if not isinstance(net, pp.pandapowerNet) or "bus" not in net:
         raise InputError(str(path), [Problem("network", "must hold a pandapower network")])
+    if problems := shape_problems(net):
+        raise InputError(str(path), problems)
     return net
 
 

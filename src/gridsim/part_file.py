@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from gridsim.errors import InputError, Problem, ResourceError
+from gridsim.seal import put_seal
 
 LOCK_TRIES, LOCK_WAIT_S = 4, 0.05
 _HELD = (errno.EWOULDBLOCK, errno.EACCES)
@@ -176,7 +177,11 @@ class PartFile:
             raise self.error
 
     def publish(self, path: Path) -> None:
-        """Make it final on the disk and give it its name. What delayed allocation could not place is an error here."""
+        """Seal it, make it final on the disk and give it its name.
+
+        What delayed allocation could not place is an error here.
+        """
+        put_seal(self._handle, os.fstat(self._handle).st_size)
         os.fsync(self._handle)
         os.replace(self.path, path)
         self._close()

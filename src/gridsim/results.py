@@ -26,6 +26,7 @@ from gridsim.journal import journal_of
 from gridsim.part_file import check_output
 from gridsim.results_writer import ResultsWriter, WindowReport
 from gridsim.schema import BY_PATH, DATASETS, FORMAT, FORMAT_VERSION, KEEP, TABLES, kept
+from gridsim.seal import is_sealed
 
 __all__ = ["ResultsReader", "ResultsWriter", "WindowReport", "check_format", "check_output"]
 
@@ -245,6 +246,7 @@ def _open(path: Path) -> h5py.File:
             rule = f"is not whole yet: gridsim status {shlex.quote(str(path))} says how far its run is"
         raise InputError(str(path), [Problem("the results file", rule)])
     try:
+        is_sealed(path)
         return h5py.File(path, "r")
     except OSError as error:
         if isinstance(error, PermissionError):

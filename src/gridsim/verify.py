@@ -45,6 +45,7 @@ from gridsim.errors import InputError, IntegrityError, Problem
 from gridsim.handover import State
 from gridsim.kernels import commit
 from gridsim.kernels.jit import FloatArray, IntArray
+from gridsim.networks.safe import net_of_text
 from gridsim.plan import Plan, Planner
 from gridsim.results import ResultsReader
 from gridsim.scenario import Scenario, Window
@@ -474,9 +475,7 @@ def _case_in(results: ResultsReader, scenario: Scenario) -> Case:
     """The case again, from the net in the file."""
     if not results.net_json:
         return assemble(scenario)
-    import pandapower as pp
-
-    return assemble_net(scenario, pp.from_json_string(results.net_json))
+    return assemble_net(scenario, net_of_text(results.net_json))
 
 
 def _inputs(results: ResultsReader, case: Case) -> Deviation:

@@ -328,3 +328,12 @@ def test_hdf5_without_time_or_of_wrong_length(tmp_path):
         file["time"] = [str(t) for t in stamps()]
         file["pv/Wuxi"] = np.zeros(10)
     assert "must be 8760 numbers" in refused(tmp_path / "b.h5")
+
+
+@pytest.mark.parametrize("cell", ['"', '"' + "x" * 140_000])
+def test_a_quote_without_an_end_is_said(tmp_path, cell):
+    """It takes all that follows into one cell, which has a limit of its own."""
+    path = tmp_path / "x.csv"
+    path.write_text(f"time,load/A,{cell}\n2023-01-01 00:00,1,2\n2023-01-01 01:00,1,2\n")
+    with pytest.raises(InputError, match=r"a quote there has no end|field larger than field limit"):
+        read_series(path)

@@ -11,6 +11,7 @@ from gridsim.acheck.net import FloatArray, Grid, IntArray, read_grid
 from gridsim.acheck.record import AcWriter
 from gridsim.acheck.select import steps_of
 from gridsim.errors import InputError, Problem
+from gridsim.networks.safe import net_of_text
 from gridsim.results import ResultsReader
 from gridsim.results_frame import CHUNK_H
 from gridsim.schema import AC_DATASETS
@@ -57,13 +58,11 @@ class Walker:
     """Takes the hours of one run in order through the power flow of every island."""
 
     def __init__(self, run: ResultsReader, power_factor: float = 1.0):
-        import pandapower as pp
-
         if not run.net_json:
             raise InputError(str(run.path), [Problem("the results file", "must hold a network: it has none")])
         self.run = run
         self.buses, self.branches = run.table("buses"), run.table("branches")
-        net = pp.from_json_string(run.net_json)
+        net = net_of_text(run.net_json)
         self.grid: Grid = read_grid(net, self.buses, self.branches, str(run.path))
         self.power_factor = power_factor
         self.lived = Lived(run, net, self.grid, power_factor)
