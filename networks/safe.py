@@ -16,6 +16,7 @@ import pandas as pd
 from gridsim.errors import Problem
 
 UNITS = ("_mw", "_mvar", "_mva", "_ka", "_kv", "_pu", "_km", "_percent", "_degree", "_mwh", "_kw")
+LARGEST = 2**53  # index of a row: floats hold every whole number to here
 PACKAGES = frozenset({"builtins", "numpy", "pandas", "pandapower", "geopandas", "shapely", "networkx"})
 
 
@@ -70,6 +71,8 @@ def shape_problems(net: Any) -> list[Problem]:
         elif not pd.api.types.is_integer_dtype(table.index):
             odd = next((i for i in table.index if not isinstance(i, int)), table.index[0])
             problems.append(Problem(name, f"must have whole numbers as its index: got {str(odd)[:60]!r}"))
+        elif int(table.index.max()) > LARGEST:
+            problems.append(Problem(name, f"must have whole numbers up to {LARGEST} as its index: {table.index.max()}"))
         elif table.index.has_duplicates:
             twice = table.index[table.index.duplicated()][0]
             problems.append(Problem(name, f"must have each number of its index once: {twice} stands there twice"))

@@ -63,7 +63,8 @@ def read_costs(net: Any, problems: list[Problem], segments: int = QUADRATIC_SEGM
     for i in range(pwl.n):
         if power[i] != "p":  # reactive power is not part of the model
             continue
-        points = _points(pwl.frame["points"].iloc[i], f"pwl_cost {pwl.label(i)}", problems)
+        given = pwl.frame["points"].iloc[i] if pwl.has("points") else None
+        points = _points(given, f"pwl_cost {pwl.label(i)}", problems)
         if points:
             _keep(found, (kinds[i], int(elements[i])), RawCost(0, 0, 0, points), pwl.label(i), "pwl_cost", problems)
     rows = {element: set(NetTable(net, element).index) for element in {key[0] for key in found}}

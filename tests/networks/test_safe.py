@@ -8,6 +8,7 @@ import pandapower as pp
 import pytest
 from tiny_grid import tiny_grid
 
+from gridsim.costs import read_costs
 from gridsim.errors import InputError
 from gridsim.inputs import read_net
 from gridsim.networks.safe import net_of_text, only_data
@@ -75,6 +76,7 @@ def put(element, column, value):
     [
         (lambda net: net.__setitem__("res_trafo", 3.5), "res_trafo must be a table: got '3.5'"),
         (lambda net: net.gen.rename({1: "x"}, inplace=True), "gen must have whole numbers as its index: got 'x'"),
+        (lambda net: net.gen.rename({1: 2**63}, inplace=True), "gen must have whole numbers up to"),
         (lambda net: net.bus.rename({1: 0}, inplace=True), "bus must have each number of its index once: 0 stands"),
         (put("line", "max_i_ka", []), r"line.max_i_ka must be a number, or empty: 1 of 5 is not \('\[\]'\)"),
         (put("gen", "max_p_mw", "1,5"), r"gen.max_p_mw must be a number, or empty: 1 of 3 is not \('1,5'\)"),
@@ -97,3 +99,12 @@ def test_empty_cells_and_numbers_as_texts_stay_allowed(tmp_path, value):
     path = tmp_path / "net.json"
     pp.to_json(net, str(path))
     assert len(read_net(path).sgen) == 3
+
+
+def test_a_table_of_costs_without_its_points_is_refused():
+    net = tiny_grid()
+    net.pwl_cost.drop(columns="points", inplace=True)
+    problems = []
+    read_costs(net, problems)
+    assert len(problems) == len(net.pwl_cost)
+    assert "must be a list of [from MW, to MW, cost per MWh]" in problems[0].rule
