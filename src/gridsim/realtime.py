@@ -69,9 +69,14 @@ class RealTime:
         WindowError
             If line rows are still found after many rounds, or an hour has no solution.
         """
-        planned = plan.on[:kept]
-        avail = self.case.unit_available[t0 : t0 + kept]
-        on = np.minimum(planned, avail)
+        planned, at = plan.on[:kept], slice(t0, t0 + kept)
+        avail = self.case.unit_available[at]
+        # what nobody knew of is lost by units that run
+        failed = np.maximum(self.believed.unit_available[at] - avail, 0)
+        on = np.clip(planned - failed, 0, avail)
+        before = self.planner.before(t0, state)
+        for t in range(kept):  # nor does anything start but what the plan starts then
+            on[t] = before = np.minimum(on[t], before + plan.start[t])
         on[:, self.planner.must] = avail[:, self.planner.must]
         keys = self._first_rows(plan, kept)
         called = np.zeros_like(on)
@@ -263,6 +268,10 @@ class _Lived:
         table = case.stores
         lo = np.maximum(table["e_min_mwh"].to_numpy(float), limits.e_floor_mwh[self.t0 : until]) / se
         hi = np.tile(table["e_max_mwh"].to_numpy(float) / se, (len(lo), 1))
+        if until == case.steps:  # the end of the run is as the stores' rules have it
+            rule, end = table["end_rule"].to_numpy(str), table["e_end_mwh"].to_numpy(float) / se
+            lo[-1] = np.where(np.isin(rule, ("fixed", "cyclic")), np.clip(end, lo[-1], hi[-1]), lo[-1])
+            hi[-1] = np.where(rule == "cyclic", np.maximum(lo[-1], end), hi[-1])
         at = slice(self.t0, until)
         gain = stores.eta_c * limits.charge_max_mw[at] / p.power_mw
         drain = limits.discharge_max_mw[at] / stores.eta_d / p.power_mw
