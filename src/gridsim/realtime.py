@@ -71,11 +71,8 @@ class RealTime:
         """
         planned, at = plan.on[:kept], slice(t0, t0 + kept)
         avail = self.case.unit_available[at]
-        # what nobody knew of is lost by units that run
-        failed = np.maximum(self.believed.unit_available[at] - avail, 0)
-        on = np.clip(planned - failed, 0, avail)
-        before = self.planner.before(t0, state)
-        for t in range(kept):  # nor does anything start but what the plan starts then
+        on, before = np.minimum(planned, avail), self.planner.before(t0, state)
+        for t in range(kept):  # nothing starts but what the plan starts then
             on[t] = before = np.minimum(on[t], before + plan.start[t])
         on[:, self.planner.must] = avail[:, self.planner.must]
         keys = self._first_rows(plan, kept)
