@@ -259,9 +259,7 @@ def parse_csv(text: str, problems: list[Problem]) -> RawTable | None:
         problems.append(Problem("file", f"must be a table of cells: {error}"))
         return None
     if len(rows) < 2:
-        problems.append(
-            Problem("file", "must have a line of values after its header: a quote there has no end")
-        )
+        problems.append(Problem("file", "must have a line of values after its header: a quote there has no end"))
         return None
     header, body = [cell.strip() for cell in rows[0]], rows[1:]
     for number, row in enumerate(body, start=2):
