@@ -24,7 +24,7 @@ BENCH ?= results/bench
 BENCH_ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help run test lint types docs bench clean
+.PHONY: help run test test-slow lint types docs bench clean
 
 help:
 	@echo "make run     simulate $(SCENARIO): $(RESULTS), and a page beside it"
@@ -41,6 +41,10 @@ run: $(VENV)/.run-stamp
 test: $(VENV)/.dev-stamp
 	$(BIN)/python tools/link_view.py
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.dev-stamp
+	$(BIN)/python tools/link_view.py
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev-stamp
 	$(BIN)/ruff check $(CODE)

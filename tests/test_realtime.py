@@ -55,6 +55,7 @@ def test_what_was_foreseen_rightly_is_dispatched_as_planned(tmp_path: Path, n1: 
     assert lived == pytest.approx(planned, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_same_on_grids_with_everything(tmp_path: Path, seed: int) -> None:
     planned, lived = again(write_rich(tmp_path, seed, horizon={"hours": 48}))
@@ -234,6 +235,7 @@ def test_a_plan_from_a_later_step(tmp_path: Path) -> None:
     assert plan.after(0) is plan
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("losses", ["none", "quadratic"])
 def test_rich_grids_with_errors_and_outages(tmp_path: Path, losses: str) -> None:
     """Shifters, products, ramps, starts by lag, hydro, modes of pumps: all of it, with everything going wrong."""

@@ -24,6 +24,7 @@ from gridsim.cli import main
 from gridsim.errors import InputError, IntegrityError, ResourceError, StoppedError, WindowError
 from gridsim.handover import State
 from gridsim.journal import Journal, journal_of, look
+from gridsim.plan import Planner
 from gridsim.resume import scenario_to_resume
 from gridsim.scenario import Scenario
 
@@ -456,14 +457,14 @@ def test_nothing_to_go_on_with(whole, tmp_path):
 
 def test_a_window_that_cannot_be_solved_leaves_nothing(whole, tmp_path, monkeypatch):
     """Going on would fail there again."""
-    real, calls = simulate.Planner.plan, iter(range(WINDOWS))
+    real, calls = Planner.plan, iter(range(WINDOWS))
 
     def plan(*arguments: Any) -> Any:
         if next(calls) == 3:
             raise WindowError("no")
         return real(*arguments)
 
-    monkeypatch.setattr(simulate.Planner, "plan", plan)
+    monkeypatch.setattr(Planner, "plan", plan)
     with pytest.raises(WindowError, match="window 4 of 16") as caught:
         simulate.simulate(whole.scenario, tmp_path / "x.h5")
     assert os.listdir(tmp_path) == []

@@ -179,6 +179,7 @@ def test_the_relaxed_window_costs_the_same_with_starts_and_reserve(tmp_path: Pat
 # -- everything at once: the audit, HiGHS, the pictures -------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "minutes", "hours", "window_h", "step_h"), [(1, 15, 31, 24, 10), (4, 30, 40, 24, 12), (9, 15, 9, 5, 2)]
 )

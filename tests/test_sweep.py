@@ -220,6 +220,7 @@ def test_two_sweeps_in_one_folder_are_refused(tmp_path):
         sweep(given, tmp_path / "out", Workers(1), report=silent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "options"),
     [
