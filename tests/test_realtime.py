@@ -189,6 +189,15 @@ def test_a_grid_that_would_fall_apart_is_refused(tmp_path: Path) -> None:
     assert "fits none" in str(caught.value)
 
 
+def test_lines_lost_together_leave_the_grid_in_one_piece(tmp_path: Path) -> None:
+    """Bus 1 hangs on L0 and L1: neither is a bridge, both at once would cut it off; L1, the last row, is put back."""
+    outage = [{"start": "2024-01-01T10:00", "hours": 6, "names": ["L0", "L1"]}]
+    _, results = run(tmp_path, outage=outage)
+    out, names = results.array("realtime/circuits_out"), results.names("branch")
+    assert out[10:16, names.index("L0")].all()
+    assert not out[:, names.index("L1")].any()
+
+
 def test_what_is_known_when(tmp_path: Path) -> None:
     """Begun: until it ends. Not begun: only if announced."""
     outage = {"start": "2024-01-01T10:00", "hours": 30, "names": ["gas"], "share": 0.5}

@@ -9,13 +9,15 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any, NamedTuple
 
-import networkx as nx
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from gridsim.case import Case
 from gridsim.errors import Problem
 from gridsim.forced import Draw, Outages
+from gridsim.kernels import security
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.scenario import ListedOutage, Scenario
 from gridsim.spurs import spurs_of
@@ -147,11 +149,28 @@ class Disturbances:
     @cached_property
     def bridges(self) -> BoolArray:
         """(nbr,) branches without which the grid falls apart."""
-        ends = self.case.branches[["from_row", "to_row"]].to_numpy(int)
-        graph = nx.MultiGraph([(int(a), int(b)) for a, b in ends])
-        cut = {frozenset(edge) for edge in nx.bridges(nx.Graph(graph))}
-        alone = [frozenset((int(a), int(b))) in cut and graph.number_of_edges(int(a), int(b)) == 1 for a, b in ends]
-        return np.array(alone, dtype=np.bool_)
+        out = np.zeros(len(self.case.branches), dtype=np.bool_)
+        out[security.bridges_of(self.case).branch] = True
+        return out
+
+    def _in_one_piece(self, circuits_out: IntArray) -> IntArray:
+        """(T, nbr) with circuits put back where branches lost together would split the grid, the last rows first."""
+        ends = self.case.branches[["from_row", "to_row"]].to_numpy(np.int64)
+        circuits, nb = self.case.branches["circuits"].to_numpy(np.int64), len(self.case.buses)
+
+        def islands(there: BoolArray) -> int:
+            graph = sparse.coo_array((np.ones(int(there.sum())), ends[there].T), shape=(nb, nb))
+            return int(connected_components(graph, directed=False)[0])
+
+        whole = islands(np.ones(len(ends), dtype=np.bool_))
+        patterns, of_step = np.unique(circuits_out, axis=0, return_inverse=True)
+        for pattern in patterns:
+            for j in np.flatnonzero(pattern >= circuits)[::-1]:
+                if islands(pattern < circuits) == whole:
+                    break
+                pattern[j] = 0
+        out: IntArray = patterns[of_step.reshape(-1)]
+        return out
 
     @property
     def losing(self) -> BoolArray:
@@ -172,7 +191,8 @@ class Disturbances:
         left["events"] = (*case.events, *(self._event(one) for one in self.incidents))
         left["units"] = case.units.assign(initial_on=np.where(must, there, case.units["initial_on"]).astype(np.int64))
         if lost.circuits.any():
-            left["circuits_out"] = np.minimum(lost.circuits, case.branches["circuits"].to_numpy(np.int64))
+            out = np.minimum(lost.circuits, case.branches["circuits"].to_numpy(np.int64))
+            left["circuits_out"] = self._in_one_piece(out)
         return replace(case, **left)
 
     def _event(self, one: Incident) -> dict[str, Any]:
