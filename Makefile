@@ -27,13 +27,14 @@ PYTEST_ARGS ?=
 .PHONY: help run test test-slow lint types docs bench clean
 
 help:
-	@echo "make run     simulate $(SCENARIO): $(RESULTS), and a page beside it"
-	@echo "make test    run the tests"
-	@echo "make lint    ruff: style and formatting"
-	@echo "make types   mypy"
-	@echo "make docs    build the documentation: site/index.html"
-	@echo "make bench   measure beside HiGHS: $(BENCH)"
-	@echo "make clean   remove .venv, caches and builds; results stay"
+	@echo "make run        simulate $(SCENARIO): $(RESULTS), and a page beside it"
+	@echo "make test       run the tests"
+	@echo "make test-slow  those left out of them: larger random grids, more kinds of stops"
+	@echo "make lint       ruff: style and formatting"
+	@echo "make types      mypy"
+	@echo "make docs       build the documentation: site/index.html"
+	@echo "make bench      measure beside HiGHS: $(BENCH)"
+	@echo "make clean      remove .venv, caches and builds; results stay"
 
 run: $(VENV)/.run-stamp
 	$(BIN)/gridsim run $(SCENARIO) -o $(RESULTS) --force --report
