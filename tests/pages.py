@@ -15,6 +15,12 @@ def payload(path: Path) -> dict[str, Any]:
     return json.loads(found[1])
 
 
+def warning(path: Path) -> str:
+    """The paragraph of what to mind, "" without one."""
+    found = re.search(r'<p class="warning">(.*?)</p>', path.read_text("utf-8"), re.S)
+    return re.sub("<[^>]*>", "", found[1]) if found else ""
+
+
 def array(content: dict[str, Any], name: str) -> np.ndarray:
     stored = content["arrays"][name]
     return np.frombuffer(base64.b64decode(stored["data"]), dtype=f"<{stored['type']}")

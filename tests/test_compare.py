@@ -13,7 +13,7 @@ from budget_grid import write_budget_grid
 from chromium import opened
 from click.testing import CliRunner
 from matplotlib.image import imread
-from pages import array, assert_said, filled, payload, specs
+from pages import array, assert_said, filled, payload, specs, warning
 
 from gridsim.cli import main
 from gridsim.compare import Comparison, Row, compare, said
@@ -52,6 +52,8 @@ def test_changes_are_those_worked_out_by_hand(runs):
         ("energy", "coal"): (4.8, 0.0, 0.0),
         ("cost", "total"): (2.4, 0.12, 0.144),
         ("carbon", "CO2"): (4.8 * 0.9 + 2.4 * 0.4, -0.24, -0.288),
+        ("carbon by city", "A"): (4.8 * 0.9 + 2.4 * 0.4, -0.24, -0.288),
+        ("carbon by month", "2024-01"): (4.8 * 0.9 + 2.4 * 0.4, -0.24, -0.288),
         ("price", "energy, by load"): (400.0, 200.0, 200.0),
         ("security of supply", "unserved"): (0.0, 0.0, 0.0),
     }
@@ -170,7 +172,7 @@ def test_page_of_changes(runs, tmp_path):
     assert len(table["columns"]) == 5
     assert len(table["rows"]) == len(compare(runs).rows)
     own = {row["words"][1][0] for row in table["rows"] if not row["words"][1][0].startswith("@")}
-    assert own == {"A"}  # a zone of this grid: all else has a text in Chinese
+    assert own == {"A", "2024-01"}  # a zone of this grid and its month: all else has a text in Chinese
     assert write_comparison(runs, tmp_path / "again.html").read_bytes() == page.read_bytes()
 
 
@@ -196,7 +198,7 @@ def test_page_of_changes_in_a_browser(runs, tmp_path):
 def test_page_of_other_hours_says_so_and_compares_sums_only(runs, tmp_path: Path):
     simulate(write_budget_grid(tmp_path, name="day", hours=24), tmp_path / "day.h5")
     page = write_comparison([runs[0], tmp_path / "day.h5"], tmp_path / "page.html")
-    assert "not of the same hours" in page.read_text("utf-8")
+    assert "not of the same hours" in warning(page)
     assert not {c["key"] for c in payload(page)["charts"]} & {"dispatch_change", "price_change"}
 
 

@@ -6,13 +6,17 @@ from pathlib import Path
 import h5py
 import pytest
 from click.testing import CliRunner, Result
+from pages import payload, warning
 from pydantic import ValidationError
 from same_file import everything
+from test_compare import row
 from tiny_grid import tiny_grid, write_grid
 
 from gridsim.cli import main
+from gridsim.compare import compare
 from gridsim.errors import InputError, IntegrityError, StoppedError
 from gridsim.opened import Results
+from gridsim.page import write_comparison
 from gridsim.results import ResultsReader
 from gridsim.resume import scenario_to_resume
 from gridsim.scenario import Scenario
@@ -24,9 +28,20 @@ from gridsim.summary import RUN_KEYS
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One run, kept in each way."""
-    folder, found = tmp_path_factory.mktemp("keep"), {}
+    return kept_files(tmp_path_factory.mktemp("keep"))
+
+
+@pytest.fixture(scope="module")
+def dearer(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Likewise, of a grid whose energy costs half as much again."""
+    return kept_files(tmp_path_factory.mktemp("dearer"), 1.5)
+
+
+def kept_files(folder: Path, dear: float = 1.0) -> dict[str, Path]:
+    found = {}
     net = tiny_grid(tight=True)
     net.sgen.loc[0, "max_p_mw"] = 320.0  # something is curtailed
+    net.poly_cost["cp1_eur_per_mw"] *= dear
     for keep in KEEP:
         scenario = write_grid(folder, net, load=0.7, grid={"n1": "report"}, output={"keep": keep})
         found[keep] = folder / f"{keep}.h5"
@@ -106,7 +121,6 @@ NEEDS = {
 NEEDS_HOURS = {
     "report": ["report"],
     "pictures": ["report", "--png"],
-    "compare": ["compare"],
     "explain": ["explain"],
     "csv": ["export", "--to", "csv"],
     "pandapower": ["export", "--to", "pandapower", "--hour", "2024-01-01T05"],
@@ -122,13 +136,36 @@ def test_a_command_says_what_is_not_in_the_file(files, tmp_path, keep, command):
     verb, *options = (NEEDS | NEEDS_HOURS)[command]
     out = ["-o", tmp_path / "out"] if verb in ("report", "export") else []
     hour = ["2024-01-01T12"] if verb == "explain" else []
-    twice = [files["full"]] if verb == "compare" else []
-    done = gridsim(verb, files[keep], *hour, *twice, *options, *out)
+    done = gridsim(verb, files[keep], *hour, *options, *out)
     assert done.exit_code == 3, done.output
     words = (f'this run kept "{keep}"', f'whose run kept "{keep}" only: output.keep = "full" keeps everything')
     assert any(text in done.stderr for text in words)
     assert "Traceback" not in done.output
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_sums_compare_whatever_files_keep(files, dearer, tmp_path):
+    """Every number of a comparison is the same from files that keep less; a page of sums says that it has no hours."""
+    whole = compare([files["full"], dearer["full"]])
+    assert row(whole, "cost", "total").changed
+    assert not row(whole, "energy", "load").changed
+    for keep, other in (("summary", "summary"), ("full", "summary"), ("summary", "standard")):
+        found = compare([files[keep], dearer[other]])
+        assert found.rows == whole.rows
+        assert not found.notes
+    pages = {
+        keep: write_comparison([files["full"], dearer[keep]], tmp_path / f"{keep}.html") for keep in ("full", "summary")
+    }
+    charts = {keep: {chart["key"] for chart in payload(page)["charts"]} for keep, page in pages.items()}
+    assert charts["full"] - charts["summary"] == {"dispatch_change", "price_change", "curtailed_change"}
+    numbers = [[line["numbers"] for line in payload(page)["tables"][0]["rows"]] for page in pages.values()]
+    assert numbers[0] == numbers[1]
+    said = {
+        keep: warning(page) == "A file keeps sums only (output.keep): nothing is compared hour by hour."
+        for keep, page in pages.items()
+    }
+    assert said == {"full": False, "summary": True}
+    assert gridsim("compare", files["summary"], dearer["summary"], "--png", tmp_path / "x.png").exit_code == 0
 
 
 def test_labelled_arrays(files):

@@ -1,6 +1,6 @@
 """What changed from one run to others: rows of numbers, for people, for machines and for a picture.
 
-Everything comes from the summaries of the results files, and the parts of the cost from their arrays. The first run is
+Everything comes from the summaries of the results files, whatever else these keep (`output.keep`). The first run is
 what the others are held against. Sums are of the hours simulated: where these differ, notes say so.
 """
 
@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gridsim.errors import InputError, Problem
 from gridsim.results import ResultsReader
-from gridsim.schema import DATASETS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SAME, SMALL = 1e-5, 5e-4  # relative and absolute difference of numbers that are taken as the same
-COST_PARTS = tuple(d.path.split("/")[1] for d in DATASETS if d.group == "cost")
 
 
 class Run(NamedTuple):
@@ -28,8 +26,7 @@ class Run(NamedTuple):
     name: str
     path: str
     summary: dict[str, Any]
-    cost: dict[str, float]  # by part, currency
-    price: float  # of energy, mean weighted by load, currency/MWh
+    keep: str  # what its file keeps
 
 
 class Row(NamedTuple):
@@ -108,11 +105,7 @@ def compare(paths: Sequence[Path]) -> Comparison:
 
 def _read(path: Path) -> Run:
     with ResultsReader(path) as run:
-        load = run.array("dispatch/load_mw").sum(axis=1)
-        price = float((run.array("price/energy") * load).sum() / max(float(load.sum()), 1e-9))
-        cost = {part: float(run.array(f"cost/{part}").sum()) for part in COST_PARTS}
-        summary = run.summary | {"load_twh": float(load.sum()) * run.dt_h / 1e6}
-        return Run(str(run.meta["scenario_name"]), str(path), summary, cost, price)
+        return Run(str(run.meta["scenario_name"]), str(path), run.summary, run.keep)
 
 
 def _named(runs: list[Run]) -> list[Run]:
@@ -149,16 +142,18 @@ def _rows(runs: Sequence[Run]) -> list[Row]:
             number(section, form.format(name.replace("_", " ")), unit, key, name, scale=scale)
 
     million = f"million {money}"
-    for part in COST_PARTS:
-        rows.append(Row("cost", part.replace("_", " "), million, tuple(run.cost[part] / 1e6 for run in runs)))
+    each("cost", million, "cost_by_part", scale=1e-6)
+    number("cost", "total", million, "total_cost", scale=1e-6)
     number("cost", "proven bound of the windows", million, "lower_bound", scale=1e-6)
     each("money", million, "money", scale=1e-6)
-    rows.append(Row("price", "energy, by load", f"{money}/MWh", tuple(run.price for run in runs)))
+    number("price", "energy, by load", f"{money}/MWh", "energy_price")
     each("price", f"{money}/MWh", "price_by_zone")
     number("energy", "load", "GWh", "load_twh", scale=1e3)
     each("energy", "GWh", "energy_twh", scale=1e3)
     number("energy", "lost in the network", "GWh", "loss_mwh", scale=1e-3)
     number("carbon", "CO2", "kt", "co2_mt", scale=1e3)
+    each("carbon by city", "kt", "co2_mt_by_zone", scale=1e3)
+    each("carbon by month", "kt", "co2_mt_by_month", scale=1e3)
     each("budgets", "of its unit", "budget_used", "{}, used")
     each("budgets", "of its unit", "budget_excess", "{}, beyond its limit")
     each("budgets", "of its unit", "budget_missing", "{}, missing")

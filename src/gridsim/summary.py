@@ -9,9 +9,12 @@ scenario, currency       name of the scenario; currency of all money
 start, hours             first hour (local time), number of hours simulated
 resolution_min           length of a step, minutes
 total_cost               cost of the hours as executed: energy, no-load, starts, wear and all penalties
+cost_by_part             {energy, no_load, start, wear, shed, spill, reserve_short, overload, budget}: its parts
 lower_bound              total_cost - sum over windows of (cost - bound): see below
 gap_mean, gap_max        mean and worst of (cost - bound) / cost over the windows
 energy_twh               {tech: TWh} fed into the grid; exports negative; stores: discharged - charged, negative
+load_twh                 load before shedding
+energy_price             price of energy at the reference bus, mean by load, currency/MWh
 unserved_mwh             load not served
 curtailment_mwh          available and not taken, all causes: see `gridsim.summary_curtailment`
 curtailment_rate         of what curtailable sources had available, own limits apart: 0..1
@@ -58,6 +61,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gridsim.schema import DATASETS
 from gridsim.summary_ac import ac_keys, ac_table
 from gridsim.summary_carbon import carbon_keys, carbon_table
 from gridsim.summary_curtailment import OWN, curtailment_keys, curtailment_table
@@ -74,6 +78,8 @@ if TYPE_CHECKING:
 # Keys that differ from one execution to the next: from /meta/run and the file itself, not kept in /summary.
 RUN_KEYS = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
 
+COST_PARTS = tuple(d.path.split("/")[1] for d in DATASETS if d.group == "cost" and d.path != "cost/total")
+
 
 def summarise(run: ResultsReader, left_out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, Any]:
     """All keys of this module's table, as plain numbers and dicts of numbers; `left_out`: arrays beside the file."""
@@ -89,7 +95,7 @@ def run_keys(run: ResultsReader) -> dict[str, float]:
 
 def _summarise(run: ResultsReader) -> dict[str, Any]:
     windows, cause_mw = run.table("windows"), run.array("curtailment/cause_mw")
-    total_cost = _sum(run, "cost/total")
+    total_cost, load = _sum(run, "cost/total"), run.array("dispatch/load_mw").sum(axis=1)
     techs = run.names("tech")
     energy = run.array("dispatch/tech_p_mw").sum(axis=0) * run.dt_h / 1e6
     curtailed, available = _curtailment_by_tech(run, cause_mw[:, :, OWN])
@@ -102,10 +108,13 @@ def _summarise(run: ResultsReader) -> dict[str, Any]:
         "hours": run.hours,
         "resolution_min": run.resolution_min,
         "total_cost": total_cost,
+        "cost_by_part": {part: _sum(run, f"cost/{part}") for part in COST_PARTS},
         "lower_bound": total_cost - float((windows["cost"] - windows["bound"]).sum()),
         "gap_mean": _mean(windows["gap"].to_numpy()),
         "gap_max": float(windows["gap"].max()),
         "energy_twh": {tech: float(e) for tech, e in zip(techs, energy, strict=True)},
+        "load_twh": float(load.sum()) * run.dt_h / 1e6,
+        "energy_price": _ratio(float((run.array("price/energy") * load).sum()), float(load.sum())),
         "unserved_mwh": _energy(run, "unserved/load_mw"),
         "curtailment_mwh": curtailment_mwh,
         "curtailment_rate": _ratio(curtailment_mwh, sum(available.values())),
@@ -122,7 +131,7 @@ def _summarise(run: ResultsReader) -> dict[str, Any]:
         "starts": int(_sum(run, "commitment/start")),
         "co2_mt": _sum(run, "carbon/tech_t") / 1e6,
         **_budgets(run),
-        "peak_load_mw": float(run.array("dispatch/load_mw").sum(axis=1).max(initial=0.0)),
+        "peak_load_mw": float(load.max(initial=0.0)),
         "peak_valley_mw": peak_valley,
         **demand_keys(run),
         **ledger_keys(run, cause_mw),

@@ -68,11 +68,15 @@ def write_comparison(paths: Sequence[Path], output: Path, *, language: str = "en
     below = payload.say("compared", first=first, others=", ".join(others))
     start, hours = found.runs[0].summary["start"], found.runs[0].summary["hours"]
     time = {"start": f"{start}:00:00Z", "hours": hours}
-    note = "@compared.times" if found.notes else ""
+    note = "@compared.times" if found.notes else "" if _has_hours(found) else "@compared.sums"
     text = assemble(
         "@compared.title", below, _cards(found, payload), sections, payload, time, language, note, "changes"
     )
     return save(text, output)
+
+
+def _has_hours(found: Comparison) -> bool:
+    return all(run.keep != "summary" for run in found.runs)
 
 
 def _cards(found: Comparison, page: Payload) -> list[Card]:
@@ -143,8 +147,8 @@ def _changes(found: Comparison, rows: list[Compared], page: Payload) -> Spec:
 
 
 def _hourly(found: Comparison, paths: Sequence[Path], page: Payload) -> list[Chart]:
-    """Charts by the hour, where all runs are of the same hours."""
-    if found.notes:
+    """Charts by the hour, where all runs are of the same hours and have them."""
+    if found.notes or not _has_hours(found):
         return []
     dispatch: list[Option] = []
     prices: list[tuple[str, FloatArray]] = []
