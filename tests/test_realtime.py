@@ -196,6 +196,31 @@ def test_lines_lost_together_leave_the_grid_in_one_piece(tmp_path: Path) -> None
     out, names = results.array("realtime/circuits_out"), results.names("branch")
     assert out[10:16, names.index("L0")].all()
     assert not out[:, names.index("L1")].any()
+    said = {event["name"]: event["detail"] for event in results.events if event["kind"] == "outage"}
+    assert said["L0"].startswith("listed: ")
+    assert said["L1"] == "listed: L1 stays in service: its loss would split the grid"
+
+
+def test_the_log_tells_when_a_line_was_out_and_when_it_stayed(tmp_path: Path) -> None:
+    """L1 is lost from hour 8 to 20; from 12 to 16 L0 is out, and without both bus 1 would be cut off."""
+    outage = [
+        {"start": "2024-01-01T08:00", "hours": 12, "names": ["L1"], "kind": "fog"},
+        {"start": "2024-01-01T12:00", "hours": 4, "names": ["L0"], "kind": "storm"},
+    ]
+    _, results = run(tmp_path, outage=outage)
+    log = [
+        (event["cause"], event["first"], event["steps"], event["stays"], event["parts"], event["lost_mw"] > 0.0)
+        for event in results.events
+        if event["kind"] == "outage"
+    ]
+    assert log == [
+        ("fog", 8, 4, False, 1, True),
+        ("storm", 12, 4, False, 1, True),
+        ("fog", 12, 4, True, 0, False),
+        ("fog", 16, 4, False, 1, True),
+    ]
+    out, names = results.array("realtime/circuits_out"), results.names("branch")
+    assert np.flatnonzero(out[:, names.index("L1")]).tolist() == [*range(8, 12), *range(16, 20)]
 
 
 def test_what_is_known_when(tmp_path: Path) -> None:

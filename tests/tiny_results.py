@@ -473,7 +473,7 @@ DIMENSIONS = {
 
 
 ABSENT = ("budgets", "shifters")  # tables that this run leaves empty
-EMPTY_DIMS = ("budget_name", "shifter", "island", "failing", "foreseen", "believed", "believed_need")
+EMPTY_DIMS = ("budget_name", "shifter", "island", "failing", "foreseen", "believed", "believed_need", "expected")
 
 
 def write_tiny(path: Path, hours: int = 6, start: str = "2024-03-01T00") -> Path:
@@ -535,7 +535,7 @@ def write_file(
             group = file.create_group(name)
             group.attrs["columns"] = json.dumps(["name"])
             put_strings_or_numbers(group, "name", [])
-        for name in ("budget_name", "shifter", "failing", "foreseen", "believed", "believed_need"):
+        for name in ("budget_name", "shifter", "failing", "foreseen", "believed", "believed_need", "expected"):
             put_strings_or_numbers(file, name, np.array([], dtype=object))
         of_absent = {d.path: d for d in DATASETS if d.dims[-1] in EMPTY_DIMS}
         rows = {"time": hours, "window": len(data["windows/hours"])}

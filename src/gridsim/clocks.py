@@ -15,6 +15,7 @@ import numpy as np
 from gridsim.assemble import assemble
 from gridsim.case import Case
 from gridsim.disturbances import Disturbances, left_of
+from gridsim.expected import Expected, expected
 from gridsim.forecast import KINDS, Error, Forecasts
 from gridsim.handover import State
 from gridsim.kernels.jit import IntArray
@@ -100,6 +101,13 @@ class Clocks:
             source_trips=actual.source_trips,
         )
         self.planner = planner_of(self.believed, scenario)
+        self._believed_fleet = fleet(self.believed, self.planner)
+
+    def expects(self, plan: Plan, t0: int, kept: int, state: State) -> Expected | None:
+        """What a plan expects its kept steps to cost; none where that is what they cost."""
+        if self.foresees:
+            return None
+        return expected(self.believed, self.actual, self._believed_fleet, self.planner, plan, t0, kept, state)
 
     def _forecasts(self, case: Case) -> Forecasts | None:
         options = self.scenario.realtime
@@ -179,10 +187,6 @@ class Clocks:
             "realtime/planned_need_mw": believed.product_need_mw[at],
         }
 
-    def whole(self, t0: int) -> bool:
-        """Whether no circuit is out in a step."""
-        return not self.actual.circuits_out[t0 : t0 + 1].any()
-
     def _network(self, step: int) -> Network:
         """The network of a step; kept, for the same circuits are out for many hours."""
         out = self.actual.circuits_out[step : step + 1]
@@ -215,6 +219,7 @@ def without(case: Case, circuits_out: IntArray) -> Case:
             to_row=np.where(left > 0.0, table["to_row"], table["from_row"]).astype(np.int64),
             x_pu=table["x_pu"] / share,
             r_pu=table["r_pu"] / share,
+            circuits=np.maximum(table["circuits"].to_numpy(np.int64) - circuits_out, 1),
             rating_mw=table["rating_mw"] * share,
             emergency_rating_mw=table["emergency_rating_mw"] * share,
         ),

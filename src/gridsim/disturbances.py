@@ -7,6 +7,7 @@ before it, and how long their repair will take; of those that begin later it kno
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.scenario import ListedOutage, Scenario
 from gridsim.spurs import spurs_of
 
+STAYS = "stays in service: its loss would split the grid"
 TABLES = {"unit": "units", "source": "sources", "store": "stores", "link": "links", "branch": "branches"}
 
 
@@ -38,6 +40,8 @@ class Incident:
     parts: int  # units, poles or circuits lost; of a source 0
     lost_mw: float  # capacity
     announced: bool
+    row: int  # of its table
+    stays: bool = False  # a branch that stays in service: its loss would split the grid
 
 
 class Lost(NamedTuple):
@@ -80,6 +84,7 @@ class Disturbances:
         for number, outage in enumerate(scenario.outage, start=1):
             self._add_listed(announced if outage.announced else sudden, number, outage, scenario)
         self.sudden, self.announced = sudden, announced
+        self.circuits_out = self._circuits(sudden.circuits + announced.circuits)
         self.incidents.sort(key=lambda one: (one.first, one.what, one.name, one.kind))
 
     @property
@@ -114,7 +119,7 @@ class Disturbances:
             parts, lost_mw = _size(what, row, size)
             zone = str(row["zone"]) if "zone" in row else ""
             self.incidents.append(
-                Incident(kind, what, str(row["name"]), zone, int(first), steps, parts, lost_mw, announced)
+                Incident(kind, what, str(row["name"]), zone, int(first), steps, parts, lost_mw, announced, j)
             )
 
     def _add_listed(self, lost: Lost, number: int, outage: ListedOutage, scenario: Scenario) -> None:
@@ -151,6 +156,15 @@ class Disturbances:
         """(nbr,) branches without which the grid falls apart."""
         out = np.zeros(len(self.case.branches), dtype=np.bool_)
         out[security.bridges_of(self.case).branch] = True
+        return out
+
+    def _circuits(self, lost: IntArray) -> IntArray:
+        """(T, nbr) circuits that are out, as far as the grid stays in one piece; the log is told what stays."""
+        wanted = np.minimum(lost, self.case.branches["circuits"].to_numpy(np.int64))
+        if not wanted.any():
+            return np.zeros((0, wanted.shape[1]), dtype=np.int64)
+        out = self._in_one_piece(wanted)
+        self.incidents = [part for one in self.incidents for part in _parted(one, (wanted > 0) & (out == 0))]
         return out
 
     def _in_one_piece(self, circuits_out: IntArray) -> IntArray:
@@ -190,9 +204,7 @@ class Disturbances:
         left["source_trips"] = np.diff(lost.sources, axis=0, prepend=np.zeros((1, len(case.sources)))) > 1e-9
         left["events"] = (*case.events, *(self._event(one) for one in self.incidents))
         left["units"] = case.units.assign(initial_on=np.where(must, there, case.units["initial_on"]).astype(np.int64))
-        if lost.circuits.any():
-            out = np.minimum(lost.circuits, case.branches["circuits"].to_numpy(np.int64))
-            left["circuits_out"] = self._in_one_piece(out)
+        left["circuits_out"] = self.circuits_out
         return replace(case, **left)
 
     def _event(self, one: Incident) -> dict[str, Any]:
@@ -200,8 +212,9 @@ class Disturbances:
         hours = one.steps / self.case.steps_per_hour
         start = str(self.case.start + np.timedelta64(one.first * 60 // self.case.steps_per_hour, "m"))
         shared = {"kind": "outage", "name": one.name, "zone": one.zone, "start": start, "hours": hours}
-        detail = f"{one.kind}: {one.lost_mw:.0f} MW of {one.name}"
-        own = {"what": one.what, "cause": one.kind, "parts": one.parts, "lost_mw": one.lost_mw}
+        happened = f"{one.name} {STAYS}" if one.stays else f"{one.lost_mw:.0f} MW of {one.name}"
+        detail = f"{one.kind}: {happened}"
+        own = {"what": one.what, "cause": one.kind, "parts": one.parts, "lost_mw": one.lost_mw, "stays": one.stays}
         return {**shared, "detail": detail, **own, "announced": one.announced, "first": one.first, "steps": one.steps}
 
     def known(self, t0: int, steps: int) -> Lost:
@@ -213,6 +226,21 @@ class Disturbances:
             still = np.minimum.accumulate(np.concatenate((before, sudden[at])), axis=0)[1:]
             parts.append(still + announced[at])
         return Lost(*parts)
+
+
+def _parted(one: Incident, stays: BoolArray) -> list[Incident]:
+    """An incident as it was: of a branch, the hours in which it is out and those in which it `stays` (T, nbr)."""
+    if one.what != "branch":
+        return [one]
+    flag = stays[one.first : one.first + one.steps, one.row]
+    cuts = [0, *(np.flatnonzero(np.diff(flag)) + 1).tolist(), one.steps]
+    return [
+        replace(
+            one, first=one.first + a, steps=b - a, stays=bool(flag[a]),
+            parts=0 if flag[a] else one.parts, lost_mw=0.0 if flag[a] else one.lost_mw,
+        )
+        for a, b in pairwise(cuts)
+    ]  # fmt: skip
 
 
 def left_of(case: Case, lost: Lost, at: slice, before: FloatArray) -> dict[str, Any]:

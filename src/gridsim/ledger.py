@@ -30,15 +30,11 @@ from gridsim.case import Case
 from gridsim.kernels.jit import FloatArray, IntArray
 from gridsim.kernels.step import Hour
 from gridsim.scenario import Compensation
-from gridsim.schema import DEPTHS, SUPPLIERS, WEATHER_TECHS, techs_of
+from gridsim.schema import DEPTHS, SUPPLIER_OF_STORE, SUPPLIERS, WEATHER_TECHS, techs_of
 
 DEPTH_EDGES = (0.5, 0.4, 0.35, 0.3, 0.0)  # load rates between which each of DEPTHS lies
 # Stores that serve a demand of their own are loads that move: like gas, they regulate by what departs from their mean.
 _WITH_DEMAND = ("ev", "hydrogen", "heat")
-_OF_STORE = {  # technologies of stores that are no supplier by their own name
-    **dict.fromkeys(("ev", "ac", "dr_shift", "dr_interrupt"), "demand"),
-    "dc_shift": "import",
-}
 
 
 def _column(name: str) -> int:
@@ -88,7 +84,7 @@ class Ledger(Carried):
         self.p_max = case.units["p_max_mw"].to_numpy(dtype=np.float64)[self.coal]
         self.link_loss = case.links["loss_share"].to_numpy(dtype=np.float64)
         self.of_unit, self.of_source = _members(unit_tech, {}), _members(source_tech, {})
-        of_store = _members(case.stores["tech"], _OF_STORE)
+        of_store = _members(case.stores["tech"], SUPPLIER_OF_STORE)
         moves = case.stores["tech"].isin(_WITH_DEMAND).to_numpy(dtype=bool)[:, None]
         self.of_store, self.of_moving_store = of_store * ~moves, of_store * moves
         self.unit_of_tech = (unit_tech[:, None] == np.array(techs_of(case))[None, :]).astype(np.int64)

@@ -138,6 +138,18 @@ def hours(
     )
 
 
+def settled(
+    case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State
+) -> tuple[step.Hour, FloatArray, float]:
+    """The kept steps of a plan from step `t0`, energy stored after them, and the largest move against the plan. [MW]"""
+    h = hours(case, f, planner, plan, t0, kept, state.unit_p_mw)
+    links.one_way(case, f, h)
+    planner.spurs.settle(h)
+    e = state.e_mwh / case.dt_h
+    moved = step.walk(f, h, e)
+    return h, e * case.dt_h, moved
+
+
 def live(
     case: Case, f: step.Fleet, planner: Planner, plan: Plan, t0: int, kept: int, state: State
 ) -> tuple[step.Hour, Lived]:
@@ -148,12 +160,7 @@ def live(
     WindowError
         If the hours cannot be lived as the plan says, whose loads, sources and outages are those that come.
     """
-    h = hours(case, f, planner, plan, t0, kept, state.unit_p_mw)
-    links.one_way(case, f, h)
-    planner.spurs.settle(h)
-    e = state.e_mwh / case.dt_h
-    moved = step.walk(f, h, e)
-    state.e_mwh = e * case.dt_h
+    h, state.e_mwh, moved = settled(case, f, planner, plan, t0, kept, state)
     if moved > AGREE_MW:
         raise WindowError(
             f"the lived hours differ from their plan by {moved:.3g} MW, which knew what came: they must agree"

@@ -16,7 +16,7 @@ Dimensions
     failing    branches, where some circuit of any is out in the run; else none
     foreseen   technologies, and
     believed   load, wind, pv, where hours are dispatched again on what comes; else none
-    believed_need  products, likewise
+    believed_need, expected  products, and parts of the cost that was planned, likewise
     day        0, 1, ...: 24 hours each from the first hour (the last may be shorter)
 
 Series run along `time`, a step an entry; where this text says hour, it means a step of `resolution_min` minutes. MW are
@@ -92,7 +92,16 @@ SUPPLIERS = (
     *("import", "exchange", "demand", "curtailment", "unserved", "losses"),
 )
 
+SUPPLIER_OF_STORE = {  # technologies of stores that are no supplier by their own name
+    **dict.fromkeys(("ev", "ac", "dr_shift", "dr_interrupt"), "demand"),
+    "dc_shift": "import",
+}
 BELIEVED = ("load", "wind", "pv")  # what forecasts are about
+# What a window expects its kept hours to cost (`gridsim.expected`).
+EXPECTED = (
+    *("energy", "no_load", "start", "wear", "shed", "spill", "reserve_short", "overload", "budget"),
+    *("surprise", "stored"),
+)
 
 # Technologies that are known, in their order in tables and pictures: base load, what follows the load, stores.
 TECH_ORDER = (
@@ -334,6 +343,14 @@ DATASETS: tuple[Dataset, ...] = (
     ),
     _mw("realtime/forecast_mw", "time believed", "system load and available power as the window believed them", ">= 0"),
     _mw("realtime/planned_need_mw", "time believed_need", "reserve requirement that the window planned for", ">= 0"),
+    Dataset(
+        "realtime/planned_cost",
+        ("time", "expected"),
+        "float64",
+        "currency",
+        "cost in the hour as the window expected it, by part; at the plan's prices surprise, load that came beyond "
+        "the forecast less wind and sun that did, and stored, energy in stores at the end beyond the plan's",
+    ),
     _count("realtime/called", "units called in the hour itself"),
     _count("realtime/lost", "units that the window had on and that were not there"),
     Dataset("realtime/circuits_out", ("time", "failing"), "int16", "1", "circuits of each branch that are out"),

@@ -182,6 +182,7 @@ def simulate(
                     planner.look_at_outages()
                 plan = planner.plan(t0, steps, state)
                 accountant.running.append(planner.budgeting.running(t0, state.budgets))
+                expects = clocks.expects(plan, t0, kept, state)
                 for first, last in clocks.pieces(t0, kept):
                     piece = clocks.live(plan, t0, first, last, state)
                     h, budgets = live(
@@ -190,7 +191,7 @@ def simulate(
                     lived.append(h)
                     blocks.append(
                         accountant.block(piece.plan, h, budgets, piece.first)
-                        | watch.live(h.flow, h.link, piece.first, whole=clocks.whole(piece.first))
+                        | watch.live(h.flow, h.link, piece.first, piece.planner.case)
                         | clocks.datasets(piece)
                     )
             except WindowError as error:
@@ -200,6 +201,7 @@ def simulate(
                 ) from None
             block = {path: np.concatenate([part[path] for part in blocks]) for path in blocks[0]}
             block |= ledger.live(joined(lived), block["commitment/stop"])
+            block |= expects.datasets(state) if expects else {}
             report = WindowReport(
                 index=index,
                 count=len(windows),

@@ -1,17 +1,30 @@
 """What came otherwise than planned in the summary; nothing where all was foreseen.
 
-======================= ==========================================================================================
-key                     meaning
-======================= ==========================================================================================
-forecast_rmse_mw        {load, wind, pv}: root mean square of what was believed less what came, of the system
-redispatch_mwh          {tech: MWh}: sum over the hours of what each technology gave more or less than planned
-redispatch_store_share  of the sum of all of them, what stores did: 0..1
-reserve_used_mwh        {up, down}: net load beyond what was believed, and below it
-reserve_exceeded_h      {up, down}: hours in which that was more than the reserve that was planned
-units_called_h          unit-hours of units called in the hour itself
-units_lost_h            unit-hours of units that were planned and not there
-outages                 {unit, source, store, link, branch: outages in the run}
-======================= ==========================================================================================
+======================== ==========================================================================================
+key                      meaning
+======================== ==========================================================================================
+forecast_rmse_mw         {load, wind, pv}: root mean square of what was believed less what came, of the system
+redispatch_mwh           {who: MWh}: sum over the hours of what each gave more or less than planned: technologies but
+                         wind and sun, demand that answers, curtailment, unserved load (`gridsim.otherwise`)
+redispatch_store_share   of the sum of all of them, what stores did: 0..1
+curtailment_planned_mwh  wind and sun that windows meant to curtail in these hours, own connections apart
+curtailment_extra_mwh    what was curtailed beyond that
+reserve_used_mwh         {up, down}: net load beyond what was believed, and below it
+reserve_exceeded_h       {up, down}: hours in which that was more than the reserve that was planned
+planned_cost             cost of the hours as their windows expected it
+uncertainty_cost         total_cost less planned_cost and less what is no cost of not knowing: see below
+uncertainty_cost_by_part {part: of that}: parts of the cost, lived less planned; surprise, stored: less than nothing
+                         where what came, or is stored at the end, was worth more than planned
+units_called_h           unit-hours of units called in the hour itself
+units_lost_h             unit-hours of units that were planned and not there
+outages                  {unit, source, store, link, branch: outages in the run}
+======================== ==========================================================================================
+
+``uncertainty_cost`` is what this run knows of itself, window by window from the state that each was given. A day with
+more load than believed costs more, but a plan that knew of it would have paid for it, too: what came otherwise counts
+at the prices of the plan (`surprise`), and so does energy that stores hold beyond the plan (`stored`); the rest is the
+price of answering in the hour (`gridsim.expected`). What the run would have cost with perfect forecasts, with other
+units on and no reserve for errors, only such a run can tell (``gridsim compare``).
 """
 
 from __future__ import annotations
@@ -21,6 +34,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gridsim.otherwise import Otherwise, relived
+from gridsim.palette import label_of
 from gridsim.schema import BELIEVED
 
 if TYPE_CHECKING:
@@ -31,38 +46,39 @@ if TYPE_CHECKING:
 
 def realtime_keys(run: ResultsReader) -> dict[str, Any]:
     """All keys of this module's table; none of a run that foresaw everything."""
-    believed = run.array("realtime/forecast_mw")
-    if not believed.size:
+    if not relived(run):
         return {}
-    sources = run.table("sources")
-    tech = sources["tech"].astype(str).to_numpy()
-    available = run.array("dispatch/source_available_mw")
-    came = np.column_stack(
-        [
-            run.array("dispatch/load_mw").sum(axis=1),
-            available[:, np.isin(tech, ("wind_offshore", "wind_onshore"))].sum(axis=1),
-            available[:, tech == "pv"].sum(axis=1),
-        ]
-    )
-    off = believed - came
-    moved = np.abs(run.array("dispatch/tech_p_mw") - run.array("realtime/planned_tech_p_mw")).sum(axis=0) * run.dt_h
-    by_tech = dict(zip(run.names("tech"), moved.tolist(), strict=True))
-    stores = {str(name) for name in run.table("stores")["tech"]}
-    beyond = off[:, 1] + off[:, 2] - off[:, 0]  # net load that came less that which was believed
-    need = run.array("realtime/planned_need_mw")
-    direction = run.table("products")["direction"].astype(str).tolist()
-    used = {"up": np.maximum(beyond, 0.0), "down": np.maximum(-beyond, 0.0)}
-    exceeded = {way: float((used[way] > need[:, direction.index(way)]).sum()) * run.dt_h for way in used}
-    outages = Counter(event["what"] for event in run.events if event.get("kind") == "outage")
+    what, dt_h = Otherwise(run), run.dt_h
+    off = {kind: what.believed[kind] - what.came[kind] for kind in BELIEVED}
+    moved = {who: float(np.abs(mw).sum()) * dt_h for who, mw in what.moved.items()}
+    planned, curtailed = (float(mw.sum()) * dt_h for mw in what.curtailed)
+    used = what.used
+    failed = (event for event in run.events if event.get("kind") == "outage")
+    outages = Counter(event["what"] for event in failed if not event.get("stays"))
     return {
-        "forecast_rmse_mw": dict(zip(BELIEVED, np.sqrt((off**2).mean(axis=0)).tolist(), strict=True)),
-        "redispatch_mwh": by_tech,
-        "redispatch_store_share": sum(by_tech[name] for name in stores) / max(sum(by_tech.values()), 1e-9),
-        "reserve_used_mwh": {way: float(values.sum()) * run.dt_h for way, values in used.items()},
-        "reserve_exceeded_h": exceeded,
+        "forecast_rmse_mw": {kind: float(np.sqrt((values**2).mean())) for kind, values in off.items()},
+        "redispatch_mwh": moved,
+        "redispatch_store_share": sum(moved[name] for name in what.stores()) / max(sum(moved.values()), 1e-9),
+        "curtailment_planned_mwh": planned,
+        "curtailment_extra_mwh": curtailed - planned,
+        "reserve_used_mwh": {way: float(values.sum()) * dt_h for way, values in used.items()},
+        "reserve_exceeded_h": {way: float((used[way] > what.asked(way)).sum()) * dt_h for way in used},
+        **_costs(run),
         "units_called_h": float(run.array("realtime/called").sum()) * run.dt_h,
         "units_lost_h": float(run.array("realtime/lost").sum()) * run.dt_h,
         "outages": {what: outages.get(what, 0) for what in ("unit", "source", "store", "link", "branch")},
+    }
+
+
+def _costs(run: ResultsReader) -> dict[str, Any]:
+    """What the windows expected, and what came on top of it, by part."""
+    planned = dict(zip(run.names("expected"), run.array("realtime/planned_cost").sum(axis=0).tolist(), strict=True))
+    beside = {part: -planned.pop(part) for part in ("surprise", "stored")}
+    more = {part: float(run.array(f"cost/{part}").sum()) - cost for part, cost in planned.items()} | beside
+    return {
+        "planned_cost": sum(planned.values()),
+        "uncertainty_cost": sum(more.values()),
+        "uncertainty_cost_by_part": more,
     }
 
 
@@ -77,11 +93,17 @@ def realtime_table(summary: dict[str, Any]) -> list[Table]:
     for name in ("", "value", "unit"):
         table.add_column(name, justify="right" if name == "value" else "left")
     rows = [(f"error of the forecast, {name}, rms", value, "MW") for name, value in summary["forecast_rmse_mw"].items()]
-    rows += [(f"dispatched again, {tech}", value / 1e3, "GWh") for tech, value in summary["redispatch_mwh"].items()]
+    rows += [(f"made up by {label_of(who)}", value / 1e3, "GWh") for who, value in summary["redispatch_mwh"].items()]
+    money = f"million {summary['currency']}"
     rows += [
         ("share of stores in it", 100.0 * summary["redispatch_store_share"], "%"),
+        ("curtailment that was planned", summary["curtailment_planned_mwh"] / 1e3, "GWh"),
+        ("curtailment beyond it", summary["curtailment_extra_mwh"] / 1e3, "GWh"),
         *((f"reserve {way} used", value / 1e3, "GWh") for way, value in summary["reserve_used_mwh"].items()),
         *((f"hours beyond reserve {way}", value, "h") for way, value in summary["reserve_exceeded_h"].items()),
+        ("cost that was planned", summary["planned_cost"] / 1e6, money),
+        ("worth of what came otherwise", -summary["uncertainty_cost_by_part"]["surprise"] / 1e6, money),
+        ("cost of uncertainty", summary["uncertainty_cost"] / 1e6, money),
         ("units called in the hour", summary["units_called_h"], "unit-hours"),
         ("units planned and not there", summary["units_lost_h"], "unit-hours"),
         *((f"outages, {what}", float(count), "") for what, count in summary["outages"].items() if count),

@@ -1,0 +1,114 @@
+"""What came otherwise than planned, by the step: what was believed and what came, and who made up for the difference.
+
+Load less available wind and sun that came beyond what was believed is what has to be made up for; with d for lived less
+planned ::
+
+    d(net load) = sum over technologies but wind and sun of d(output) - d(curtailment) + d(load shed) + rest       (1)
+
+The rest is losses of lines and stores' links, and energy spilled.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridsim.schema import BELIEVED, CAUSES, SUPPLIER_OF_STORE, WEATHER_TECHS
+
+if TYPE_CHECKING:
+    from gridsim.results import ResultsReader
+
+FloatArray = NDArray[np.float64]
+KINDS = {"wind": ("wind_offshore", "wind_onshore"), "pv": ("pv",)}
+
+
+def relived(run: "ResultsReader") -> bool:
+    """Whether hours of the run were dispatched again on what came."""
+    return "believed" in run and bool(run.names("believed"))
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """A run whose hours were dispatched again. MW, arrays (steps,)."""
+
+    run: "ResultsReader"
+
+    @cached_property
+    def believed(self) -> dict[str, FloatArray]:
+        """{load, wind, pv}: what the window believed."""
+        return dict(zip(BELIEVED, self.run.array("realtime/forecast_mw").T, strict=True))
+
+    @cached_property
+    def came(self) -> dict[str, FloatArray]:
+        """{load, wind, pv}: what came; of wind and sun what was available."""
+        tech = self.run.table("sources")["tech"].astype(str).to_numpy()
+        curtailed = self.run.array("curtailment/cause_mw")
+        own = curtailed[:, :, CAUSES.index("own")]
+        there = self.run.array("dispatch/source_p_mw") + curtailed.sum(axis=2) - own
+        weather = {kind: there[:, np.isin(tech, techs)].sum(axis=1) for kind, techs in KINDS.items()}
+        return {"load": self.run.array("dispatch/load_mw").sum(axis=1), **weather}
+
+    @cached_property
+    def beyond(self) -> FloatArray:
+        """Net load that came beyond what was believed: what reserve up is for, and below zero reserve down."""
+        more = {kind: self.came[kind] - self.believed[kind] for kind in BELIEVED}
+        return more["load"] - more["wind"] - more["pv"]
+
+    @cached_property
+    def curtailed(self) -> tuple[FloatArray, FloatArray]:
+        """Wind and sun not taken, own connections apart: as planned, and as it came."""
+        techs = np.isin(self.run.names("tech"), WEATHER_TECHS)
+        planned, lived = (
+            self.run.array(path)[:, techs].sum(axis=1) for path in ("realtime/planned_tech_p_mw", "dispatch/tech_p_mw")
+        )
+        there = (what["wind"] + what["pv"] for what in (self.believed, self.came))
+        before, after = (np.maximum(mw - taken, 0.0) for mw, taken in zip(there, (planned, lived), strict=True))
+        return before, after
+
+    @cached_property
+    def shed(self) -> tuple[FloatArray, FloatArray]:
+        """Load not served: as planned, and as it came."""
+        at = self.run.names("expected").index("shed")
+        of_a_mw = float(self.run.meta["penalty_shed"]) * self.run.dt_h
+        planned = (
+            self.run.array("realtime/planned_cost")[:, at] / of_a_mw if of_a_mw > 0.0 else np.zeros(self.run.steps)
+        )
+        return planned, self.run.array("unserved/load_mw").sum(axis=1)
+
+    @cached_property
+    def moved(self) -> dict[str, FloatArray]:
+        """{who: more (> 0) or less than planned}: technologies but wind and sun, `demand`, `curtailment`, `unserved`.
+
+        Less of load that answers, or less curtailment, is more for the grid.
+        """
+        more = self.run.array("dispatch/tech_p_mw") - self.run.array("realtime/planned_tech_p_mw")
+        out: dict[str, FloatArray] = {}
+        for k, tech in enumerate(self.run.names("tech")):
+            if tech not in WEATHER_TECHS:
+                name = SUPPLIER_OF_STORE.get(tech, tech)
+                out[name] = out[name] + more[:, k] if name in out else more[:, k]
+        (cut, cuts), (shed, sheds) = self.curtailed, self.shed
+        return {**out, "curtailment": cut - cuts, "unserved": sheds - shed}
+
+    def asked(self, way: str) -> FloatArray:
+        """Reserve that the window planned for: of a direction the largest product."""
+        direction = self.run.table("products")["direction"].astype(str).to_numpy()
+        out: FloatArray = self.run.array("realtime/planned_need_mw")[:, direction == way].max(axis=1, initial=0.0)
+        return out
+
+    def short(self, way: str) -> FloatArray:
+        """Reserve missing in the hour itself, of `realtime.reserve_kept` of what was planned."""
+        direction = self.run.table("products")["direction"].astype(str).to_numpy()
+        out: FloatArray = self.run.array("reserve/short_mw")[:, direction == way].max(axis=1, initial=0.0)
+        return out
+
+    @property
+    def used(self) -> dict[str, FloatArray]:
+        """{up, down}: reserve that what came has used."""
+        return {"up": np.maximum(self.beyond, 0.0), "down": np.maximum(-self.beyond, 0.0)}
+
+    def stores(self) -> set[str]:
+        """Names in `moved` of what stores, load that answers and imports apart."""
+        return {str(tech) for tech in self.run.table("stores")["tech"]} - SUPPLIER_OF_STORE.keys()
