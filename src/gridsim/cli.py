@@ -380,24 +380,24 @@ def explain(file: Path, hour: str, verbose: bool) -> None:
 @main.command()
 @file_argument
 @click.option("-n", "--worst", type=click.IntRange(min=1), default=20, show_default=True, help="How many to list.")
-@click.option("--json", "as_json", is_flag=True, help="All of them as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="All incidents and outages as JSON.")
 @verbose_option
 def incidents(file: Path, worst: int, as_json: bool, verbose: bool) -> None:
-    """List the outages of a results FILE: what was lost, what was shed where, how long recovery took."""
-    from gridsim import incidents as log
+    """List the incidents of a results FILE: what failed, what was shed where, how long until supply was whole again."""
+    from gridsim.incidents import log, tables_of
     from gridsim.results import ResultsReader
 
     with ResultsReader(file) as results:
-        found = log.incidents(results)
+        found = log(results)
     if as_json:
-        click.echo(json.dumps(log.as_dicts(found), indent=2))
+        click.echo(json.dumps(found.as_dict(), indent=2))
     elif found:
         from rich.console import Console
 
         width = None if sys.stdout.isatty() else 160
-        Console(width=width, highlight=False).print(log.table_of(found, worst))
+        Console(width=width, highlight=False).print(*tables_of(found, worst))
     else:
-        click.echo(f"{file}: nothing failed in this run")
+        click.echo(f"{file}: nothing failed in this run, and nothing was short")
 
 
 @main.command()

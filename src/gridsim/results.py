@@ -50,7 +50,9 @@ def check_format(file: h5py.File, path: Path) -> None:
     keep = str(attrs.get("keep", "full"))
     if keep not in KEEP:
         raise IntegrityError(f"{path}: keeps {keep!r}, which this gridsim does not know")
-    missing = [d.path for d in kept(keep) if d.path not in file] + [t for t in TABLES if t not in file]
+    # what is added along a dimension of its own is not asked of older files, which have no such dimension
+    asked = [d.path for d in kept(keep) if all(dim in file for dim in d.dims)]
+    missing = [path for path in (*asked, *TABLES) if path not in file]
     if missing:
         raise IntegrityError(f"{path}: damaged: has no {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}")
 
