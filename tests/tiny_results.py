@@ -525,6 +525,7 @@ def write_file(
             }
         )
         meta["net_json"] = np.frombuffer(gzip.compress(net_json.encode()), dtype=np.uint8)
+        meta.create_dataset("events", data="[]", dtype=h5py.string_dtype())
         meta.create_group("run")
         for name, columns in frames.items():
             group = file.create_group(name)

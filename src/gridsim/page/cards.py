@@ -31,6 +31,18 @@ def cards(summary: dict[str, Any]) -> list[Card]:
         _energy("unserved", summary["unserved_mwh"]),
         _energy("reserve_short", summary["reserve_short_mwh"]),
         _energy("overload", summary["overload_mwh"]),
+        *_otherwise(summary),
+    ]
+
+
+def _otherwise(summary: dict[str, Any]) -> list[Card]:
+    """Of a run whose hours came otherwise than planned."""
+    if "uncertainty_cost" not in summary:
+        return []
+    return [
+        _money("uncertainty", summary["uncertainty_cost"], summary["currency"]),
+        _energy("curtailed_extra", summary["curtailment_extra_mwh"]),
+        _percent("store_share", summary["redispatch_store_share"], 1),
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from gridsim.incidents import Log, log
 from gridsim.page.parts import Payload
 from gridsim.palette import FloatArray
 from gridsim.plots_data import Year, periods, without_dust
@@ -100,6 +101,11 @@ class Hours:
         power = self.run.array("curtailment/cause_mw").sum(axis=1)
         found = {cause: self.mean(without_dust(power[:, k])) for k, cause in enumerate(CAUSES)}
         return {cause: values for cause, values in found.items() if values.any()}
+
+    @cached_property
+    def log(self) -> Log:
+        """Outages and incidents."""
+        return log(self.run)
 
     @cached_property
     def zones(self) -> list[str]:

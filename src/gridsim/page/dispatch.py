@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from gridsim.page.data import Hours
 from gridsim.page.parts import (
     DAY,
@@ -50,6 +52,7 @@ def _power(run: Hours, page: Payload) -> Chart:
               showlegend=not again)  # fmt: skip
     whole.append(line("@load", DAY, page.put("load.daily", run.daily(run.load) / scale), INK, unit=unit))
     hours.append(line("@load", HOUR, page.put("load", run.load / scale), INK, unit=unit))
+    hours += _marks(run, page, scale)
     layout = {
         "yaxis": axis(f"@axis.power.{unit}"),
         "hovermode": "x unified",
@@ -66,6 +69,33 @@ def _power(run: Hours, page: Payload) -> Chart:
         presets=presets,
         start=("week", worst) if run.number > 7 * 24 else ("week", 0),
     )
+
+
+def _marks(run: Hours, page: Payload, scale: float) -> list[Spec]:
+    """On the load, hour by hour: where something failed, and where supply was short; nothing where nothing failed."""
+    failed, short = np.zeros(run.number), np.zeros(run.number, dtype=bool)
+    if not run.log.failed:
+        return []
+    for outage in run.log.failed:
+        if outage.what != "branch":
+            failed[int(outage.first * run.run.dt_h)] += outage.lost_mw
+    for one in run.log.incidents:
+        first = one.first * run.run.dt_h
+        short[int(first) : int(np.ceil(first + one.recovery_h))] = True
+    lost = page.put("mark.failed", failed)
+    marks = (
+        ("failed", failed > 0.0, {"symbol": "triangle-down", "size": 10, "color": INK}),
+        ("mark", short, {"symbol": "circle", "size": 8, "color": RED, "line": {"width": 1, "color": "#ffffff"}}),
+    )
+    return [
+        {
+            "type": "scatter", "mode": "markers", "x": HOUR, "name": f"@incident.{name}", "marker": marker,
+            "y": page.put(f"mark.{name}.at", np.where(there, run.load / scale, np.nan)),
+            **({"customdata": lost, "hovertemplate": "@hover.failed"} if name == "failed" else {"hoverinfo": "name"}),
+        }
+        for name, there, marker in marks
+        if there.any()
+    ]  # fmt: skip
 
 
 def _energy(run: Hours, page: Payload) -> Chart:

@@ -117,6 +117,12 @@ function holdLastDay(raw, trace) {
   trace.y = [...trace.y, trace.y.at(-1)];
 }
 
+// Marks stand for an hour, and have no last step to hold.
+function dropLastMark(trace) {
+  if (trace.mode !== "markers") return;
+  for (const key of ["x", "y", "customdata"]) if (trace[key]) trace[key] = trace[key].slice(0, -1);
+}
+
 const CONFIG = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
 
 function windowOf(state) {
@@ -136,7 +142,8 @@ function draw(state) {
   const window = option.hours ? windowOf(state) : null;
   const raw = window ? option.hours : option.whole;
   const spec = filled(raw, window);
-  if (!window) raw.data.forEach((trace, k) => holdLastDay(trace, spec.data[k]));
+  if (window) spec.data.forEach(dropLastMark);
+  else raw.data.forEach((trace, k) => holdLastDay(trace, spec.data[k]));
   Plotly.newPlot(state.plot, spec.data, layoutOf(spec.layout, state.chart.wide), { ...CONFIG, locale: page.languages[language] });
 }
 

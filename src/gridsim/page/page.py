@@ -9,9 +9,11 @@ from gridsim.page import (
     certificate,
     curtailment,
     dispatch,
+    incidents,
     interfaces,
     network,
     prices,
+    realtime,
     regulation,
     storage,
     worst,
@@ -62,7 +64,8 @@ def write_page(path: Path, output: Path, *, language: str = "en") -> Path:
 def page_of(run: ResultsReader, language: str) -> str:
     hours, payload = Hours(run), Payload()
     sections = [Section(key, make(hours, payload)) for key, make in GROUPS.items()]
-    sections.insert(-1, ac.section(hours, payload))  # the certificate stays behind what it certifies
+    for section in (realtime.section, incidents.section, ac.section):
+        sections.insert(-1, section(hours, payload))  # the certificate stays behind what it certifies
     sections.append(Section("worst", [], [worst.table(hours, payload)]))
     below = payload.say(
         "made_by", hours=f"{run.hours:,}", start=str(run.start).replace("T", " ") + ":00", version=__version__

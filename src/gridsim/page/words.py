@@ -4,7 +4,7 @@ Technologies, cities and sections of the built-in grid are in the table too; a n
 is in both languages.
 """
 
-from gridsim.page import words_ac, words_compare, words_sweep
+from gridsim.page import words_ac, words_compare, words_realtime, words_sweep
 from gridsim.palette import label_of
 
 LANGUAGES = ("en", "zh")
@@ -336,6 +336,7 @@ WORDS: dict[str, tuple[str, str]] = {
     **_PAGE,
     **words_compare.WORDS,
     **words_ac.WORDS,
+    **words_realtime.WORDS,
     **words_sweep.WORDS,
     **_CONTROLS,
     **_CARDS,
