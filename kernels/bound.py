@@ -93,7 +93,7 @@ def lagrangian(
         hold = theta - later
         total += float(np.sum(win.charge_width * np.minimum(0.0, win.charge_cost + p - win.eta_c * theta)))
         total += float(np.sum(win.discharge_width * np.minimum(0.0, win.discharge_cost - p + theta / win.eta_d)))
-        total += float(np.sum(win.spill_width * np.minimum(0.0, theta)))
+        total += float(np.sum(win.spill_width * np.minimum(0.0, theta[:, : lay.ny])))
         total += float(np.sum(np.minimum(hold * win.e_lo, hold * win.e_hi)) - theta[0] @ (win.keep * win.e0))
         total += float(np.sum(theta * (win.discharge_lo / win.eta_d - win.eta_c * win.charge_lo - win.inflow)))
     return total

@@ -47,11 +47,12 @@ def curvature(lay, win, a, w):
         for r in range(nr):
             x[nu + r] = 1.0 / w.share[t, r]
             link[nu + r] = a[lay.pu + t * nr + r] + a[lay.pd + t * nr + r]
+        for i in range(lay.ny):
+            w.h3[t, i] = 1.0 / (a[lay.yl + t * lay.ny + i] + a[lay.yu + t * lay.ny + i])
         for i in range(ns):
-            at, eta_c, eta_d = t * ns + i, win.eta_c[i], win.eta_d[i]
+            at, eta_c, eta_d, h3 = t * ns + i, win.eta_c[i], win.eta_d[i], w.h3[t, i]
             h1, h2 = 1.0 / (a[lay.cl + at] + a[lay.cu + at]), 1.0 / (a[lay.dl + at] + a[lay.du + at])
-            h3 = 1.0 / (a[lay.yl + at] + a[lay.yu + at])
-            w.h1[t, i], w.h2[t, i], w.h3[t, i] = h1, h2, h3
+            w.h1[t, i], w.h2[t, i] = h1, h2
             scale = win.keep_power[t, i] * win.keep_power[t, i]
             total, spread = eta_c * eta_c * h1 + h2 / (eta_d * eta_d) + h3, 1.0 / eta_d - eta_c
             h[nu + nk + ng + i] = (h1 * h2 * spread * spread + (h1 + h2) * h3) / total

@@ -10,14 +10,17 @@ of ramped devices, net output of stores, boxes. Prices of items are its transpos
 Boxes that nothing tells apart in an hour - same cost, same coefficients and, in hours with line rows, same bus - are
 merged into one and split again pro rata to their width. That is exact, makes the problem smaller, and is how
 curtailment comes to be shared pro rata among equals.
+
+Stores that nothing moves in the window are constants, too: those without any power in it, and those that are asked to
+rest (`window.solve` asks such as only give, at a cost that no price reaches).
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gridsim.kernels.jit import FloatArray, IntArray
-from gridsim.kernels.problem import Problem, Rows
+from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
+from gridsim.kernels.problem import Problem, Rows, Stores
 
 WIDTH_MIN = 1e-7  # narrower boxes are constants, in scaled power
 BY_HOUR = 0.7  # of the multiplications of the dense way: below it hour by hour is faster, in shorter loops
@@ -35,6 +38,7 @@ class Layout(NamedTuple):
     nr: int
     ng: int  # segments of ramped devices
     ns: int
+    ny: int  # stores that may spill: the first of them
     nb: int
     nm: int  # line rows
     nq: int  # budget rows that are in
@@ -54,13 +58,13 @@ class Layout(NamedTuple):
     gu: int
     pu: int  # (T, nr) room to rise and to fall
     pd: int
-    cl: int  # (T, ns) charge, discharge, spill, energy: lower and upper bounds
+    cl: int  # (T, ns) charge, discharge: lower and upper bounds
     cu: int
     dl: int
     du: int
-    yl: int
+    yl: int  # (T, ny) spill, likewise
     yu: int
-    el: int
+    el: int  # (T, ns) energy, likewise
     eu: int
     over: int  # (nm + nq,) overload, and use beyond budgets; only its lower bound
     res: int  # (T, R - 1) reserve rows and (nm + nq,) line and budget rows: slack, and price above `row_value`
@@ -104,7 +108,7 @@ class Window(NamedTuple):
     charge_width: FloatArray
     discharge_lo: FloatArray
     discharge_width: FloatArray
-    spill_width: FloatArray
+    spill_width: FloatArray  # (T, ny)
     inflow: FloatArray
     charge_cost: FloatArray
     discharge_cost: FloatArray
@@ -120,6 +124,14 @@ class Window(NamedTuple):
     row_value: FloatArray  # (nm + nq,) of slack: 0 of line rows
 
 
+class AtRest(NamedTuple):
+    """What stores at rest do (T, ns), in the problem's order; 0 of the others."""
+
+    spill: FloatArray
+    e: FloatArray
+    value: FloatArray  # of energy in store
+
+
 class Maps(NamedTuple):
     """How positions in the layout and in the problem correspond."""
 
@@ -127,25 +139,27 @@ class Maps(NamedTuple):
     seg: IntArray
     ramp: IntArray
     ramp_seg: IntArray
+    store: IntArray  # (ns,) without those at rest
+    rest: AtRest
     products: IntArray  # (R - 1,) columns of the problem's needs whose rows are in
     box: IntArray  # (T, nx) merged box, -1 where the box is constant
     box_lo: FloatArray  # (T, nx)
     box_width: FloatArray  # (T, nx)
     row: IntArray  # (nm + nq,) place of each line and budget row among all rows
     budgets: IntArray  # (nq,) budget rows of the problem that are in
-    constant: float  # cost of the boxes that are constants, of bases, of minima and of budgets whose value is used up
+    constant: float  # cost of boxes that are constants, bases, minima, stores at rest, budgets whose value is used up
 
 
 def layout(sizes: dict[str, int]) -> Layout:
     """Place the pairs one kind after the other."""
     T, R, nu, nk, nr, ng = (sizes[k] for k in ("T", "R", "nu", "nk", "nr", "ng"))
-    ns, nb, nm, nq = (sizes[k] for k in ("ns", "nb", "nm", "nq"))
-    pairs = [T * nk] * 2 + [T * nu] * 3 + [nb] * 2 + [T * ng] * 2 + [T * nr] * 2 + [T * ns] * 8
-    pairs += [nm + nq, T * (R - 1), nm + nq]
+    ns, ny, nb, nm, nq = (sizes[k] for k in ("ns", "ny", "nb", "nm", "nq"))
+    pairs = [T * nk] * 2 + [T * nu] * 3 + [nb] * 2 + [T * ng] * 2 + [T * nr] * 2
+    pairs += [T * ns] * 4 + [T * ny] * 2 + [T * ns] * 2 + [nm + nq, T * (R - 1), nm + nq]
     offsets = np.concatenate(([0], np.cumsum(pairs))).tolist()
     items = nu + nk + ng + ns
     return Layout(
-        T, R, nu, nk, nr, ng, ns, nb, nm, nq, nu + nr + ns, R * T + nm + nq, sizes["deep"], items,
+        T, R, nu, nk, nr, ng, ns, ny, nb, nm, nq, nu + nr + ns, R * T + nm + nq, sizes["deep"], items,
         sizes["by_hour"], *offsets,
     )  # fmt: skip
 
@@ -224,8 +238,39 @@ def _merge(problem: Problem, coef: FloatArray, use: FloatArray, has_rows: Any) -
     return _Boxes(found // max(groups, 1), which, summed(boxes.lo), summed(width), of, fixed)
 
 
+def at_rest(stores: Stores, asked: BoolArray | None) -> tuple[BoolArray, AtRest]:
+    """Which stores (ns,) do no more than their least power in the window and keep their bounds so; what they do then.
+
+    Those without room for more, and of the ones `asked` those that their bounds let rest.
+    """
+    T, ns = stores.e_lo.shape
+    rests: BoolArray = np.all(stores.charge_max <= stores.charge_min, axis=0)
+    rests &= np.all(stores.discharge_max <= stores.discharge_min, axis=0)
+    if asked is not None:
+        rests |= asked
+    out = AtRest(np.zeros((T, ns)), np.zeros((T, ns)), np.zeros((T, ns)))
+    if not rests.any():
+        return rests, out
+    gain = stores.eta_c * stores.charge_min - stores.discharge_min / stores.eta_d + stores.inflow
+    e = stores.e0
+    for t in range(T):
+        e = stores.keep * e + gain[t]
+        out.spill[t] = np.clip(e - stores.e_hi[t], 0.0, stores.spill_max[t])
+        e = e - out.spill[t]
+        out.e[t] = e
+    rests &= np.all((out.e >= stores.e_lo) & (out.e <= stores.e_hi), axis=0)
+    out.value[:] = stores.end_value * stores.keep ** np.arange(T - 1, -1, -1)[:, None]
+    for part in out:
+        part[:, ~rests] = 0.0
+    return rests, out
+
+
 def lay_out(
-    problem: Problem, rows: Rows, products: IntArray, budgets: IntArray = NO_BUDGET_ROWS
+    problem: Problem,
+    rows: Rows,
+    products: IntArray,
+    budgets: IntArray = NO_BUDGET_ROWS,
+    resting: BoolArray | None = None,
 ) -> tuple[Layout, Window, Maps]:
     """Lay a problem out flat, with its line rows (there may be none) and the rows of some reserve products and budgets.
 
@@ -235,9 +280,16 @@ def lay_out(
         Columns (>= 1) of the problem's needs whose rows are in; the others are left out.
     budgets : (n,) int64
         Budget rows that are in.
+    resting : (stores,) bool, optional
+        Stores that are to rest if their bounds let them.
     """
     T = problem.need.shape[0]
-    units, boxes, ramps, stores = problem.units, problem.boxes, problem.ramps, problem.stores
+    units, boxes, ramps, every = problem.units, problem.boxes, problem.ramps, problem.stores
+    rests, rest = at_rest(every, resting)
+    spills = np.any(every.spill_max > 0.0, axis=0) & ~rests
+    store = np.argsort(2 * rests - spills, kind="stable")[: int(np.sum(~rests))].astype(np.int64)
+    picked: Any = (part[..., store] for part in every)
+    stores = Stores(*picked)
     inside = np.concatenate(([0], products)).astype(np.int64)
     nm, R = rows.hour.size, inside.size
     line_at = np.searchsorted(rows.hour, np.arange(T + 1)).astype(np.int64)
@@ -250,7 +302,8 @@ def lay_out(
     deep = R + int(np.diff(line_at).max(initial=0))
     sizes = {"T": T, "R": R, "nu": unit.size, "nk": seg.size, "nr": ramp.size, "ng": ramp_seg.size}
     apart = by_hour(R + np.diff(line_at), unit.size + ramp.size + stores.bus.size)
-    lay = layout(sizes | {"ns": stores.bus.size, "nb": nb, "nm": nm, "nq": nq, "deep": deep, "by_hour": int(apart)})
+    sizes |= {"ns": store.size, "ny": int(spills.sum())}
+    lay = layout(sizes | {"nb": nb, "nm": nm, "nq": nq, "deep": deep, "by_hour": int(apart)})
     box_at = np.searchsorted(box.hour, np.arange(T + 1)).astype(np.int64)
     row_at = R * np.arange(T + 1) + line_at
     row_place = (R * (rows.hour + 1) + np.arange(nm)).astype(np.int64)
@@ -260,12 +313,12 @@ def lay_out(
     total = box.fixed + _spread(box, T)
     need = np.empty(lay.m)
     hourly = problem.need[:, inside] - total @ boxes.coef[:, inside]
-    hourly[:, 0] -= ramps.base.sum(axis=1) + (stores.discharge_min - stores.charge_min).sum(axis=1)
+    net = every.discharge_min - every.charge_min
+    hourly[:, 0] -= ramps.base.sum(axis=1) + net.sum(axis=1)
     need[row_at[:-1, None] + np.arange(R)] = hourly
     if nm:
-        net = stores.discharge_min - stores.charge_min
         there = np.hstack((total * boxes.line, ramps.base, net))[rows.hour]
-        bus = np.concatenate((boxes.bus, ramps.bus, stores.bus))
+        bus = np.concatenate((boxes.bus, ramps.bus, every.bus))
         need[row_place[:nm]] = np.einsum("mc,mc->m", rows.coef[:, bus], there) - rows.limit
 
     seg_unit = units.seg_unit[seg]
@@ -305,7 +358,8 @@ def lay_out(
             budget[:, first + lay.fixed_items : last] = -counts * use[:, box.which[box_at[t] : box_at[t + 1]]]
 
     constant = float(np.sum(boxes.cost * total)) + float(asked.value[budgets] @ asked.limit[budgets])
-    constant += float(np.sum(stores.charge_min * stores.charge_cost + stores.discharge_min * stores.discharge_cost))
+    constant += float(np.sum(every.charge_min * every.charge_cost + every.discharge_min * every.discharge_cost))
+    constant -= float(np.sum(every.end_value * rest.e[-1:]))
     window = Window(
         need=need,
         row_at=row_at.astype(np.int64),
@@ -336,7 +390,7 @@ def lay_out(
         charge_width=np.maximum(stores.charge_max - stores.charge_min, WIDTH_MIN),
         discharge_lo=stores.discharge_min,
         discharge_width=np.maximum(stores.discharge_max - stores.discharge_min, WIDTH_MIN),
-        spill_width=np.maximum(stores.spill_max, WIDTH_MIN),
+        spill_width=np.maximum(stores.spill_max[:, : lay.ny], WIDTH_MIN),
         inflow=stores.inflow,
         charge_cost=stores.charge_cost,
         discharge_cost=stores.discharge_cost,
@@ -352,7 +406,8 @@ def lay_out(
         row_value=np.concatenate((np.zeros(nm), asked.value[budgets])),
     )
     width = np.maximum(boxes.hi - boxes.lo, 0.0)
-    maps = Maps(unit, seg, ramp, ramp_seg, inside[1:], box.of, boxes.lo, width, row_place, budgets, constant)
+    order = unit, seg, ramp, ramp_seg, store
+    maps = Maps(*order, rest, inside[1:], box.of, boxes.lo, width, row_place, budgets, constant)
     return lay, Window(*(_own(value) for value in window)), maps
 
 

@@ -39,7 +39,7 @@ class Work(NamedTuple):
     share: FloatArray  # (T, nr) sum of h of a ramped device, H
     h1: FloatArray  # (T, ns)
     h2: FloatArray
-    h3: FloatArray
+    h3: FloatArray  # stays 0 of stores that do not spill
     side_c: FloatArray  # (T, ns)
     side_d: FloatArray
     side_y: FloatArray
@@ -171,7 +171,7 @@ def factorise(lay: Layout, win: Window, a: FloatArray, w: Work) -> int:
 @kernel(fastmath=True, part=True)
 def _sides(lay, win, a, e, theta, w):
     """Right-hand sides of every device at the present prices."""
-    T, nu, nk, nr, ng, ns = lay.T, lay.nu, lay.nk, lay.nr, lay.ng, lay.ns
+    T, nu, nk, nr, ng, ns, ny = lay.T, lay.nu, lay.nk, lay.nr, lay.ng, lay.ns, lay.ny
     base = nu + nr
     w.k[:] = 0.0
     for t in range(T):
@@ -205,13 +205,14 @@ def _sides(lay, win, a, e, theta, w):
             k_t[nu + r] += push
             if t > 0:
                 w.k[t - 1, nu + r] -= push
+        for i in range(ny):
+            w.side_y[t, i] = -theta[t, i] - e[lay.yl + t * ny + i] + e[lay.yu + t * ny + i]
         for i in range(ns):
             at, value, held = t * ns + i, price[nu + nk + ng + i], theta[t, i]
             side_c = win.eta_c[i] * held - value - win.charge_cost[i] - e[lay.cl + at] + e[lay.cu + at]
             side_d = value - held / win.eta_d[i] - win.discharge_cost[i] - e[lay.dl + at] + e[lay.du + at]
-            side_y = -held - e[lay.yl + at] + e[lay.yu + at]
-            net = win.eta_c[i] * w.h1[t, i] * side_c - w.h2[t, i] * side_d / win.eta_d[i] - w.h3[t, i] * side_y
-            w.side_c[t, i], w.side_d[t, i], w.side_y[t, i], w.net_e[t, i] = side_c, side_d, side_y, net
+            net = win.eta_c[i] * w.h1[t, i] * side_c - w.h2[t, i] * side_d / win.eta_d[i] - w.h3[t, i] * w.side_y[t, i]
+            w.side_c[t, i], w.side_d[t, i], w.net_e[t, i] = side_c, side_d, net
             later = win.keep[i] * theta[t + 1, i] if t + 1 < T else win.end_value[i]
             scale = win.keep_power[t, i]
             push = w.link[t, base + i] / scale * net
@@ -319,16 +320,17 @@ def _device_steps(lay, win, a, e, w, ds):
             w.dtheta[t, i] = dtheta
             dc = w.h1[t, i] * (w.side_c[t, i] - price + win.eta_c[i] * dtheta)
             dd = w.h2[t, i] * (w.side_d[t, i] + price - dtheta / win.eta_d[i])
-            dy = w.h3[t, i] * (w.side_y[t, i] - dtheta)
             de = scale * du[base + i]
             ds[lay.cl + at] = dc
             ds[lay.cu + at] = -dc
             ds[lay.dl + at] = dd
             ds[lay.du + at] = -dd
-            ds[lay.yl + at] = dy
-            ds[lay.yu + at] = -dy
             ds[lay.el + at] = de
             ds[lay.eu + at] = -de
+        for i in range(lay.ny):
+            dy = w.h3[t, i] * (w.side_y[t, i] - w.dtheta[t, i])
+            ds[lay.yl + t * lay.ny + i] = dy
+            ds[lay.yu + t * lay.ny + i] = -dy
         first = win.box_at[t]
         for j in range(win.box_at[t + 1] - first):
             k = lay.fixed_items + j

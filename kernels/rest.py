@@ -33,7 +33,7 @@ class Rest:
         self.at = np.concatenate((hourly, self.maps.row)).astype(np.int64)  # rows of the window in the order of prices
         self.need = win.need[self.at]
         self.y, self.price = np.zeros(lay.m), np.empty(int(win.item_at[-1]))
-        self.theta = solution.store_value
+        self.theta = solution.store_value[:, self.maps.store]
         push = np.cumsum(solution.ramp_price[::-1, self.maps.ramp], axis=0)[::-1]  # of p_t - p_(t-1)
         self.push = push - np.vstack((push[1:], np.zeros((1, lay.nr))))
         self.z = np.zeros(lay.size)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gridsim.kernels.jit import FloatArray, IntArray, kernel
-from gridsim.kernels.layout import Layout, Window
+from gridsim.kernels.layout import Layout, Maps, Window
 
 SMOOTH = 0.03  # spread of the on-counts around their full-load cost, in scaled money per energy
 BISECTIONS = 24
@@ -59,37 +59,39 @@ class Paths(NamedTuple):
     p: FloatArray  # (T, nr) of ramped devices
     charge: FloatArray  # (T, ns) above the minimum, likewise the next
     discharge: FloatArray
-    spill: FloatArray
+    spill: FloatArray  # (T, ny)
     e: FloatArray
     lost: list[str]
 
 
-def paths(lay: Layout, win: Window) -> Paths:
+def paths(lay: Layout, win: Window, maps: Maps) -> Paths:
     """Paths of ramped devices and stores inside all of their own limits."""
-    T, nr, ns = lay.T, lay.nr, lay.ns
+    T, nr, ns, ny = lay.T, lay.nr, lay.ns, lay.ny
     p, e, lost, column = np.zeros((T, nr)), np.zeros((T, ns)), [], np.empty(T)
     most = win.ramp_base + by_device(win.ramp_level, win.ramp_width, nr)
     for r in range(nr):
         up, down = win.ramp_up[:, r], win.ramp_down[:, r]
         lo, hi = np.array(win.ramp_base[:, r]), np.array(most[:, r])
         if not interior_path(lo, hi, win.ramp_p0[r], 1.0, 0.5 * (up - down), 0.5 * (up + down), column):
-            lost.append(f"ramped device {r}: no path between its bounds keeps its ramp limits")
+            lost.append(f"ramped device {maps.ramp[r]}: no path between its bounds keeps its ramp limits")
         p[:, r] = column
     charge_hi, discharge_hi = win.charge_lo + win.charge_width, win.discharge_lo + win.discharge_width
     least = win.eta_c * win.charge_lo - discharge_hi / win.eta_d  # of the net energy that charging and discharging give
     greatest = win.eta_c * charge_hi - win.discharge_lo / win.eta_d
-    fall, rise = least + win.inflow - win.spill_width, greatest + win.inflow
+    fall, rise = least + win.inflow, greatest + win.inflow
+    fall[:, :ny] -= win.spill_width
     for i in range(ns):
         lo, hi = np.array(win.e_lo[:, i]), np.array(win.e_hi[:, i])
         centre, half = 0.5 * (rise[:, i] + fall[:, i]), 0.5 * (rise[:, i] - fall[:, i])
         if not interior_path(lo, hi, win.e0[i], win.keep[i], centre, half, column):
-            lost.append(f"store {i}: no path of its energy keeps its bounds")
+            lost.append(f"store {maps.store[i]}: no path of its energy keeps its bounds")
         e[:, i] = column
     before = np.vstack((win.e0[None, :], e[:-1])) if T else e
     change = e - win.keep * before - win.inflow  # what charging, discharging and spilling come to
-    low, high = np.maximum(0.0, least - change), np.minimum(win.spill_width, greatest - change)
-    spill = low + 0.5 * (high - low)
-    net = change + spill
+    low = np.maximum(0.0, (least - change)[:, :ny])
+    spill = low + 0.5 * (np.minimum(win.spill_width, (greatest - change)[:, :ny]) - low)
+    net = change
+    net[:, :ny] += spill
     low = np.maximum(win.charge_lo, (net + win.discharge_lo / win.eta_d) / win.eta_c)
     high = np.minimum(charge_hi, (net + discharge_hi / win.eta_d) / win.eta_c)
     charge = low + 0.35 * (high - low)

@@ -14,7 +14,7 @@ from gridsim.kernels import flat, newton, prices
 from gridsim.kernels.bound import lagrangian
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray, kernel
 from gridsim.kernels.layout import Layout, Window, lay_out, split
-from gridsim.kernels.problem import Problem, Rows, Solution, used
+from gridsim.kernels.problem import Problem, Rows, Solution, Stores, used
 from gridsim.kernels.start import Prices, box_places, by_device, fill, full_load, merit_order, paths, to_segments
 
 SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
@@ -89,13 +89,18 @@ def solve(
     wanted[[r for r in products if 0 < r < count]] = True
     binding = problem.budgets.value > 0.0
     binding[[int(b) for b in budgets]] = True
+    resting = _may_rest(problem.stores, start)
     iterations = 0
     while True:
-        inside = np.flatnonzero(wanted), np.flatnonzero(binding)
+        inside = np.flatnonzero(wanted), np.flatnonzero(binding), resting
         solution, outcome = _Solve(problem, rows, *inside, start, reg, mu0).run(
             tolerance, loose, max_iterations - iterations, correctors
         )
         iterations += outcome.iterations
+        woken = resting & _in_demand(problem.stores, rows, solution)
+        if woken.any():
+            resting &= ~woken
+            continue
         if outcome.status != SOLVED or loose is not None:
             return solution, outcome._replace(iterations=iterations)
         missed = _missed(problem, solution) & ~wanted
@@ -104,6 +109,22 @@ def solve(
             return solution, outcome._replace(iterations=iterations)
         wanted |= missed
         binding |= exceeded
+
+
+def _may_rest(stores: Stores, start: Prices | None) -> BoolArray:
+    """(ns,) stores that only give, at a cost that no hour's price reaches in a kindred problem."""
+    if start is None:
+        return np.zeros(stores.bus.size, dtype=np.bool_)
+    gives: BoolArray = np.all(stores.charge_max <= 0.0, axis=0)
+    return gives & (stores.discharge_cost > start.hourly[:, 0].max(initial=0.0))
+
+
+def _in_demand(stores: Stores, rows: Rows, s: Solution) -> BoolArray:
+    """(ns,) stores whose giving is worth more than it costs in some hour; of the others rest is an optimum."""
+    price = np.repeat(s.price[:, :1], stores.bus.size, axis=1)
+    np.subtract.at(price, rows.hour, s.price_row[:, None] * rows.coef[:, stores.bus])
+    wanted: BoolArray = np.any(price > stores.discharge_cost, axis=0)
+    return wanted
 
 
 def _missed(problem: Problem, s: Solution) -> BoolArray:
@@ -119,17 +140,17 @@ class _Solve:
     """One window laid out, its iterate, and the work arrays."""
 
     def __init__(
-        self, problem: Problem, rows: Rows, products: IntArray, budgets: IntArray, start: Prices | None, reg: float,
-        mu0: float | None,
+        self, problem: Problem, rows: Rows, products: IntArray, budgets: IntArray, resting: BoolArray,
+        start: Prices | None, reg: float, mu0: float | None,
     ):  # fmt: skip
         self.problem, self.rows, self.reg = problem, rows, reg
-        self.lay, self.win, self.maps = lay_out(problem, rows, products, budgets)
+        self.lay, self.win, self.maps = lay_out(problem, rows, products, budgets, resting)
         lay, win = self.lay, self.win
         self.w = newton.work(lay, int(win.item_at[-1]))
         self.cost = _cost_vector(lay, win)
         self.constant = self.maps.constant - float(np.sum(win.end_value * win.e_lo[-1]))
         self.s, self.z = np.ones(lay.size), np.ones(lay.size)
-        self.paths = paths(lay, win)
+        self.paths = paths(lay, win, self.maps)
         with np.errstate(divide="ignore", invalid="ignore"):
             self._start(start, (MU_COLD if start is None else MU_WARM) if mu0 is None else mu0)
 
@@ -263,7 +284,7 @@ class _Solve:
             + to_segments(win.ramp_level, push),
             win.charge_cost + net - win.eta_c * charge - self._dual(lay.cl, T, ns) + self._dual(lay.cu, T, ns),
             win.discharge_cost - net + charge / win.eta_d - self._dual(lay.dl, T, ns) + self._dual(lay.du, T, ns),
-            charge - self._dual(lay.yl, T, ns) + self._dual(lay.yu, T, ns),
+            charge[:, : lay.ny] - self._dual(lay.yl, T, lay.ny) + self._dual(lay.yu, T, lay.ny),
             charge - later - self._dual(lay.el, T, ns) + self._dual(lay.eu, T, ns),
             win.row_cost - z[lay.row :] - z[lay.over : lay.res],
         )  # fmt: skip
@@ -277,6 +298,12 @@ class _Solve:
         def pairs(first: int, count: int) -> FloatArray:
             return s[first : first + T * count].reshape(T, count)
 
+        def of_stores(value: FloatArray, rest: FloatArray) -> FloatArray:
+            out = np.array(rest)
+            out[:, maps.store[: value.shape[1]]] = value
+            return out
+
+        stores, rest = self.problem.stores, maps.rest
         q, head = pairs(lay.q, nk), pairs(lay.w, nk)
         u_out, q_out, ramp_q = np.empty((T, nu)), np.empty((T, nk)), np.empty((T, ng))
         u_out[:, maps.unit] = (q[:, :nu] + head[:, :nu]) / win.seg_width[:nu]
@@ -292,15 +319,15 @@ class _Solve:
             q=q_out,
             x=split(maps, win, s[lay.bl : lay.bu]),
             ramp_q=ramp_q,
-            charge=win.charge_lo + pairs(lay.cl, ns),
-            discharge=win.discharge_lo + pairs(lay.dl, ns),
-            spill=pairs(lay.yl, ns).copy(),
-            e=win.e_lo + pairs(lay.el, ns),
+            charge=of_stores(win.charge_lo + pairs(lay.cl, ns), stores.charge_min),
+            discharge=of_stores(win.discharge_lo + pairs(lay.dl, ns), stores.discharge_min),
+            spill=of_stores(pairs(lay.yl, lay.ny), rest.spill),
+            e=of_stores(win.e_lo + pairs(lay.el, ns), rest.e),
             overload=s[lay.over : lay.over + lay.nm].copy(),
             price=prices.hourly,
             price_row=prices.row,
             ramp_price=ramp_price,
-            store_value=self.theta.copy(),
+            store_value=of_stores(self.theta, rest.value),
             objective=objective,
             bound=self.bound(prices) if bounded else -np.inf,
             excess=excess,

@@ -90,6 +90,7 @@ CALL_MONTHS = (6, 7, 11, 0)  # July, August, December, January: when interruptib
 # Industrial load that can be moved: p.u. of the block, by hour of a working day, and the level of other days.
 SHIFTABLE = np.array([0.7] * 7 + [0.85] + [1.0] * 14 + [0.8] * 2)
 SHIFTABLE_REST = 0.6
+AC_LEAST = 0.01  # of the year's most: less than this hour of cooling or heating is none that could be moved [assumed]
 
 
 def _by_day_type(table: dict[tuple[str, str], FloatArray], cal: Calendar) -> FloatArray:
@@ -223,7 +224,8 @@ def _ac_hours(at: Place, row: Any) -> FloatArray:
     mw = at.load.weather_mw(
         f"load/{at.city}", at.lat_deg, at.lon_deg, energy_twh=1.0, peak_mw=np.nan, part=said.get("of", "cooling")
     )
-    return mw / max(float(mw.max()), 1e-9)
+    share = mw / max(float(mw.max()), 1e-9)
+    return np.where(share < AC_LEAST, 0.0, share)
 
 
 def _dr_hours(at: Place, row: Any) -> FloatArray:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import sys
 import time
@@ -18,8 +19,8 @@ from click.testing import CliRunner
 from gridsim.cli import main
 
 REFUSED = (2, 3, 4, 7, 8)  # exit codes that say in words what is wrong
-HANG_S = 60.0
-KILLED, HUNG = -9, -100
+HANG_CPU_S, HANG_S = 60, 600.0  # of its own, and by the clock, where it waits for something
+HUNG = -100
 VALUES = (
     *("", "nan", "inf", "-inf", "1e308", "-1e308", "0", "-1", "1e-320", "1e400", "9" * 400, "0x10", "None", "null"),
     *("true", "[]", "{}", '""', "'", '"', "\\", "\x00", "\ufeff", "é", "𝟙", "1_000", "1,5", "2024-02-30", "../../etc"),
@@ -30,7 +31,7 @@ CELLS = (None, float("nan"), float("inf"), -1, 0, 1e308, -1e308, 2**63, 10**400,
 class Outcome(NamedTuple):
     """What became of a command."""
 
-    code: int  # its exit code; KILLED or another signal, negative; HUNG
+    code: int  # its exit code; a signal, negative; HUNG
     said: str
 
     @property
@@ -44,6 +45,8 @@ def apart(arguments: list[str], said: Path) -> Outcome:
     child = os.fork()
     if child == 0:
         signal.alarm(0)
+        used = int(time.process_time())
+        resource.setrlimit(resource.RLIMIT_CPU, (used + HANG_CPU_S, used + HANG_CPU_S))
         code = 1
         try:
             result = CliRunner().invoke(main, arguments)
@@ -60,7 +63,10 @@ def apart(arguments: list[str], said: Path) -> Outcome:
         if ended:
             text = said.read_text(encoding="utf-8") if said.exists() else ""
             said.unlink(missing_ok=True)
-            return Outcome(os.waitstatus_to_exitcode(status), text)
+            code = os.waitstatus_to_exitcode(status)
+            if code in (-signal.SIGXCPU, -signal.SIGKILL):
+                return Outcome(HUNG, f"no end after {HANG_CPU_S} s of CPU, or killed by the system")
+            return Outcome(code, text)
         time.sleep(0.005)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

@@ -16,17 +16,19 @@ def as_solved(problem: Problem) -> Problem:
     """The window that an interior point can solve in place of `problem`: every range opened by a hair.
 
     Hours without available units keep 1e-6 of one, devices without any room 1e-7 of power or energy. All of it only
-    widens what is allowed, so the optimum is not above that of `problem`.
+    widens what is allowed, so the optimum is not above that of `problem`. Stores that can do nothing stay as they are,
+    and what none of the hours lets a store spill.
     """
     units, ramps, stores = problem.units, problem.ramps, problem.stores
-    hair = layout.WIDTH_MIN
+    moves = ~layout.at_rest(stores, None)[0]
+    hair = layout.WIDTH_MIN * moves
     return problem._replace(
         units=units._replace(avail=np.maximum(units.avail, layout.AVAIL_MIN)),
-        ramps=ramps._replace(seg_width=np.maximum(ramps.seg_width, hair)),
+        ramps=ramps._replace(seg_width=np.maximum(ramps.seg_width, layout.WIDTH_MIN)),
         stores=stores._replace(
             charge_max=np.maximum(stores.charge_max, stores.charge_min + hair),
             discharge_max=np.maximum(stores.discharge_max, stores.discharge_min + hair),
-            spill_max=np.maximum(stores.spill_max, hair),
+            spill_max=np.maximum(stores.spill_max, hair * (stores.spill_max > 0.0).any(axis=0)),
             e_hi=np.maximum(stores.e_hi, stores.e_lo + hair),
         ),
     )

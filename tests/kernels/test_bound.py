@@ -47,7 +47,7 @@ def bound_at(problem, rows, duals):
     y[maps.row] = duals.prices.row
     price = np.empty(int(win.item_at[-1]))
     price_items(win, y, price)
-    return lagrangian(lay, win, y, price, np.ascontiguousarray(duals.theta), z, maps.constant)
+    return lagrangian(lay, win, y, price, np.ascontiguousarray(duals.theta[:, maps.store]), z, maps.constant)
 
 
 @functools.cache

@@ -191,6 +191,66 @@ def test_the_bound_holds_wherever_the_solver_stops():
         assert bounds[-1] > bounds[0]
 
 
+# -- stores at rest ---------------------------------------------------------------------------------------------------
+
+
+def beside(stores, **one):
+    """The stores and one more, which gives and takes nothing but for what is said of it."""
+    hours = len(stores.e_lo)
+    fresh = {"bus": 0, "eta_c": 0.9, "eta_d": 0.9, "keep": 1.0, "e_hi": 5.0, "e0": 2.0} | one
+    parts = {}
+    for name, value in stores._asdict().items():
+        new = np.broadcast_to(np.asarray(fresh.get(name, 0.0), value.dtype), (hours, 1) if value.ndim == 2 else 1)
+        parts[name] = np.concatenate((value, new), axis=-1)
+    return stores._replace(**parts)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("seed", range(360, 366))
+def test_a_store_that_can_do_nothing_is_a_constant(seed):
+    """It loses, gains and spills on its own: its energy is worth what is left of it."""
+    problem, rows = drawn(seed, T=4)
+    moved = beside(problem.stores, keep=0.5, inflow=2.0, spill_max=1.0, e_hi=3.5, e0=4.0, end_value=0.25)
+    ours = solved(problem._replace(stores=moved), rows)
+    alone = solved(problem, rows)
+    assert ours.e[:, -1].tolist() == [3.5, 3.5, 3.5, 3.5]  # 4/2 + 2 = 4, less 0.5; then 3.5/2 + 2 = 3.75, less 0.25
+    assert ours.spill[:, -1].tolist() == [0.5, 0.25, 0.25, 0.25]
+    assert ours.store_value[:, -1].tolist() == [0.25 / 8, 0.25 / 4, 0.25 / 2, 0.25]
+    scale = scale_of(alone.objective)
+    assert ours.objective == pytest.approx(alone.objective - 0.25 * 3.5, abs=RTOL * scale)
+    assert ours.bound == pytest.approx(alone.bound - 0.25 * 3.5, abs=RTOL * scale)
+
+
+@pytest.mark.compiled
+def test_a_dear_store_that_only_gives_rests_until_a_price_reaches_it():
+    """Above every price it is left out and nothing changes; where a price is above its cost it is asked after all."""
+    used = rested = 0
+    for seed in range(366, 378):
+        problem, rows = drawn(seed)
+        _, outcome = window.solve(problem, rows)
+        highest = float(outcome.snapshot.hourly[:, 0].max())
+        for cost in (1.2 * highest, 0.5 * highest):
+            with_one = problem._replace(stores=beside(problem.stores, discharge_max=0.3, discharge_cost=cost))
+            highs = oracle.solve_lp(with_one, rows)
+            ours, again = window.solve(with_one, rows, start=outcome.snapshot)
+            agrees(with_one, rows, ours, again, highs)
+            used += bool(ours.discharge[:, -1].max() > 1e-3)
+            rested += bool((ours.discharge[:, -1] == 0.0).all())
+        # an hour of need that the kindred prices know nothing of
+        need = problem.need.copy()
+        need[len(need) // 2, 0] += 0.2
+        steep = with_one._replace(
+            need=need, stores=beside(problem.stores, discharge_max=0.3, discharge_cost=highest + 1e-6)
+        )
+        try:
+            highs = oracle.solve_lp(steep, rows)
+        except WindowError:
+            continue
+        agrees(steep, rows, *window.solve(steep, rows, start=outcome.snapshot), highs)
+    assert used >= 6
+    assert rested >= 6
+
+
 def test_says_which_device_has_no_inside():
     drawn_problem, rows = drawn(5, T=6, rows=4)
     stores, ramps = drawn_problem.stores, drawn_problem.ramps
