@@ -95,7 +95,11 @@ def _timeline(run: Hours, page: Payload, kinds: dict[str, list[Outage]]) -> Char
         for one in worst_of(run.log)[:200]
     ]  # fmt: skip
     rows = axis(
-        tickvals=[at for at, _ in ticks], ticktext=[text for _, text in ticks], range=[lane, -1], showgrid=False
+        tickvals=[at for at, _ in ticks],
+        ticktext=[text for _, text in ticks],
+        range=[lane, -1],
+        showgrid=False,
+        zeroline=False,
     )
     span = [str(run.time[0]), str(run.time[-1] + pd.Timedelta(hours=1))]
     spec = figure(
