@@ -21,7 +21,7 @@ HORIZON = {"hours": 96, "window_h": 12, "step_h": 6}
 MEASURED = trial.Measured(
     places=["2024-07-01T00", "2024-01-01T00"], hours=[96, 96], ready_cpu_s=2.0, first_cpu_s=[0.5, 0.3],
     window_cpu_s=[0.1, 0.2, 0.3], rest_cpu_s=[1.0, 1.2], write_cpu_s_per_step=1e-4, frame_bytes=1e6, step_bytes=2000.0,
-    raw_step_bytes=30000.0, record_bytes=50000.0, peak_bytes=300 * 2**20,
+    summed_step_bytes=3000.0, record_bytes=50000.0, peak_bytes=300 * 2**20,
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ def test_a_prediction_by_hand():
     assert made.file_mb == pytest.approx(1 + 8784 * 0.002)
     assert made.journal_mb == pytest.approx(366 * 0.05)
     assert made.disk_mb == pytest.approx(made.file_mb + made.journal_mb)
-    assert made.memory_mb == pytest.approx(300 + estimate.SUMMED_SHARE * (8784 - 96) * 30000 / 2**20)
+    assert made.memory_mb == pytest.approx(300 + (8784 - 96) * 3000 / 2**20)
     assert made.trials == sorted(MEASURED.places)
     assert "based on   2 short runs of 96 h from 2024-01-01T00, 2024-07-01T00; windows 0.200 s each" in made.as_text()
 

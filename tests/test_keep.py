@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from pages import payload, warning
@@ -20,7 +21,7 @@ from gridsim.page import write_comparison
 from gridsim.results import ResultsReader
 from gridsim.resume import scenario_to_resume
 from gridsim.scenario import Scenario
-from gridsim.schema import BY_PATH, DATASETS, KEEP, RECOMPUTABLE, TABLES, kept
+from gridsim.schema import BY_PATH, CAUSES, DATASETS, GRID, KEEP, RECOMPUTABLE, TABLES, kept, rounding_of
 from gridsim.simulate import simulate
 from gridsim.summary import RUN_KEYS
 
@@ -68,17 +69,36 @@ def test_what_is_kept():
 
 
 def test_what_is_kept_is_the_same(files):
-    """To the byte, index tables too; and files grow from summary to full."""
+    """To the byte but for what is rounded, index tables too; and files grow from summary to full."""
     whole = everything(files["full"])
     for keep in ("standard", "summary"):
         found = everything(files[keep])
         tables = [name for name in found if name.split("/")[0] in TABLES and "/" in name]
         assert len(tables) > 100
-        for name in (*tables, *(d.path for d in kept(keep)), *(f"{d.path}@" for d in kept(keep))):
-            if not name.startswith("timing/"):
-                assert found[name] == whole[name], name
+        exact = [d.path for d in kept(keep) if rounding_of(d, keep) in (0.0, GRID) and d.group != "timing"]
+        assert len(exact) > 20
+        for name in (*tables, *exact, *(f"{path}@" for path in exact)):
+            assert found[name] == whole[name], name
     sizes = [files[keep].stat().st_size for keep in ("summary", "standard", "full")]
     assert sizes == sorted(sizes)
+
+
+def test_a_standard_file_is_rounded_as_it_says(files):
+    """Every value to the nearest step, which stands beside it; causes of curtailment still add up."""
+    steps = {"MW": 2.0**-10, "MWh": 2.0**-10, "t": 2.0**-10, "currency/MWh": 2.0**-10, "currency": 2.0**-4}
+    with h5py.File(files["full"]) as full, h5py.File(files["standard"]) as standard:
+        coarse = [d for d in kept("standard") if d.per_hour and d.units in steps]
+        assert len(coarse) > 60
+        for d in coarse:
+            exact, found, step = full[d.path][...], standard[d.path][...], steps[d.units]
+            assert found.dtype == exact.dtype
+            assert standard[d.path].attrs["rounding"] == f"to the nearest multiple of 2**{int(np.log2(step))}"
+            assert (found % step == 0.0).all(), d.path
+            terms = len(CAUSES) if d.path == "curtailment/source_mw" else 1
+            assert np.abs(found - exact).max(initial=0.0) <= terms * step / 2, d.path
+        causes, total = (standard[f"curtailment/{name}"][...] for name in ("cause_mw", "source_mw"))
+        assert total.max() > 1.0
+        assert (causes.sum(axis=2) == total).all()
 
 
 @pytest.mark.parametrize("keep", ["standard", "summary"])

@@ -22,8 +22,10 @@ from numpy.testing import assert_array_equal
 from gridsim import part_file, results_writer
 from gridsim.errors import InputError, IntegrityError, ResourceError
 from gridsim.results import ResultsReader, ResultsWriter
+from gridsim.results_frame import dims_of
 from gridsim.schema import BY_PATH, DATASETS, FORMAT_VERSION, GRID, TABLES, ordered_techs
 from gridsim.summary import RUN_KEYS, as_text
+from gridsim.summary_sums import step_bytes, sums_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from same_file import everything
@@ -183,6 +185,32 @@ def test_two_runs_are_the_same_but_for_times(path, tmp_path):
     first, second = everything(path), everything(tmp_path / "again.h5")
     assert first == second
     assert len(first) > len(DATASETS)
+
+
+def test_the_numbers_of_an_execution_are_asked_when_its_hours_are_written(tmp_path):
+    """Memory and time of making the file are in them."""
+    target, sizes = tmp_path / "x.h5", []
+
+    def asked() -> dict[str, float]:
+        sizes.append((tmp_path / "x.h5.part").stat().st_size)
+        return {"peak_rss_mb": 7.0}
+
+    assert write_small(target, run=asked)["peak_rss_mb"] == 7.0
+    assert sizes[0] > 0.8 * target.stat().st_size
+
+
+def test_sums_keep_no_more_of_a_step_than_said(path):
+    """And nothing of what is wide: a year of it would be some hundred megabytes."""
+    with ResultsReader(path) as run:
+        sums, dims = sums_of(run), dims_of(small_case(), small_scenario())
+        kept = {name: sums.series(name) for name in sums._series}
+        assert sum(values.nbytes for values in kept.values()) == step_bytes(dims) * run.steps
+        widest = max(values.shape[-1] for values in kept.values() if values.ndim > 1)
+        assert widest == len(dims["supplier"])
+        for name, dataset in (("load", "dispatch/load_mw"), ("unserved", "unserved/load_mw")):
+            assert kept[name] == pytest.approx(run.array(dataset).sum(axis=1), abs=1e-9)
+        for dataset in ("commitment/on", "dispatch/unit_p_mw", "curtailment/cause_mw", "cost/total"):
+            assert sums.total(dataset) == pytest.approx(run.array(dataset).sum(axis=0), rel=1e-12)
 
 
 def test_the_way_windows_are_cut_does_not_change_the_file(path, tmp_path, monkeypatch):
@@ -405,11 +433,11 @@ def test_wrong_blocks(tmp_path, change, words):
 def test_incomplete_runs_are_not_finished(tmp_path):
     with ResultsWriter.open(tmp_path / "x.h5", small_case(), small_scenario()) as writer:
         with pytest.raises(ValueError, match="never written: peak_shaving/peak_valley_before_mw"):
-            writer.finish({})
+            writer.finish(dict)
         for path, values in of_days(small_case(), 3).items():
             writer.write(path, values)
         with pytest.raises(ValueError, match="0 of 60 steps in 0 windows"):
-            writer.finish({})
+            writer.finish(dict)
     with pytest.raises(ValueError, match="already closed"):
         writer.append(block(small_case(), 24, 0), 0, report(0, 0, 24))
 

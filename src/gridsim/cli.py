@@ -4,10 +4,8 @@ Nothing heavy is imported here: numba, pandapower and matplotlib load inside the
 """
 
 import errno
-import gc
 import json
 import math
-import os
 import sys
 import time
 import traceback
@@ -21,17 +19,14 @@ import click
 
 from gridsim import __version__
 from gridsim.errors import GridsimError, InputError, IntegrityError, ResourceError
+from gridsim.process import prepare
 
 if TYPE_CHECKING:
     from gridsim.convert import Conversion
     from gridsim.results import WindowReport
     from gridsim.scenario import Scenario
 
-# One run is one thread (parallelism is over runs), and one thread adds in one order: same result on every machine.
-for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-# Python looks for cycles after every 700 new objects: a tenth of the time to the first window, for next to nothing.
-gc.set_threshold(100_000)
+prepare()
 
 ISSUES = "the project's issue tracker"
 EXPORTS = {"csv": "", "parquet": "", "netcdf": ".nc", "xlsx": ".xlsx", "pypsa": "", "pandapower": ".json"}  # endings
@@ -168,14 +163,7 @@ def run(
     given = _load(scenario, (*overrides, *shorthands), overlays)
     path = output or Path("results") / f"{given.name}.h5"
     check_new(path, force=force)  # before numba and pandapower load: a typo should not cost seconds
-    from gridsim.stopping import asked_to_stop
-
-    with asked_to_stop(budget_s) as stop:
-        from gridsim.simulate import simulate
-
-        with _progress(given) as progress:
-            summary = simulate(given, path, force=force, progress=progress, stop=stop)
-    _print_run(summary, path, given, with_report)
+    _simulate(given, path, budget_s, with_report, force=force)
 
 
 @main.command()
@@ -195,14 +183,7 @@ def resume(file: Path, budget_s: float | None, with_report: bool, verbose: bool)
     if given is None:
         click.echo(f"{file}: complete, nothing is left to do")
         return
-    from gridsim.stopping import asked_to_stop
-
-    with asked_to_stop(budget_s) as stop:
-        from gridsim.simulate import simulate
-
-        with _progress(given) as progress:
-            summary = simulate(given, file, resume=True, progress=progress, stop=stop)
-    _print_run(summary, file, given, with_report)
+    _simulate(given, file, budget_s, with_report, resume=True)
 
 
 @main.command()
@@ -951,7 +932,23 @@ def _print_summary(summary: dict[str, Any]) -> None:
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(as_text(summary))
 
 
-def _print_run(summary: dict[str, Any], path: Path, given: "Scenario", with_report: bool) -> None:
+def _simulate(
+    given: "Scenario",
+    path: Path,
+    budget_s: float | None,
+    with_report: bool,
+    *,
+    force: bool = False,
+    resume: bool = False,
+) -> None:  # fmt: skip
+    """Begin a run or go on with it; then its summary and its page."""
+    from gridsim.stopping import asked_to_stop
+
+    with asked_to_stop(budget_s) as stop:
+        from gridsim.simulate import simulate
+
+        with _progress(given) as progress:
+            summary = simulate(given, path, force=force, resume=resume, progress=progress, stop=stop)
     _print_summary(summary)
     click.echo(f"results: {path}")
     if with_report and given.output.keep == "summary":

@@ -22,8 +22,7 @@ from gridsim.scenario import Scenario
 from gridsim.status import clock
 from gridsim.trial import Measured, measure_alone, trial_hours
 
-SUMMED_SHARE = 0.2  # of a file's raw hours, in memory at once when the summary is made of them
-SUMMED_CPU = 1.0  # CPU of the summary, of that of compressing the hours
+READ_CPU = 1.0  # to read hours from the journal and sum them up, of the CPU that it takes to compress them
 MEGA, MEBI = 1e6, 2.0**20  # of disk and of memory, as `gridsim show` has them
 
 
@@ -114,8 +113,8 @@ def predict(scenario: Scenario, output: Path, m: Measured) -> Estimate:
     rest = float(np.mean(m.rest_cpu_s))
     if scenario.grid.ac_check:  # which takes nearly all of the rest, hour by hour
         rest *= steps / trial_steps
-    file_cpu = rest + more * m.write_cpu_s_per_step * (1.0 + SUMMED_CPU)
-    memory = m.peak_bytes + SUMMED_SHARE * more * m.raw_step_bytes
+    file_cpu = rest + more * m.write_cpu_s_per_step * (1.0 + READ_CPU)
+    memory = m.peak_bytes + more * m.summed_step_bytes
     return Estimate(
         scenario=scenario.source,
         output=str(output),

@@ -10,7 +10,7 @@ The rest is losses of lines and stores' links, and energy spilled.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from gridsim.schema import BELIEVED, CAUSES, SUPPLIER_OF_STORE, WEATHER_TECHS
 
 if TYPE_CHECKING:
     from gridsim.results import ResultsReader
+    from gridsim.summary_sums import Sums
 
 FloatArray = NDArray[np.float64]
 KINDS = {"wind": ("wind_offshore", "wind_onshore"), "pv": ("pv",)}
@@ -34,21 +35,30 @@ class Otherwise:
     """A run whose hours were dispatched again. MW, arrays (steps,)."""
 
     run: "ResultsReader"
+    sums: "Sums | None" = None  # of a file that may lack the hours themselves
+
+    def _array(self, path: str) -> NDArray[Any]:
+        return self.run.array(path) if self.sums is None else self.sums.series(path)
+
+    def _by_step(self, name: str, path: str) -> NDArray[Any]:
+        return self.run.array(path).sum(axis=1) if self.sums is None else self.sums.series(name)
 
     @cached_property
     def believed(self) -> dict[str, FloatArray]:
         """{load, wind, pv}: what the window believed."""
-        return dict(zip(BELIEVED, self.run.array("realtime/forecast_mw").T, strict=True))
+        return dict(zip(BELIEVED, self._array("realtime/forecast_mw").T, strict=True))
 
     @cached_property
     def came(self) -> dict[str, FloatArray]:
         """{load, wind, pv}: what came; of wind and sun what was available."""
+        if self.sums is not None:
+            return {kind: self.sums.series(kind) for kind in BELIEVED}
         tech = self.run.table("sources")["tech"].astype(str).to_numpy()
         curtailed = self.run.array("curtailment/cause_mw")
         own = curtailed[:, :, CAUSES.index("own")]
         there = self.run.array("dispatch/source_p_mw") + curtailed.sum(axis=2) - own
         weather = {kind: there[:, np.isin(tech, techs)].sum(axis=1) for kind, techs in KINDS.items()}
-        return {"load": self.run.array("dispatch/load_mw").sum(axis=1), **weather}
+        return {"load": self._by_step("load", "dispatch/load_mw"), **weather}
 
     @cached_property
     def beyond(self) -> FloatArray:
@@ -61,7 +71,7 @@ class Otherwise:
         """Wind and sun not taken, own connections apart: as planned, and as it came."""
         techs = np.isin(self.run.names("tech"), WEATHER_TECHS)
         planned, lived = (
-            self.run.array(path)[:, techs].sum(axis=1) for path in ("realtime/planned_tech_p_mw", "dispatch/tech_p_mw")
+            self._array(path)[:, techs].sum(axis=1) for path in ("realtime/planned_tech_p_mw", "dispatch/tech_p_mw")
         )
         there = (what["wind"] + what["pv"] for what in (self.believed, self.came))
         before, after = (np.maximum(mw - taken, 0.0) for mw, taken in zip(there, (planned, lived), strict=True))
@@ -73,9 +83,9 @@ class Otherwise:
         at = self.run.names("expected").index("shed")
         of_a_mw = float(self.run.meta["penalty_shed"]) * self.run.dt_h
         planned = (
-            self.run.array("realtime/planned_cost")[:, at] / of_a_mw if of_a_mw > 0.0 else np.zeros(self.run.steps)
+            self._array("realtime/planned_cost")[:, at] / of_a_mw if of_a_mw > 0.0 else np.zeros(self.run.steps)
         )
-        return planned, self.run.array("unserved/load_mw").sum(axis=1)
+        return planned, self._by_step("unserved", "unserved/load_mw")
 
     @cached_property
     def moved(self) -> dict[str, FloatArray]:
@@ -83,7 +93,7 @@ class Otherwise:
 
         Less of load that answers, or less curtailment, is more for the grid.
         """
-        more = self.run.array("dispatch/tech_p_mw") - self.run.array("realtime/planned_tech_p_mw")
+        more = self._array("dispatch/tech_p_mw") - self._array("realtime/planned_tech_p_mw")
         out: dict[str, FloatArray] = {}
         for k, tech in enumerate(self.run.names("tech")):
             if tech not in WEATHER_TECHS:
@@ -95,13 +105,13 @@ class Otherwise:
     def asked(self, way: str) -> FloatArray:
         """Reserve that the window planned for: of a direction the largest product."""
         direction = self.run.table("products")["direction"].astype(str).to_numpy()
-        out: FloatArray = self.run.array("realtime/planned_need_mw")[:, direction == way].max(axis=1, initial=0.0)
+        out: FloatArray = self._array("realtime/planned_need_mw")[:, direction == way].max(axis=1, initial=0.0)
         return out
 
     def short(self, way: str) -> FloatArray:
         """Reserve missing in the hour itself, of `realtime.reserve_kept` of what was planned."""
         direction = self.run.table("products")["direction"].astype(str).to_numpy()
-        out: FloatArray = self.run.array("reserve/short_mw")[:, direction == way].max(axis=1, initial=0.0)
+        out: FloatArray = self._array("reserve/short_mw")[:, direction == way].max(axis=1, initial=0.0)
         return out
 
     @property

@@ -10,7 +10,7 @@ import contextlib
 import gzip
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -77,6 +77,7 @@ class ResultsReader:
         self._owns = not isinstance(file, h5py.File)  # an open one stays its owner's, and `path` says where it is
         self.file: h5py.File = file if isinstance(file, h5py.File) else _open(Path(file))
         self.path = path or Path(self.file.filename)
+        self._tables: dict[str, pd.DataFrame] = {}  # read so far
         self._kept: dict[str, NDArray[Any]] | None = None  # arrays read so far, see `keeping`
         try:
             check_format(self.file, self.path)
@@ -99,10 +100,6 @@ class ResultsReader:
     def __contains__(self, path: str) -> bool:
         return path in self.file
 
-    def has(self, path: str) -> bool:
-        """Whether `array` knows a dataset: of the file, or given to `keeping`."""
-        return path in self.file or (self._kept is not None and path in self._kept)
-
     @property
     def keep(self) -> str:
         """Which datasets the file has: output.keep of its scenario."""
@@ -120,21 +117,22 @@ class ResultsReader:
         """The whole dataset."""
         if self._kept is not None and path in self._kept:
             return self._kept[path]
-        try:
-            values = self[path][...]
-        except OSError as error:
-            raise IntegrityError(f"{self.path}: damaged at {path}: {error}") from None
+        values = self.rows(path, slice(None))
         if self._kept is not None:
             self._kept[path] = values
         return values
 
-    @contextlib.contextmanager
-    def keeping(self, beside: Mapping[str, NDArray[Any]] | None = None) -> Iterator[None]:
-        """While it lasts, arrays are read once and shared: whoever changes one copies it first.
+    def rows(self, path: str, rows: slice) -> NDArray[Any]:
+        """Some steps of a dataset."""
+        try:
+            return self[path][rows]
+        except OSError as error:
+            raise IntegrityError(f"{self.path}: damaged at {path}: {error}") from None
 
-        `beside`: arrays of datasets that the file does not have.
-        """
-        self._kept = dict(beside or {})
+    @contextlib.contextmanager
+    def keeping(self) -> Iterator[None]:
+        """While it lasts, arrays are read once and shared: whoever changes one copies it first."""
+        self._kept = {}
         try:
             yield
         finally:
@@ -155,6 +153,11 @@ class ResultsReader:
 
     def table(self, group: str) -> pd.DataFrame:
         """An index table ("units", "sources", ...), or "windows", in the column order of `gridsim.case`."""
+        if group not in self._tables:
+            self._tables[group] = self._table(group)
+        return self._tables[group].copy()
+
+    def _table(self, group: str) -> pd.DataFrame:
         if group == "windows":
             columns = [d.path.split("/")[1] for d in DATASETS if d.group == "windows"]
         else:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import gzip
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -22,15 +23,16 @@ from gridsim.schema import (
     BELIEVED,
     CASE_ARRAYS,
     CAUSES,
+    CHUNK_H,
     DEPTHS,
     EXPECTED,
     FORMAT,
     FORMAT_VERSION,
-    GRID_TEXT,
     SUPPLIERS,
     TABLES,
     Dataset,
     kept,
+    rounding_of,
     techs_of,
     unique_names,
     zones_of,
@@ -41,9 +43,8 @@ if TYPE_CHECKING:
 
 Dims = Mapping[str, Sequence[Any]]  # dimension -> its names or numbers
 
-CHUNK_H = 366  # 24 chunks through a leap year
 CHUNK_ELEMENTS = 16
-GZIP_LEVEL = 2
+GZIP_LEVELS = {"full": 2, "standard": 6, "summary": 2}  # by output.keep
 
 
 def shape_of(d: Dataset, dims: Dims) -> tuple[int, ...]:
@@ -75,28 +76,32 @@ def write_frame(file: h5py.File, case: Case, scenario: Scenario, dims: Dims, eve
     for d in CASE_ARRAYS:
         _describe(file, file.create_dataset(d.path, data=arrays[d.path], track_times=False), d, case.currency)
     for d in kept(scenario.output.keep):
-        _create(file, d, dims, case.currency)
+        _create(file, d, dims, case.currency, scenario.output.keep)
     _write_meta(file, case, scenario, events)
     file.create_group("summary")
     file.flush()
 
 
-def _create(file: h5py.File, d: Dataset, dims: Dims, currency: str) -> None:
+def _create(file: h5py.File, d: Dataset, dims: Dims, currency: str, keep: str) -> None:
     shape = shape_of(d, dims)
-    options: dict[str, Any] = {}
-    if d.per_hour and 0 not in shape:
-        chunk = (min(CHUNK_H, shape[0]), *(min(CHUNK_ELEMENTS, n) for n in shape[1:]))
-        options = {"chunks": chunk, "shuffle": True, "compression": "gzip", "compression_opts": GZIP_LEVEL}
-    dataset = file.create_dataset(d.path, shape, d.dtype, track_times=False, **options)
-    _describe(file, dataset, d, currency)
+    dataset = file.create_dataset(d.path, shape, d.dtype, track_times=False, **storage_of(d, shape, keep))
+    _describe(file, dataset, d, currency, rounding_of(d, keep))
 
 
-def _describe(file: h5py.File, dataset: h5py.Dataset, d: Dataset, currency: str) -> None:
+def storage_of(d: Dataset, shape: tuple[int, ...], keep: str = "full") -> dict[str, Any]:
+    """How h5py is to lay out a dataset: in compressed chunks if it runs along time."""
+    if not d.per_hour or 0 in shape:
+        return {}
+    chunk = (min(CHUNK_H, shape[0]), *(min(CHUNK_ELEMENTS, n) for n in shape[1:]))
+    return {"chunks": chunk, "shuffle": True, "compression": "gzip", "compression_opts": GZIP_LEVELS[keep]}
+
+
+def _describe(file: h5py.File, dataset: h5py.Dataset, d: Dataset, currency: str, rounding: float = 0.0) -> None:
     attrs = {
         "units": d.units.replace("currency", currency),
         "long_name": d.long_name,
         "sign": d.sign,
-        "rounding": GRID_TEXT if d.on_grid else "",
+        "rounding": f"to the nearest multiple of 2**{math.log2(rounding):.0f}" if rounding else "",
     }
     set_attrs(dataset, {k: v for k, v in attrs.items() if v})
     _attach(file, dataset, d.dims)

@@ -14,7 +14,7 @@ import dataclasses
 import json
 import shlex
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -27,12 +27,13 @@ from gridsim.errors import InputError, Problem, ResourceError, WindowError
 from gridsim.journal import Journal, is_begun_only, journal_of, look, sync_folder
 from gridsim.origin import origin
 from gridsim.part_file import PartFile, check_output, is_held, part_of, write_error
-from gridsim.results_frame import CHUNK_H, dims_of, flat, machine, set_attrs, shape_of, write_frame
+from gridsim.results_frame import dims_of, flat, machine, set_attrs, shape_of, write_frame
 from gridsim.scenario import Scenario
-from gridsim.schema import BY_PATH, DATASETS, GRID, WINDOW_COLUMNS, Dataset, kept
+from gridsim.schema import BY_PATH, CHUNK_H, DATASETS, GRID, WINDOW_COLUMNS, Dataset, kept, rounding_of
 
 if TYPE_CHECKING:
     from gridsim.case import Case
+    from gridsim.summary_sums import Sums
 
 EXPECTED_SHARE = 0.5  # of the raw size: what the disk check asks for; measured 0.2-0.35 on Jiangsu-sized years
 JOURNAL_SHARE = 0.3  # likewise of the journal, which is there beside the file for a moment
@@ -223,18 +224,19 @@ class ResultsWriter:
             raise ValueError(f"{path} is written by append")
         self._whole[path] = _stored(d, np.asarray(values), self._shape(d))
 
-    def finish(self, run: Mapping[str, Any], meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def finish(self, run: Callable[[], Mapping[str, Any]], meta: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Make the file of the journal: hours, windows, /meta and /summary; give it its name. Returns the summary.
 
         Parameters
         ----------
-        run : numbers of this execution for /meta/run: cpu_s, wall_s, compile_s, peak_rss_mb, ...
+        run : asked when the hours are written, for /meta/run: cpu_s, wall_s, compile_s, peak_rss_mb, ...
         meta : further attributes of /meta that are the same in every run of the scenario
         """
         self._check_whole()
         with _file_in_the_making(self.path) as (file, sink):
             write_frame(file, self.case, self.scenario, self._dims, self.events)
-            left_out = self._write_hours(file, sink)
+            file["meta"].attrs["complete"] = True  # when it has its name
+            sums = self._write_hours(file, sink)
             for path, values in self._whole.items():
                 file[path][...] = values
             for column in WINDOW_COLUMNS:
@@ -242,9 +244,8 @@ class ResultsWriter:
                 file[d.path][...] = np.array([getattr(w, column) for w in self.windows], dtype=d.dtype)
             file["timing/window_cpu_s"][...] = np.array([w.cpu_s for w in self.windows], dtype=np.float64)
             set_attrs(file["meta"], meta or {})
-            set_attrs(file["meta/run"], {**machine(), **run})
-            file["meta"].attrs["complete"] = True
-            summary = _summarised(file, sink.path, left_out)
+            set_attrs(file["meta/run"], {**machine(), **run()})
+            summary = _summarised(file, sink.path, sums)
         self._finished = True
         summary["file_mb"] = self.path.stat().st_size / 1e6
         return summary
@@ -271,13 +272,14 @@ class ResultsWriter:
         if off.max(initial=0.0) > CAUSES_MW:
             raise ValueError(f"curtailment is not the sum of its causes: {off.max():.3g} MW apart")
 
-    def _write_hours(self, file: h5py.File, sink: PartFile) -> dict[str, NDArray[Any]]:
-        """The datasets along time, in whole chunks except at the end of the run; those that the file does not keep."""
-        rows = min(CHUNK_H, self.steps)
-        buffers = {d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype) for d in self._hourly if d.path in file}
-        # the summary is that of everything, and is made while it is all in memory
-        left_out = {d.path: np.zeros(self._shape(d), d.dtype) for d in DATASETS if d.per_hour and d.path not in file}
-        base = at = 0
+    def _write_hours(self, file: h5py.File, sink: PartFile) -> Sums:
+        """The datasets along time, in whole chunks except at the end of the run; what the summary needs of them."""
+        from gridsim.results import ResultsReader
+        from gridsim.summary_sums import Sums
+
+        rows, keep, base, at = min(CHUNK_H, self.steps), self.scenario.output.keep, 0, 0
+        buffers = {d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype) for d in DATASETS if d.per_hour}
+        sums = Sums(ResultsReader(file, sink.path))
         for window, arrays in zip(self.windows, self._journal.windows(), strict=True):
             n = window.kept * self.per_hour
             if CAUSES in arrays:
@@ -286,22 +288,22 @@ class ResultsWriter:
                 if d.path not in arrays:
                     values = self._from_case[d.path][at : at + n]
                     arrays[d.path] = _stored(d, values, (n, *self._shape(d)[1:]))
-            for path in left_out.keys() & arrays.keys():
-                left_out[path][at : at + n] = arrays[path]
             done = 0
             while done < n:
                 take = min(n - done, CHUNK_H - (at - base))
-                for path, buffer in buffers.items():
-                    buffer[at - base : at - base + take] = arrays[path][done : done + take]
+                for d in self._hourly:
+                    buffers[d.path][at - base : at - base + take] = arrays[d.path][done : done + take]
                 done, at = done + take, at + take
                 if at - base in (CHUNK_H, self.steps - base):
-                    for path, buffer in buffers.items():
-                        if buffer.any():  # a chunk that is not written reads as zeros
-                            file[path][base:at] = buffer[: at - base]
+                    chunk = {path: buffer[: at - base] for path, buffer in buffers.items()}
+                    sums.add(chunk)
+                    for dataset, values in _kept_of(chunk, self._hourly, keep):
+                        if dataset in file and values.any():  # a chunk that is not written reads as zeros
+                            file[dataset][base:at] = values
                     file.flush()
                     sink.check()
                     base = at
-        return left_out
+        return sums
 
     def _check_whole(self) -> None:
         missing = [d.path for d in DATASETS if "day" in d.dims and d.path not in self._whole]
@@ -339,18 +341,36 @@ def _file_in_the_making(path: Path) -> Iterator[tuple[h5py.File, PartFile]]:
         raise failed from None
 
 
-def _summarised(file: h5py.File, path: Path, left_out: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """The summary of what the file has and of what was left out of it, written into it."""
+def _kept_of(chunk: Mapping[str, NDArray[Any]], hourly: Sequence[Dataset], keep: str) -> Iterator[tuple[str, Any]]:
+    """Hours as a file keeps them; the causes of curtailment add up in any rounding."""
+    for d in hourly:
+        rounding = rounding_of(d, keep)
+        if rounding in (0.0, GRID):  # as they are in the journal
+            yield d.path, chunk[d.path]
+        elif d.path == TOTAL:
+            yield d.path, rounded(chunk[CAUSES], rounding).sum(axis=2)
+        else:
+            yield d.path, rounded(chunk[d.path], rounding)
+
+
+def _summarised(file: h5py.File, path: Path, sums: Sums) -> dict[str, Any]:
+    """The summary of the hours before anything is left out of them or rounded, written into the file."""
     from gridsim.results import ResultsReader
     from gridsim.summary import RUN_KEYS, summarise
 
     file.flush()
-    summary = summarise(ResultsReader(file, path), left_out)
+    run = ResultsReader(file, path)
+    summary = summarise(run, sums)
     stable = {k: v for k, v in summary.items() if k not in RUN_KEYS}
     set_attrs(file["summary"], flat(stable))
-    if left_out:
+    if run.keep != "full":
         file["meta"].create_dataset("summary", data=json.dumps(stable), dtype=h5py.string_dtype(), track_times=False)
     return summary
+
+
+def rounded(values: NDArray[Any], step: float) -> NDArray[Any]:
+    """To the nearest multiple of `step`, a power of two; no minus zero."""
+    return np.rint(values / step) * step + 0.0
 
 
 def _stored(d: Dataset, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -361,7 +381,7 @@ def _stored(d: Dataset, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise ValueError(f"{d.path}: {values[place]} at {place} of the block")
     if d.on_grid:
-        return np.rint(values / GRID) * GRID + 0.0  # + 0.0: no minus zero
+        return rounded(values, GRID)
     if values.dtype.kind == "f" and np.dtype(d.dtype).kind == "i":
         return np.rint(values).astype(d.dtype)
     return values

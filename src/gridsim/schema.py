@@ -45,7 +45,8 @@ Groups
 
 Precision. MW and prices are float64 on a fixed grid: multiples of 2**-20 (about 1e-6 MW, or 1e-6 currency/MWh), said
 in the attribute ``rounding``, so that a sum over hundreds of elements still balances to 1e-3 MW, which float32
-cannot promise. Energy states, money, carbon and windows are exact float64. Counts are int16.
+cannot promise. Energy states, money, carbon and windows are exact float64. Counts are int16. A file that keeps
+"standard" has its series on the coarser grid of `COARSE`; its summary is that of the series before.
 
 Determinism. Two runs of one scenario on one version of gridsim differ in /timing and /meta/run only.
 """
@@ -65,7 +66,9 @@ FORMAT = "gridsim"
 FORMAT_VERSION = (1, 0)  # 1.x only ever adds
 
 GRID = 2.0**-20  # stored MW and prices are multiples of this
-GRID_TEXT = "to the nearest multiple of 2**-20"
+# Steps of a file that keeps "standard", by unit: kW, kWh, kg, a thousandth of a price, six hundredths of currency.
+COARSE = {"MW": 2.0**-10, "MWh": 2.0**-10, "t": 2.0**-10, "currency/MWh": 2.0**-10, "currency": 2.0**-4}
+CHUNK_H = 366  # steps of a chunk of the file: 24 through a leap year
 
 TABLES = {  # group of an index table -> its dimension
     "buses": "bus",
@@ -466,6 +469,13 @@ def kept(keep: str) -> tuple[Dataset, ...]:
     if keep == "summary":
         return tuple(d for d in DATASETS if not d.per_hour)
     return tuple(d for d in DATASETS if keep == "full" or d.path not in RECOMPUTABLE)
+
+
+def rounding_of(d: Dataset, keep: str) -> float:
+    """What values in the file are multiples of; 0 where they are exact."""
+    if keep == "standard" and d.per_hour and d.units in COARSE:
+        return COARSE[d.units]
+    return GRID if d.on_grid else 0.0
 
 
 BY_PATH = {d.path: d for d in (*DATASETS, *AC_DATASETS)}

@@ -236,7 +236,7 @@ def simulate(
         for path, values in whole.items():
             writer.write(path, values)
         summary = writer.finish(
-            {
+            lambda: {
                 "cpu_s": time.process_time() - cpu + sum(w.cpu_s for w in earlier),
                 "wall_s": time.perf_counter() - wall + sum(w.wall_s for w in earlier),
                 "compile_s": compile_s,

@@ -55,20 +55,19 @@ It is not a bound on the best possible year: a plan that saw the whole year at o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridsim.schema import DATASETS
 from gridsim.summary_ac import ac_keys, ac_table
 from gridsim.summary_carbon import carbon_keys, carbon_table
-from gridsim.summary_curtailment import OWN, curtailment_keys, curtailment_table
+from gridsim.summary_curtailment import curtailment_keys, curtailment_table
 from gridsim.summary_demand import demand_keys, demand_tables
 from gridsim.summary_ledger import ledger_keys, ledger_table
 from gridsim.summary_money import money_keys, money_table
 from gridsim.summary_realtime import realtime_keys, realtime_table
+from gridsim.summary_sums import OWN, Sums, sums_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -81,25 +80,28 @@ RUN_KEYS = ("cpu_s", "wall_s", "compile_s", "peak_rss_mb", "file_mb")
 COST_PARTS = tuple(d.path.split("/")[1] for d in DATASETS if d.group == "cost" and d.path != "cost/total")
 
 
-def summarise(run: ResultsReader, left_out: Mapping[str, NDArray[Any]] | None = None) -> dict[str, Any]:
-    """All keys of this module's table, as plain numbers and dicts of numbers; `left_out`: arrays beside the file."""
-    with run.keeping(left_out):
-        return _summarise(run)
-
-
 def run_keys(run: ResultsReader) -> dict[str, float]:
     """What differs from one execution to the next."""
     measured = {key: float(run.run.get(key, float("nan"))) for key in RUN_KEYS if key != "file_mb"}
     return measured | {"file_mb": run.path.stat().st_size / 1e6}
 
 
-def _summarise(run: ResultsReader) -> dict[str, Any]:
-    windows, cause_mw = run.table("windows"), run.array("curtailment/cause_mw")
-    total_cost, load = _sum(run, "cost/total"), run.array("dispatch/load_mw").sum(axis=1)
+def summarise(run: ResultsReader, sums: Sums | None = None) -> dict[str, Any]:
+    """All keys of this module's table, as plain numbers and dicts of numbers; `sums`: of hours that a file may lack."""
+    sums = sums or sums_of(run)
+
+    def total(path: str) -> float:
+        return float(sums.total(path).sum(dtype=np.float64))
+
+    def energy_mwh(path: str) -> float:
+        return total(path) * run.dt_h
+
+    windows, total_cost, load = run.table("windows"), total("cost/total"), sums.series("load")
     techs = run.names("tech")
-    energy = run.array("dispatch/tech_p_mw").sum(axis=0) * run.dt_h / 1e6
-    curtailed, available = _curtailment_by_tech(run, cause_mw[:, :, OWN])
-    curtailment_mwh = _energy(run, "curtailment/source_mw")
+    energy = sums.total("dispatch/tech_p_mw") * run.dt_h / 1e6
+    curtailed, available = _curtailment_by_tech(run, sums)
+    curtailment_mwh, unserved_mwh = energy_mwh("curtailment/source_mw"), energy_mwh("unserved/load_mw")
+    lost, served = energy_mwh("flow/loss_mw"), float(load.sum()) * run.dt_h - unserved_mwh
     peak_valley = {k: _mean(run.array(f"peak_shaving/peak_valley_{k}_mw")) for k in ("before", "after")}
     return {
         "scenario": run.meta["scenario_name"],
@@ -108,52 +110,37 @@ def _summarise(run: ResultsReader) -> dict[str, Any]:
         "hours": run.hours,
         "resolution_min": run.resolution_min,
         "total_cost": total_cost,
-        "cost_by_part": {part: _sum(run, f"cost/{part}") for part in COST_PARTS},
+        "cost_by_part": {part: total(f"cost/{part}") for part in COST_PARTS},
         "lower_bound": total_cost - float((windows["cost"] - windows["bound"]).sum()),
         "gap_mean": _mean(windows["gap"].to_numpy()),
         "gap_max": float(windows["gap"].max()),
         "energy_twh": {tech: float(e) for tech, e in zip(techs, energy, strict=True)},
         "load_twh": float(load.sum()) * run.dt_h / 1e6,
-        "energy_price": _ratio(float((run.array("price/energy") * load).sum()), float(load.sum())),
-        "unserved_mwh": _energy(run, "unserved/load_mw"),
+        "energy_price": _ratio(float((sums.series("price/energy") * load).sum()), float(load.sum())),
+        "unserved_mwh": unserved_mwh,
         "curtailment_mwh": curtailment_mwh,
         "curtailment_rate": _ratio(curtailment_mwh, sum(available.values())),
         "curtailment_mwh_by_tech": curtailed,
         "curtailment_rate_by_tech": {tech: _ratio(curtailed[tech], available[tech]) for tech in curtailed},
-        **curtailment_keys(run, cause_mw),
-        **_losses(run),
-        **money_keys(run),
-        **carbon_keys(run),
-        **realtime_keys(run),
-        "spill_mwh": _energy(run, "spill/bus_mw"),
-        "reserve_short_mwh": _energy(run, "reserve/short_mw"),
-        "overload_mwh": _energy(run, "flow/branch_overload_mw") + _energy(run, "flow/interface_overload_mw"),
-        "starts": int(_sum(run, "commitment/start")),
-        "co2_mt": _sum(run, "carbon/tech_t") / 1e6,
-        **_budgets(run),
+        **curtailment_keys(run, sums),
+        "loss_mwh": lost,
+        "loss_rate": _ratio(lost, served + lost),
+        **money_keys(run, sums),
+        **carbon_keys(run, sums),
+        **realtime_keys(run, sums),
+        "spill_mwh": energy_mwh("spill/bus_mw"),
+        "reserve_short_mwh": energy_mwh("reserve/short_mw"),
+        "overload_mwh": energy_mwh("flow/branch_overload_mw") + energy_mwh("flow/interface_overload_mw"),
+        "starts": int(total("commitment/start")),
+        "co2_mt": total("carbon/tech_t") / 1e6,
+        **_budgets(run, sums),
         "peak_load_mw": float(load.max(initial=0.0)),
         "peak_valley_mw": peak_valley,
-        **demand_keys(run),
-        **ledger_keys(run, cause_mw),
+        **demand_keys(run, sums),
+        **ledger_keys(run, sums),
         **ac_keys(run),
         **run_keys(run),
     }
-
-
-def _losses(run: ResultsReader) -> dict[str, float]:
-    """Energy lost, and its share of what is fed in: load served and losses."""
-    lost = _energy(run, "flow/loss_mw") if run.has("flow/loss_mw") else 0.0
-    served = _energy(run, "dispatch/load_mw") - _energy(run, "unserved/load_mw")
-    return {"loss_mwh": lost, "loss_rate": _ratio(lost, served + lost)}
-
-
-def _sum(run: ResultsReader, path: str) -> float:
-    return float(run.array(path).sum(dtype=np.float64))
-
-
-def _energy(run: ResultsReader, path: str) -> float:
-    """Of powers through the run. [MWh]"""
-    return _sum(run, path) * run.dt_h
 
 
 def _mean(values: Any) -> float:
@@ -164,10 +151,10 @@ def _ratio(part: float, whole: float) -> float:
     return part / whole if whole > 0.0 else 0.0
 
 
-def _budgets(run: ResultsReader) -> dict[str, dict[str, float]]:
+def _budgets(run: ResultsReader, sums: Sums) -> dict[str, dict[str, float]]:
     """Sums and mean price of every budget."""
     names = run.names("budget_name")
-    use, excess, missing, price = (run.array(f"budget/{name}") for name in ("use", "excess", "missing", "price"))
+    use, excess, missing, price = (sums.series(f"budget/{name}") for name in ("use", "excess", "missing", "price"))
     paid = (use * price).sum(axis=0) / np.maximum(use.sum(axis=0), 1e-12)
     columns = use.sum(axis=0), excess.sum(axis=0), missing.sum(axis=0), paid
     keys = ("budget_used", "budget_excess", "budget_missing", "budget_price")
@@ -177,16 +164,16 @@ def _budgets(run: ResultsReader) -> dict[str, dict[str, float]]:
     }
 
 
-def _curtailment_by_tech(run: ResultsReader, own: Any) -> tuple[dict[str, float], dict[str, float]]:
+def _curtailment_by_tech(run: ResultsReader, sums: Sums) -> tuple[dict[str, float], dict[str, float]]:
     """MWh curtailed and MWh available before own limits, of curtailable sources, by technology."""
     sources = run.table("sources")
-    curtailed = run.array("curtailment/source_mw").sum(axis=0) * run.dt_h
-    available = (run.array("dispatch/source_available_mw") + own).sum(axis=0) * run.dt_h
+    curtailed = sums.total("curtailment/source_mw") * run.dt_h
+    available = (sums.total("dispatch/source_available_mw") + sums.total("curtailment/cause_mw")[:, OWN]) * run.dt_h
     ours = sources["curtailable"].to_numpy(dtype=bool)
     tech = sources["tech"].to_numpy()
     names = [t for t in run.names("tech") if (tech[ours] == t).any()]
-    sums = [{t: float(values[ours & (tech == t)].sum()) for t in names} for values in (curtailed, available)]
-    return sums[0], sums[1]
+    by_tech = [{t: float(values[ours & (tech == t)].sum()) for t in names} for values in (curtailed, available)]
+    return by_tech[0], by_tech[1]
 
 
 def _by(summary: dict[str, Any]) -> str:

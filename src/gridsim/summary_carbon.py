@@ -26,26 +26,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from gridsim.schema import CLEAN_TECHS
 from gridsim.summary_curtailment import month_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from gridsim.results import ResultsReader
+    from gridsim.summary_sums import Sums
 
 COAL_CO2_T_PER_TCE = 2.7  # networks/jiangsu/parameters.csv
 
 
-def carbon_keys(run: ResultsReader) -> dict[str, Any]:
+def carbon_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
     """All keys of this module's table."""
     month = month_of(run)
     months = list(dict.fromkeys(month))
     techs, zones = run.names("tech"), run.names("zone")
-    emitted = run.array("carbon/tech_t")
+    emitted = sums.series("carbon/tech_t")
     coal = emitted[:, [k for k, tech in enumerate(techs) if tech == "coal"]].sum(axis=1) / COAL_CO2_T_PER_TCE
-    used, energy = run.array("carbon/zone_load_t"), _consumption_mwh(run, zones)
-    clean, total = _clean_energy(run)
+    used, energy = sums.series("carbon/zone_load_t"), sums.series("consumption") * run.dt_h
+    clean, total = sums.series("clean"), sums.series("fed")
 
     def by_month(part: Any, whole: Any | None = None) -> dict[str, float]:
         sums = {m: float(part[month == m].sum()) for m in months}
@@ -54,20 +54,18 @@ def carbon_keys(run: ResultsReader) -> dict[str, Any]:
         return {m: _ratio(sums[m], whole[month == m].sum()) for m in months}
 
     traced = {"load": float(used.sum()) / 1e6} | {
-        name: float(run.array(f"carbon/{path}").sum()) / 1e6
+        name: float(sums.total(f"carbon/{path}")) / 1e6
         for name, path in (("exports", "export_t"), ("losses", "lost_t"), ("stores", "store_change_t"))
     }
     return {
         "co2_mt_by_fuel": _by_fuel(run),
-        "co2_mt_by_zone": dict(
-            zip(zones, (run.array("carbon/zone_emission_t").sum(axis=0) / 1e6).tolist(), strict=True)
-        ),
-        "co2_origin_mt": float(run.array("carbon/origin_t").sum()) / 1e6,
+        "co2_mt_by_zone": dict(zip(zones, (sums.total("carbon/zone_emission_t") / 1e6).tolist(), strict=True)),
+        "co2_origin_mt": float(sums.total("carbon/origin_t")) / 1e6,
         "co2_traced_mt": traced,
         "intensity": _ratio(used.sum(), energy.sum()),
         "intensity_by_zone": {z: _ratio(used[:, k].sum(), energy[:, k].sum()) for k, z in enumerate(zones)},
         "marginal_intensity_by_zone": {
-            z: _ratio((run.array("carbon/zone_marginal")[:, k] * energy[:, k]).sum(), energy[:, k].sum())
+            z: _ratio((sums.series("carbon/zone_marginal")[:, k] * energy[:, k]).sum(), energy[:, k].sum())
             for k, z in enumerate(zones)
         },
         "intensity_by_month": by_month(used.sum(axis=1), energy.sum(axis=1)),
@@ -81,26 +79,6 @@ def carbon_keys(run: ResultsReader) -> dict[str, Any]:
 
 def _ratio(part: Any, whole: Any) -> float:
     return float(part) / float(whole) if whole > 0.0 else 0.0
-
-
-def _consumption_mwh(run: ResultsReader, zones: list[str]) -> Any:
-    """(time, zone) load served and demand on stores."""
-    zone = run.table("buses")["zone"].astype(str).to_numpy()
-    out = np.zeros((run.steps, len(zones)))
-    served = run.array("dispatch/load_mw") - run.array("unserved/load_mw")
-    for table, values in (("loads", served), ("stores", run.array("storage/demand_mw"))):
-        at = zone[run.table(table)["bus_row"].to_numpy(dtype=int)]
-        out += values @ (at[:, None] == np.array(zones)[None, :]).astype(float) * run.dt_h
-    return out
-
-
-def _clean_energy(run: ResultsReader) -> tuple[Any, Any]:
-    """(time,) MWh not from fossil fuel, and of everything that feeds in; what goes out is not counted."""
-    units, sources = run.table("units"), run.table("sources")
-    of_unit = units["tech"].isin(CLEAN_TECHS).to_numpy(dtype=float)
-    unit, source = run.array("dispatch/unit_p_mw"), np.maximum(run.array("dispatch/source_p_mw"), 0.0)
-    clean = unit @ of_unit + source @ sources["clean_share"].to_numpy(dtype=float)
-    return clean * run.dt_h, (unit.sum(axis=1) + source.sum(axis=1)) * run.dt_h
 
 
 def _by_fuel(run: ResultsReader) -> dict[str, float]:

@@ -20,31 +20,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridsim.schema import CAUSES, WEATHER_TECHS
+from gridsim.summary_sums import OWN
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from gridsim.results import ResultsReader
+    from gridsim.summary_sums import Sums
 
 SHOWN_ELEMENTS = 10
-OWN = CAUSES.index("own")
 
 
-def curtailment_keys(run: ResultsReader, cause_mw: Any) -> dict[str, Any]:
-    """All keys of this module's table; `cause_mw` is curtailment by cause."""
-    sources = run.table("sources")
-    own, total = cause_mw[:, :, OWN], run.array("curtailment/source_mw")
-    offered = run.array("dispatch/source_available_mw") + own
-    # MWh by source in the run, and of wind and PV by step
-    curtailed, available, system = (values.sum(axis=0) * run.dt_h for values in (total, offered, total - own))
+def curtailment_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
+    """All keys of this module's table."""
+    sources, by_cause = run.table("sources"), sums.total("curtailment/cause_mw") * run.dt_h
+    curtailed = sums.total("curtailment/source_mw") * run.dt_h
+    available = sums.total("dispatch/source_available_mw") * run.dt_h + by_cause[:, OWN]
+    system = curtailed - by_cause[:, OWN]
     tech, ours = sources["tech"].astype(str).to_numpy(), sources["curtailable"].to_numpy(dtype=bool)
     wind = ours & np.isin(tech, WEATHER_TECHS[:2])
     pv = ours & (tech == "pv")
     groups = {"wind": wind, "pv": pv, "wind_and_pv": wind | pv}
     both = groups["wind_and_pv"]
-    by_step = total[:, both].sum(axis=1), offered[:, both].sum(axis=1)
+    by_step = sums.series("weather_curtailed"), sums.series("weather_offered")
     month = month_of(run)
     zone = sources["zone"].astype(str).to_numpy()
 
@@ -53,8 +54,8 @@ def curtailment_keys(run: ResultsReader, cause_mw: Any) -> dict[str, Any]:
 
     by_month = {m: 1.0 - _ratio(*(values[month == m].sum() for values in by_step)) for m in dict.fromkeys(month)}
     return {
-        "curtailment_mwh_by_cause": dict(zip(CAUSES, (cause_mw.sum(axis=(0, 1)) * run.dt_h).tolist(), strict=True)),
-        "curtailing_elements": _elements(run, cause_mw),
+        "curtailment_mwh_by_cause": dict(zip(CAUSES, by_cause.sum(axis=0).tolist(), strict=True)),
+        "curtailing_elements": _elements(run, sums.total("blamed") * run.dt_h),
         "utilisation": {name: used(which) for name, which in groups.items()},
         "system_caused_rate": {
             name: _ratio(system[which].sum(), available[which].sum()) for name, which in groups.items()
@@ -74,14 +75,9 @@ def month_of(run: ResultsReader) -> Any:
     return run.time.to_numpy().astype("datetime64[M]").astype(str)
 
 
-def _elements(run: ResultsReader, cause_mw: Any) -> dict[str, float]:
+def _elements(run: ResultsReader, total: NDArray[np.float64]) -> dict[str, float]:
     """Energy curtailed by the line or interface that weighs most."""
     names = [*run.names("branch"), *run.names("interface")]
-    total = np.zeros(len(names))
-    for cause, path in (("section", "section_element"), ("n1", "n1_element")):
-        mwh, element = cause_mw[:, :, CAUSES.index(cause)] * run.dt_h, run.array(f"curtailment/{path}")
-        there = (mwh > 0.0) & (element >= 0)
-        np.add.at(total, element[there], mwh[there])
     most = [k for k in np.argsort(-total, kind="stable")[:SHOWN_ELEMENTS] if total[k] > 0.0]
     return {names[k]: float(total[k]) for k in most}
 

@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gridsim.results import ResultsReader
+    from gridsim.summary_sums import Sums
 
 DEMAND_TECHS = ("hydrogen", "heat", "ev", "ac", "dr_shift", "dr_interrupt")
 PARTS = {"charged": "charge_mw", "discharged": "discharge_mw", "used": "demand_mw"}
 
 
-def demand_keys(run: ResultsReader) -> dict[str, Any]:
+def demand_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
     """All keys of this module's table."""
     loads, stores = run.table("loads"), run.table("stores")
-    twh = run.array("dispatch/load_mw").sum(axis=0) * run.dt_h / 1e6
+    twh = sums.total("dispatch/load_mw") * run.dt_h / 1e6
     component = [str(name) or "load" for name in loads["component"]]
-    gwh = {part: run.array(f"storage/{name}").sum(axis=0) * run.dt_h / 1e3 for part, name in PARTS.items()}
+    gwh = {part: sums.total(f"storage/{name}") * run.dt_h / 1e3 for part, name in PARTS.items()}
     by_component: dict[str, float] = {}
     by_zone: dict[str, dict[str, float]] = {}
     for name, zone, value in zip(component, loads["zone"], twh.tolist(), strict=True):
@@ -39,14 +40,14 @@ def demand_keys(run: ResultsReader) -> dict[str, Any]:
     flexible: dict[str, dict[str, dict[str, float]]] = {}
     for j, (tech, zone) in enumerate(zip(stores["tech"], stores["zone"], strict=True)):
         if str(tech) in DEMAND_TECHS:
-            sums = flexible.setdefault(str(tech), {}).setdefault(str(zone), dict.fromkeys(PARTS, 0.0))
+            gwh_of = flexible.setdefault(str(tech), {}).setdefault(str(zone), dict.fromkeys(PARTS, 0.0))
             for part in PARTS:
-                sums[part] += float(gwh[part][j])
-    sources, taken = run.table("sources"), -run.array("dispatch/source_p_mw").clip(max=0.0).sum(axis=0)
+                gwh_of[part] += float(gwh[part][j])
+    sources, taken = run.table("sources"), sums.total("taken")
     for j, (tech, zone) in enumerate(zip(sources["tech"], sources["zone"], strict=True)):
         if str(tech) in DEMAND_TECHS:
-            sums = flexible.setdefault(str(tech), {}).setdefault(str(zone), dict.fromkeys(PARTS, 0.0))
-            sums["charged"] += float(taken[j]) * run.dt_h / 1e3
+            gwh_of = flexible.setdefault(str(tech), {}).setdefault(str(zone), dict.fromkeys(PARTS, 0.0))
+            gwh_of["charged"] += float(taken[j]) * run.dt_h / 1e3
     return {"load_twh_by_component": by_component, "load_twh_by_zone": by_zone, "flexible_gwh": flexible}
 
 

@@ -22,29 +22,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gridsim.schema import CAUSES
-
 if TYPE_CHECKING:
     from rich.table import Table
 
     from gridsim.results import ResultsReader
+    from gridsim.summary_sums import Sums
 
 SHORT_MW = 1.0
 
 
-def ledger_keys(run: ResultsReader, cause_mw: Any) -> dict[str, Any]:
-    """All keys of this module's table; `cause_mw` is curtailment by cause."""
-    regulation = run.array("peak_shaving/regulation_mw") * run.dt_h / 1e3
+def ledger_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
+    """All keys of this module's table."""
+    regulation = sums.series("peak_shaving/regulation_mw") * run.dt_h / 1e3
     less = run.array("peak_shaving/peak_valley_less_mw")
     return {
         "regulation_up_gwh": _named(run, "supplier", np.maximum(regulation, 0.0).sum(axis=0)),
         "regulation_down_gwh": _named(run, "supplier", np.maximum(-regulation, 0.0).sum(axis=0)),
         "peak_valley_less_mw": _named(run, "supplier", less.mean(axis=0)),
-        "coal_load_rate": _load_rate(run),
-        "deep_unit_h": _named(run, "depth", run.array("peak_shaving/deep_units").sum(axis=0) * run.dt_h),
-        "compensation": _named(run, "depth", run.array("peak_shaving/compensation").sum(axis=0)),
+        "coal_load_rate": _load_rate(run, sums),
+        "deep_unit_h": _named(run, "depth", sums.total("peak_shaving/deep_units") * run.dt_h),
+        "compensation": _named(run, "depth", sums.total("peak_shaving/compensation")),
         "two_shift_starts": _two_shifts(run),
-        "shortfall_hours": _shortfalls(run, cause_mw),
+        "shortfall_hours": _shortfalls(run, sums),
     }
 
 
@@ -52,11 +51,11 @@ def _named(run: ResultsReader, dim: str, values: Any) -> dict[str, float]:
     return {name: float(value) for name, value in zip(run.names(dim), values, strict=True)}
 
 
-def _load_rate(run: ResultsReader) -> float:
+def _load_rate(run: ResultsReader, sums: Sums) -> float:
     units = run.table("units")
     coal = (units["tech"] == "coal").to_numpy()
-    committed = float((run.array("commitment/on")[:, coal] @ units["p_max_mw"].to_numpy(dtype=float)[coal]).sum())
-    return float(run.array("dispatch/unit_p_mw")[:, coal].sum()) / committed if committed > 0.0 else 0.0
+    committed = float(sums.total("commitment/on")[coal] @ units["p_max_mw"].to_numpy(dtype=float)[coal])
+    return float(sums.total("dispatch/unit_p_mw")[coal].sum()) / committed if committed > 0.0 else 0.0
 
 
 def _two_shifts(run: ResultsReader) -> dict[str, int]:
@@ -66,13 +65,11 @@ def _two_shifts(run: ResultsReader) -> dict[str, int]:
     return {tech: int(n) for tech, n in zip(run.names("tech"), counts, strict=True) if tech in of_units}
 
 
-def _shortfalls(run: ResultsReader, cause_mw: Any) -> dict[str, float]:
+def _shortfalls(run: ResultsReader, sums: Sums) -> dict[str, float]:
     up_product = (run.table("products")["direction"] == "up").to_numpy()
-    short = run.array("reserve/short_mw")
-    up = (run.array("unserved/load_mw").sum(axis=1) > SHORT_MW) | (short[:, up_product] > SHORT_MW).any(axis=1)
-    of_system = [CAUSES.index(name) for name in ("ramp", "reserve", "system")]
-    lost = cause_mw[:, :, of_system].sum(axis=(1, 2)) + run.array("spill/bus_mw").sum(axis=1)
-    down = (lost > SHORT_MW) | (short[:, ~up_product] > SHORT_MW).any(axis=1)
+    short = sums.series("reserve/short_mw")
+    up = (sums.series("unserved") > SHORT_MW) | (short[:, up_product] > SHORT_MW).any(axis=1)
+    down = (sums.series("turned_down") > SHORT_MW) | (short[:, ~up_product] > SHORT_MW).any(axis=1)
     return {"up": float(up.sum() * run.dt_h), "down": float(down.sum() * run.dt_h)}
 
 

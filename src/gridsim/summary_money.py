@@ -27,27 +27,26 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gridsim.results import ResultsReader
+    from gridsim.summary_sums import Sums
 
 SHOWN_ELEMENTS = 10
 RENTS = ("congestion_rent", "link_rent", "shift_rent", "loss_surplus")
 
 
-def money_keys(run: ResultsReader) -> dict[str, Any]:
+def money_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
     """All keys of this module's table."""
-    paid = run.array("money/load_payment").sum(axis=0)
-    revenue, reserve, cost = (
-        run.array(f"money/{name}").sum(axis=0) for name in ("tech_revenue", "reserve_revenue", "tech_cost")
-    )
+    paid = sums.total("money/load_payment")
+    revenue, reserve, cost = (sums.total(f"money/{name}") for name in ("tech_revenue", "reserve_revenue", "tech_cost"))
     techs, zones = run.names("tech"), run.names("zone")
-    bill = run.array("money/tou_bill").sum(axis=0)
-    local = run.array("money/local_bill").sum(axis=0)
+    bill = sums.total("money/tou_bill")
+    local = sums.total("money/local_bill")
     stores = set(run.table("stores")["tech"])
-    energy = run.array("dispatch/tech_p_mw").sum(axis=0) * run.dt_h
+    energy = sums.total("dispatch/tech_p_mw") * run.dt_h
     money = {
         "load_payment": float(paid.sum()),
-        "spill_payment": float(run.array("money/spill_payment").sum()),
+        "spill_payment": float(sums.total("money/spill_payment")),
         "reserve_payment": float(reserve.sum()),
-        **{name: float(run.array(f"money/{name}").sum()) for name in RENTS},
+        **{name: float(sums.total(f"money/{name}")) for name in RENTS},
     }
     return {
         "money": money,
@@ -59,7 +58,7 @@ def money_keys(run: ResultsReader) -> dict[str, Any]:
             for k, tech in enumerate(techs)
             if tech not in stores and energy[k] > 0.0
         },
-        "price_by_zone": _zone_prices(run, paid, zones),
+        "price_by_zone": _zone_prices(run, sums, paid, zones),
         "congestion_rent_by_element": _rents(run),
         "tou_bill_by_zone": _named(zones, bill) if bill.any() else {},
         "local_bill": {zone: paid for zone, paid in _named(zones, local).items() if paid},
@@ -70,9 +69,9 @@ def _named(names: list[str], values: Any) -> dict[str, float]:
     return {name: float(value) for name, value in zip(names, values, strict=True)}
 
 
-def _zone_prices(run: ResultsReader, paid: Any, zones: list[str]) -> dict[str, float]:
+def _zone_prices(run: ResultsReader, sums: Sums, paid: Any, zones: list[str]) -> dict[str, float]:
     zone = run.table("buses")["zone"].astype(str).to_numpy()[run.table("loads")["bus_row"].to_numpy(dtype=int)]
-    served = (run.array("dispatch/load_mw") - run.array("unserved/load_mw")).sum(axis=0) * run.dt_h
+    served = (sums.total("dispatch/load_mw") - sums.total("unserved/load_mw")) * run.dt_h
     mwh = np.array([served[zone == name].sum() for name in zones])
     return {name: float(paid[k] / mwh[k]) for k, name in enumerate(zones) if mwh[k] > 0.0}
 

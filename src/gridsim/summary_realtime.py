@@ -42,13 +42,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gridsim.results import ResultsReader
+    from gridsim.summary_sums import Sums
 
 
-def realtime_keys(run: ResultsReader) -> dict[str, Any]:
+def realtime_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
     """All keys of this module's table; none of a run that foresaw everything."""
     if not relived(run):
         return {}
-    what, dt_h = Otherwise(run), run.dt_h
+    what, dt_h = Otherwise(run, sums), run.dt_h
     off = {kind: what.believed[kind] - what.came[kind] for kind in BELIEVED}
     moved = {who: float(np.abs(mw).sum()) * dt_h for who, mw in what.moved.items()}
     planned, curtailed = (float(mw.sum()) * dt_h for mw in what.curtailed)
@@ -63,18 +64,18 @@ def realtime_keys(run: ResultsReader) -> dict[str, Any]:
         "curtailment_extra_mwh": curtailed - planned,
         "reserve_used_mwh": {way: float(values.sum()) * dt_h for way, values in used.items()},
         "reserve_exceeded_h": {way: float((used[way] > what.asked(way)).sum()) * dt_h for way in used},
-        **_costs(run),
-        "units_called_h": float(run.array("realtime/called").sum()) * run.dt_h,
-        "units_lost_h": float(run.array("realtime/lost").sum()) * run.dt_h,
+        **_costs(run, sums),
+        "units_called_h": float(sums.total("realtime/called").sum()) * run.dt_h,
+        "units_lost_h": float(sums.total("realtime/lost").sum()) * run.dt_h,
         "outages": {what: outages.get(what, 0) for what in ("unit", "source", "store", "link", "branch")},
     }
 
 
-def _costs(run: ResultsReader) -> dict[str, Any]:
+def _costs(run: ResultsReader, sums: Sums) -> dict[str, Any]:
     """What the windows expected, and what came on top of it, by part."""
-    planned = dict(zip(run.names("expected"), run.array("realtime/planned_cost").sum(axis=0).tolist(), strict=True))
+    planned = dict(zip(run.names("expected"), sums.total("realtime/planned_cost").tolist(), strict=True))
     beside = {part: -planned.pop(part) for part in ("surprise", "stored")}
-    more = {part: float(run.array(f"cost/{part}").sum()) - cost for part, cost in planned.items()} | beside
+    more = {part: float(sums.total(f"cost/{part}")) - cost for part, cost in planned.items()} | beside
     return {
         "planned_cost": sum(planned.values()),
         "uncertainty_cost": sum(more.values()),

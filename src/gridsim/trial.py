@@ -18,8 +18,11 @@ import h5py
 import numpy as np
 
 from gridsim.journal import journal_of
+from gridsim.results_frame import dims_of
 from gridsim.results_writer import WindowReport
 from gridsim.scenario import Horizon, Scenario
+from gridsim.schema import CHUNK_H
+from gridsim.summary_sums import step_bytes
 
 WARM = 2  # windows of a trial that count, after the first
 PLACES = 6
@@ -38,7 +41,7 @@ class Measured(NamedTuple):
     write_cpu_s_per_step: float  # to compress hours into a file
     frame_bytes: float  # of a results file, without what runs along time
     step_bytes: float  # of a results file, for each step
-    raw_step_bytes: float  # the same in memory
+    summed_step_bytes: float  # for each step, what the summary needs at once
     record_bytes: float  # of the journal, for each window
     peak_bytes: float  # memory of the process
 
@@ -87,9 +90,8 @@ def measure(scenario: Scenario) -> Measured:
         with tempfile.TemporaryDirectory(prefix="gridsim-trial-") as folder:
             trials.append(_try(part_of_scenario(scenario, begin), Path(folder) / "trial.h5"))
             stacked.add(Path(folder) / "trial.h5")
-    frame, step_bytes, raw, write_s = stacked.compressed()
+    frame, file_step_bytes, write_s = stacked.compressed()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    del case  # that of the whole horizon was in memory until here, as in a run
     return Measured(
         places=[str(trial.start) for trial in trials],
         hours=[trial.hours for trial in trials],
@@ -99,8 +101,8 @@ def measure(scenario: Scenario) -> Measured:
         rest_cpu_s=[trial.rest_cpu_s for trial in trials],
         write_cpu_s_per_step=write_s,
         frame_bytes=frame,
-        step_bytes=step_bytes,
-        raw_step_bytes=raw,
+        step_bytes=file_step_bytes,
+        summed_step_bytes=step_bytes(dims_of(case, scenario)),
         record_bytes=float(np.mean([size for trial in trials for size in trial.record_bytes])),
         peak_bytes=float(peak),
     )
@@ -169,19 +171,17 @@ class _Stacked:
             file.visititems(visit)
         self.frames.append(frame)
 
-    def compressed(self) -> tuple[float, float, float, float]:
-        """Bytes of the frame; for each step, bytes in a file and in memory, and seconds of CPU to write them."""
-        from gridsim.results_frame import CHUNK_H
-
-        began, stored, raw, steps = time.process_time(), 0, 0, 1
+    def compressed(self) -> tuple[float, float, float]:
+        """Bytes of the frame; for each step, bytes in a file, and seconds of CPU to write them."""
+        began, stored, steps = time.process_time(), 0, 1
         with h5py.File(io.BytesIO(), "w") as file:
             for name, parts in self.rows.items():
                 values = np.concatenate(parts)[:CHUNK_H]
-                steps, raw = len(values), raw + values.nbytes
+                steps = len(values)
                 chunk = (len(values), *self.layout[name][0][1:])
                 dataset = file.create_dataset(name, values.shape, values.dtype, chunks=chunk, **self.layout[name][1])
                 if values.any():  # as `ResultsWriter` does
                     dataset[...] = values
                 stored += dataset.id.get_storage_size()
         seconds = (time.process_time() - began) / steps
-        return float(np.mean(self.frames)), stored / steps, raw / steps, seconds
+        return float(np.mean(self.frames)), stored / steps, seconds

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from gridsim.errors import ResourceError
 from gridsim.part_file import PartFile, part_of
 from gridsim.results import ResultsReader
-from gridsim.results_frame import CHUNK_ELEMENTS, CHUNK_H, GZIP_LEVEL, flat, set_attrs
+from gridsim.results_frame import flat, set_attrs, storage_of
 from gridsim.schema import AC_DATASETS, AC_DIMS, Dataset
 from gridsim.summary import RUN_KEYS, summarise
 
@@ -113,9 +113,7 @@ def _create(file: h5py.File, d: Dataset) -> None:
     scales = [file[dim] for dim in d.dims]
     shape = tuple(len(scale) for scale in scales)
     options: dict[str, Any] = {"fillvalue": np.nan if np.dtype(d.dtype).kind == "f" else -1}
-    if d.per_hour and 0 not in shape:
-        chunk = (min(CHUNK_H, shape[0]), *(min(CHUNK_ELEMENTS, n) for n in shape[1:]))
-        options |= {"chunks": chunk, "shuffle": True, "compression": "gzip", "compression_opts": GZIP_LEVEL}
+    options |= storage_of(d, shape)
     dataset = file.create_dataset(d.path, shape, d.dtype, track_times=False, **options)
     attrs = {"units": d.units, "long_name": d.long_name, "sign": d.sign}
     set_attrs(dataset, {k: v for k, v in attrs.items() if v})

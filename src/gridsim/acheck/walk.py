@@ -13,8 +13,7 @@ from gridsim.acheck.select import steps_of
 from gridsim.errors import InputError, Problem
 from gridsim.networks.safe import net_of_text
 from gridsim.results import ResultsReader
-from gridsim.results_frame import CHUNK_H
-from gridsim.schema import AC_DATASETS
+from gridsim.schema import AC_DATASETS, CHUNK_H
 from gridsim.summary_ac import OVER, ratings
 
 

@@ -10,6 +10,8 @@ from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, Self
 
+from gridsim.process import prepare
+
 _AHEAD = 2  # blocks that each worker has before it
 
 
@@ -18,7 +20,8 @@ class Pool:
 
     def __init__(self, workers: int):
         context = get_context("spawn")
-        self._executors = [ProcessPoolExecutor(1, mp_context=context) for _ in range(workers if workers > 1 else 0)]
+        count = workers if workers > 1 else 0
+        self._executors = [ProcessPoolExecutor(1, mp_context=context, initializer=prepare) for _ in range(count)]
 
     def __enter__(self) -> Self:
         return self

@@ -14,13 +14,13 @@ from typing import Any
 
 from gridsim import __version__
 from gridsim.errors import InputError, MissingPackageError, Problem, ResourceError
+from gridsim.process import ONE_THREAD
 from gridsim.sweep.folder import FAILED, Record
 from gridsim.sweep.study_file import Run
 from gridsim.sweep.work import work
 
 DEATHS = 3  # of its workers, after which a run is given up
 PATIENCE = "30s"  # until a scheduler answers
-ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 HERE = "127.0.0.1"
 LOST = ResourceError.exit_code
 
@@ -95,11 +95,24 @@ def _client(workers: Workers) -> Iterator[Any]:
         "distributed.comm.timeouts.connect": "60s",  # of workers that are busy compiling
         "distributed.worker.daemon": True,
         # One thread, and nothing that hands memory back early: that costs a run some percent of its time.
-        "distributed.nanny.pre-spawn-environ": dict.fromkeys(ONE_THREAD, 1),
-        # Its samplers look at a worker a hundred times a second, and so take from its run: 2 % of a core.
+        "distributed.nanny.pre-spawn-environ": dict(ONE_THREAD),
+        # What looks at a worker, and keeps its data in check, takes from its run: 4 % of a core for each, and 9 % for
+        # the scheduler; so it takes 1.5 and 3.5 %. A run has no data in Dask, and a look a second is enough to kill a
+        # worker that is beyond its memory.
         "distributed.worker.profile.enabled": False,
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+        "distributed.worker.memory.monitor-interval": "1s",
+        "distributed.scheduler.active-memory-manager.start": False,
+        "distributed.scheduler.work-stealing": False,
+        "distributed.client.scheduler-info-interval": "60s",
         "distributed.admin.system-monitor.gil.enabled": False,
-        "distributed.admin.tick.interval": "500ms",
+        "distributed.admin.system-monitor.disk": False,
+        "distributed.admin.system-monitor.host-cpu": False,
+        "distributed.admin.system-monitor.interval": "10s",
+        "distributed.admin.tick.interval": "10s",
+        "distributed.admin.tick.cycle": "10s",
         "distributed.admin.log-format": "%(name)s: %(message)s",
     }
     if workers.dashboard is None:  # and no other page either

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gridsim.errors import GridsimError, InputError, IntegrityError, ResourceError, StoppedError
 from gridsim.journal import journal_of
+from gridsim.process import prepare
 from gridsim.resume import scenario_to_resume
 from gridsim.scenario import Scenario
 from gridsim.sweep.folder import DONE, FAILED, Record, SweepFolder
@@ -29,9 +30,10 @@ def work(run: Run, folder: Path, stop: Callable[[], str] | None = None) -> Recor
         If `stop` said so after a window: the run goes on from there the next time.
     """
     wall, cpu = time.perf_counter(), time.process_time()
+    prepare()
     at = SweepFolder(folder)
     record = _ended(run, at, stop)
-    gc.collect()  # a worker does many runs: the arrays of one must not wait for the next
+    _clear()
     record = replace(
         record,
         seconds=time.perf_counter() - wall,
@@ -43,6 +45,16 @@ def work(run: Run, folder: Path, stop: Callable[[], str] | None = None) -> Recor
     except ResourceError as error:  # what the run was about to say is worth more than where it could not be said
         return replace(record, status=FAILED, exit_code=error.exit_code, message=record.message or str(error))
     return record
+
+
+def _clear() -> None:
+    """A worker does many runs: the arrays of one must not wait for the next.
+
+    What the first leaves are modules and kernels, a million objects that need not be looked through after every run.
+    """
+    gc.collect()
+    if not gc.get_freeze_count():
+        gc.freeze()
 
 
 def _ended(run: Run, at: SweepFolder, stop: Callable[[], str] | None) -> Record:
