@@ -932,23 +932,15 @@ def _print_summary(summary: dict[str, Any]) -> None:
     Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(as_text(summary))
 
 
-def _simulate(
-    given: "Scenario",
-    path: Path,
-    budget_s: float | None,
-    with_report: bool,
-    *,
-    force: bool = False,
-    resume: bool = False,
-) -> None:  # fmt: skip
-    """Begin a run or go on with it; then its summary and its page."""
+def _simulate(given: "Scenario", path: Path, budget_s: float | None, with_report: bool, **how: bool) -> None:
+    """Begin a run (`force`) or go on with it (`resume`); then its summary and its page."""
     from gridsim.stopping import asked_to_stop
 
     with asked_to_stop(budget_s) as stop:
         from gridsim.simulate import simulate
 
         with _progress(given) as progress:
-            summary = simulate(given, path, force=force, resume=resume, progress=progress, stop=stop)
+            summary = simulate(given, path, progress=progress, stop=stop, **how)
     _print_summary(summary)
     click.echo(f"results: {path}")
     if with_report and given.output.keep == "summary":
