@@ -82,9 +82,7 @@ class Otherwise:
         """Load not served: as planned, and as it came."""
         at = self.run.names("expected").index("shed")
         of_a_mw = float(self.run.meta["penalty_shed"]) * self.run.dt_h
-        planned = (
-            self._array("realtime/planned_cost")[:, at] / of_a_mw if of_a_mw > 0.0 else np.zeros(self.run.steps)
-        )
+        planned = self._array("realtime/planned_cost")[:, at] / of_a_mw if of_a_mw > 0.0 else np.zeros(self.run.steps)
         return planned, self._by_step("unserved", "unserved/load_mw")
 
     @cached_property
