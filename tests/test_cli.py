@@ -179,7 +179,8 @@ def test_show_json_has_the_documented_keys(path):
     result = call("show", path, "--json")
     assert result.exit_code == 0
     summary = json.loads(result.stdout)
-    documented = """hours total_cost cost_by_part load_twh energy_price lower_bound gap_mean gap_max energy_twh unserved_mwh curtailment_mwh
+    documented = """hours total_cost lower_bound gap_mean gap_max energy_twh unserved_mwh curtailment_mwh
+        cost_by_part load_twh energy_price
         curtailment_rate spill_mwh reserve_short_mwh overload_mwh starts co2_mt peak_load_mw peak_valley_mw
         cpu_s wall_s compile_s
         peak_rss_mb file_mb scenario currency start resolution_min curtailment_mwh_by_tech curtailment_rate_by_tech
