@@ -173,6 +173,7 @@ def thermal(grid: Grid) -> tuple[list[Row], list[list[list[float]]]]:
                 "must_run": bool(kind["must_run"]),
                 "reserve_up": bool(kind["reserve"]),
                 "reserve_down": bool(kind["reserve"]),
+                "quick_start": bool(kind["quick_start"]),
                 "co2_t_per_mwh": cost.co2_t_per_mwh,
                 "co2_no_load_t_per_h": cost.co2_no_load_t_per_h,
                 "profile": grid.need(f"availability/{unit['name']}", "availability", unit["zone"], unit, p_max, **more),

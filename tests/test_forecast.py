@@ -57,6 +57,36 @@ def test_errors_of_a_year_are_as_large_as_asked(year: Case) -> None:
     assert np.sqrt((soon["wind"] ** 2).mean()) < 0.5 * wind
 
 
+@pytest.mark.parametrize("quantile", [0.9, 0.99])
+def test_net_load_exceeds_its_quantile_as_often_as_asked(year: Case, quantile: float) -> None:
+    """Over a year of windows of a day, about 1 - q of the hours."""
+    forecasts = Forecasts(year, ERRORS, 1, 12)
+    beyond, hours = 0, 0
+    for t0 in range(0, year.steps - 24, 24):
+        at = slice(t0, t0 + 24)
+        forecasts.issue(t0, 24)
+        case = forecasts.case
+        off = (year.load_mw[at] - case.load_mw[at]).sum(axis=1)
+        off -= (year.source_max_mw[at] - case.source_max_mw[at]).sum(axis=1)
+        short = forecasts.short_mw(t0, 24, quantile)
+        assert (short >= 0).all()
+        beyond += int((off > short).sum())
+        hours += 24
+    assert 0.5 * (1 - quantile) < beyond / hours < 2.0 * (1 - quantile)  # what errs is alike for hours
+
+
+def test_the_quantile_of_one_zone_by_hand(tmp_path: Path) -> None:
+    """Load alone: 1.2816 times the standard deviation of so many hours ahead, of what is believed."""
+    case = assemble(write_grid(tmp_path, tiny_grid(), horizon={"hours": 48}))
+    case.buses["zone"] = case.loads["zone"] = "one"
+    none = Error(0.0, 0.0, 1.0)
+    forecasts = Forecasts(case, {"wind": none, "pv": none, "load": LOAD}, 3, 5)
+    forecasts.issue(24, 12)
+    deviation = np.sqrt(variance(LOAD, np.arange(6.0, 18.0)))
+    believed = forecasts.case.load_mw[24:36].sum(axis=1)
+    np.testing.assert_allclose(forecasts.short_mw(24, 12, 0.9), 1.2815516 * deviation * believed, rtol=1e-6)
+
+
 def test_no_sun_is_believed_at_night(year: Case) -> None:
     forecasts = Forecasts(year, ERRORS, 1, 12)
     forecasts.issue(0, 48)

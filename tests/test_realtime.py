@@ -158,6 +158,44 @@ def test_quick_units_are_called_where_load_would_be_shed(tmp_path: Path) -> None
     assert shed[0] < shed[1]
 
 
+def test_every_short_hour_calls(tmp_path: Path) -> None:
+    """Units on work in a first short hour cannot help there; they are called in the next one all the same."""
+    net = tiny_grid(stores=False)
+    net.gen["quick_start"] = [False, True, False]
+    gone = {"hours": 3, "names": ["gas"], "announced": True}
+    outage = [
+        {"start": "2024-01-01T08:00", **gone},
+        {"start": "2024-01-01T08:00", "hours": 14, "names": ["X"]},
+        {"start": "2024-01-01T08:00", "hours": 14, "names": ["G"], "share": 0.3},
+    ]
+    _, results = run(tmp_path, net=net, load=1.15, outage=outage)
+    called = results.array("realtime/called")[:, results.names("unit").index("gas")]
+    on = results.array("commitment/on")[:, results.names("unit").index("gas")]
+    shed = results.array("unserved/load_mw").sum(axis=1) + results.array("reserve/short_mw")[:, 0]
+    assert shed[8:11].max() > 1.0
+    assert not on[8:11].any()
+    assert called[11:22].any()
+
+
+def test_windows_keep_a_reserve_for_errors(tmp_path: Path) -> None:
+    """Beyond that of the hour, in the plan only, and none where it is not asked for."""
+    for name, keys in (("a", {}), ("b", {"quick_start": False}), ("c", {"reserve_quantile": 0.5})):
+        (tmp_path / name).mkdir()
+        _, results = run(tmp_path / name, realtime={"forecast": "errors", **keys})
+        products = results.names("product")
+        if name == "c":
+            assert products == ["up", "down"]
+            continue
+        assert products == ["up", "down", "forecast"]
+        spinning = results.table("products")["spinning"].astype(bool).tolist()
+        assert spinning == [True, True, name == "b"]  # what is not called must spin
+        planned, need = results.array("realtime/planned_need_mw"), results.array("reserve/need_mw")
+        assert (planned[:, 2] >= planned[:, 0]).all()
+        assert (planned[:, 2] > planned[:, 0] + 1.0).any()
+        assert not need[:, 2].any()
+        np.testing.assert_allclose(need[:, 0], 0.5 * planned[:, 0])
+
+
 @pytest.mark.parametrize("n1", ["off", "enforce"])
 def test_a_line_that_is_lost_carries_nothing(tmp_path: Path, n1: str) -> None:
     """Its flow goes elsewhere, in the lived hours and in windows planned while it is out; the audit solves them too."""

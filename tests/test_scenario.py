@@ -226,8 +226,12 @@ def test_reserve_products(tmp_path):
             '"reg_up"',
             "line 13: reserve.product.2.name must be there once: product 1 is called reg_up, too",
         ),
-        ('"reg_up"', '"up"', "line 6: reserve.product.1.name must not be up or down, the products of [reserve]"),
-        ('"standing"', '"down"', "reserve.product.2.name must not be up or down"),
+        (
+            '"reg_up"',
+            '"up"',
+            "line 6: reserve.product.1.name must not be up, down or forecast, which are there",
+        ),
+        ('"standing"', '"down"', "reserve.product.2.name must not be up, down"),
         ('"reg_up"', '""', "line 6: reserve.product.1.name must not be empty"),
         (
             "within_min = 30.0",

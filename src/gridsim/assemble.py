@@ -188,7 +188,7 @@ def assemble_net(scenario: Scenario, net: Any) -> Case:
     )
     limits = keep_ramps(limits, beside, sources, low, high, load_mw.sum(axis=1), scenario.steps_per_hour)
     response = np.array([spec.response_mw_per_min for spec in elements.unit_specs], dtype=np.float64)
-    products = make_products(scenario.reserve, asked_mw, units, response, sources)
+    products = make_products(scenario.reserve, asked_mw, units, response, sources, forecast=scenario.reserve_for_errors)
     fleet = Fleet(
         units, sources, available, floor, ceiling, low, high, load_mw.sum(axis=1),
         _full_load_cost(units, seg_mw, seg_cost, min_cost), seg_mw, seg_cost, stores,

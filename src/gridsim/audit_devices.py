@@ -104,7 +104,9 @@ def min_times(record: Record) -> list[AuditRow]:
     on, available = record.series("commitment/on"), record.series("commitment/available")
     start, stop = record.series("commitment/start"), record.series("commitment/stop")
     before = np.vstack([table["initial_on"].to_numpy(float)[None], on[:-1]])
-    forced = np.minimum(np.maximum(before - available, 0.0), stop)
+    fell = np.maximum(-np.diff(available, axis=0, prepend=available[:1]), 0.0)
+    failed = np.minimum(fell, record.series("realtime/lost"))  # one that ran, while others of its row stand by
+    forced = np.minimum(np.maximum(before - available, failed), stop)
     min_up, min_down = (table[f"min_{way}_h"].to_numpy(int) * record.per_hour for way in ("up", "down"))  # steps
     early = recent(start, min_up) - on
     out = table["units"].to_numpy(float) - available

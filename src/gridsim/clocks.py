@@ -16,6 +16,7 @@ from gridsim.assemble import assemble
 from gridsim.case import Case
 from gridsim.disturbances import Disturbances, left_of
 from gridsim.expected import Expected, expected
+from gridsim.failing import Failing
 from gridsim.forecast import KINDS, Error, Forecasts
 from gridsim.handover import State
 from gridsim.kernels.jit import IntArray
@@ -83,6 +84,7 @@ class Clocks:
         self.foresees = not scenario.relives
         self.forecasts = self._forecasts(case)
         self.base = case if self.forecasts is None else self.forecasts.case
+        self.failing: Failing | None = None
         self._networks: dict[bytes, Network] = {}
         if self.foresees:
             self.actual = self.believed = case
@@ -98,9 +100,12 @@ class Clocks:
             source_min_mw=case.source_min_mw.copy(),
             store_limits=type(case.store_limits)(*(part.copy() for part in case.store_limits)),
             link_left=np.ones((case.steps, len(case.links))),
+            product_need_mw=case.product_need_mw.copy(),
             source_trips=actual.source_trips,
         )
         self.planner = planner_of(self.believed, scenario)
+        if self.wrong.forced:
+            self.failing = self.wrong.failing(self.actual.unit_available)
         self._believed_fleet = fleet(self.believed, self.planner)
 
     def expects(self, plan: Plan, t0: int, kept: int, state: State) -> Expected | None:
@@ -126,6 +131,8 @@ class Clocks:
         at, believed = slice(t0, t0 + steps), self.believed
         if self.forecasts is not None:
             self.forecasts.issue(t0, steps)
+            if self.scenario.reserve_for_errors:
+                self._keep_for_errors(t0, steps)
         believed.load_mw[at] = self.base.load_mw[at]
         before = np.where(self.wrong.losing, self.actual.source_min_mw[max(t0 - 1, 0)], np.nan)
         left = left_of(self.base, self.wrong.known(t0, steps), at, before)
@@ -137,6 +144,30 @@ class Clocks:
         for name in ("charge_max_mw", "discharge_max_mw"):
             getattr(believed.store_limits, name)[at] = getattr(left["store_limits"], name)
         return changed
+
+    def _keep_for_errors(self, t0: int, steps: int) -> None:
+        """Ask that the window can meet what may come beyond its forecast, and still keep what the hour itself asks."""
+        assert self.forecasts is not None
+        options, need, at = self.scenario.realtime, self.believed.product_need_mw, slice(t0, t0 + steps)
+        up = (self.believed.products["direction"] == "up").to_numpy(bool)
+        up[-1] = False  # the last product is the one for errors
+        base = need[at][:, up].max(axis=1)
+        short = self.forecasts.short_mw(t0, steps, options.reserve_quantile)
+        need[at, -1] = np.maximum(base, options.reserve_kept * base + short)
+
+    def events(self) -> list[Any]:
+        """What the results file lists as events: those of the weather, and what has failed."""
+        return [*self.actual.events, *self.wrong.events(() if self.failing is None else self.failing.struck)]
+
+    def recall(self, events: list[dict[str, Any]]) -> None:
+        """Lose the units that failed while they ran, as the events of a results file say."""
+        if self.failing is None:
+            return
+        row = {name: j for j, name in enumerate(self.actual.units["name"].astype(str))}
+        known = self.wrong.events()
+        for event in events:
+            if event.get("kind") == "outage" and event["what"] == "unit" and event not in known:
+                self.failing.strike(row[event["name"]], event["first"], event["steps"])
 
     def pieces(self, t0: int, kept: int) -> Iterator[tuple[int, int]]:
         """First and last step + 1 of the stretches of the kept hours on which the network is the same."""
@@ -203,7 +234,7 @@ class Clocks:
         case = without(self.actual, out[0]) if out.any() else self.actual
         planner, options = planner_of(case, self.scenario), self.scenario.realtime
         terms = Terms(options.store_band, options.quick_start)
-        realtime = RealTime(planner, terms, self.believed, whole=not out.any())
+        realtime = RealTime(planner, terms, self.believed, whole=not out.any(), failing=self.failing)
         return Network(planner, fleet(case, planner), realtime)
 
 

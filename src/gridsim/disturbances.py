@@ -4,6 +4,7 @@ Lived hours see an outage from its first step to its last. A window that is plan
 before it, and how long their repair will take; of those that begin later it knows only the announced ones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -17,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from gridsim.case import Case
 from gridsim.errors import Problem
+from gridsim.failing import Failing
 from gridsim.forced import Draw, Outages
 from gridsim.kernels import security
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
@@ -77,25 +79,46 @@ class Disturbances:
         self.case = case
         self.problems: list[Problem] = []
         self.incidents: list[Incident] = []
+        self.forced = scenario.outages.forced
+        self.chances = np.zeros((0, 4), dtype=np.int64)
         sudden, announced = none_lost(case), none_lost(case)
-        if scenario.outages.forced:
+        if self.forced:
             seed = scenario.seed if scenario.outages.seed is None else scenario.outages.seed
-            self._add_drawn(sudden, Draw(case)(seed))
+            self._add_drawn(sudden, Draw(case), seed)
         for number, outage in enumerate(scenario.outage, start=1):
             self._add_listed(announced if outage.announced else sudden, number, outage, scenario)
         self.sudden, self.announced = sudden, announced
         self.circuits_out = self._circuits(sudden.circuits + announced.circuits)
-        self.incidents.sort(key=lambda one: (one.first, one.what, one.name, one.kind))
 
     @property
     def any(self) -> bool:
-        """Whether anything is lost at all."""
-        return any(part.any() for lost in (self.sudden, self.announced) for part in lost)
+        """Whether anything may be lost at all."""
+        return len(self.chances) > 0 or any(part.any() for lost in (self.sudden, self.announced) for part in lost)
+
+    def failing(self, available: IntArray) -> Failing:
+        """What fails while it runs; `available`, of the lived case, and what is lost here are written to."""
+        return Failing(self.case, self.chances, available, self.sudden.units)
+
+    def events(self, struck: Sequence[IntArray] = ()) -> list[dict[str, Any]]:
+        """All incidents as the results file lists them, in order, with the failures that `Failing.struck` has."""
+        units = self.case.units
+        failed = [
+            Incident("forced", "unit", str(units["name"].iloc[row]), str(units["zone"].iloc[row]), first, steps, 1,
+                     float(units["p_max_mw"].iloc[row]), announced=False, row=row)
+            for part in struck
+            for row, _, first, steps in part.tolist()
+        ]  # fmt: skip
+        every = sorted([*self.incidents, *failed], key=lambda one: (one.first, one.what, one.name, one.kind))
+        return [self._event(one) for one in every]
 
     # -- what is lost
 
-    def _add_drawn(self, lost: Lost, drawn: Outages) -> None:
-        lost.units[:] += drawn.units_out
+    def _add_drawn(self, lost: Lost, draw: Draw, seed: int) -> None:
+        drawn: Outages = draw(seed)
+        at_first, self.chances = draw.chances(seed)
+        lost.units[:] += np.where(self.case.units["must_run"].to_numpy(bool), drawn.units_out, 0)
+        for row, part, _, steps in at_first.tolist():
+            lost.units[:steps, row] += self.case.unit_available[:steps, row] > part
         lost.stores[:] += drawn.stores_out
         lost.sources[:] += 1.0 - drawn.source_left
         lost.links[:] += 1.0 - drawn.link_left
@@ -202,7 +225,6 @@ class Disturbances:
         there = np.minimum(case.units["initial_on"].to_numpy(np.int64), left["unit_available"][0])
         must = case.units["must_run"].to_numpy(bool)  # what always runs ran before the first hour as it does in it
         left["source_trips"] = np.diff(lost.sources, axis=0, prepend=np.zeros((1, len(case.sources)))) > 1e-9
-        left["events"] = (*case.events, *(self._event(one) for one in self.incidents))
         left["units"] = case.units.assign(initial_on=np.where(must, there, case.units["initial_on"]).astype(np.int64))
         left["circuits_out"] = self.circuits_out
         return replace(case, **left)

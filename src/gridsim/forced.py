@@ -11,6 +11,10 @@ any resolution. It begins with the calendar year, down with probability (1), so 
 year. Every part draws from a stream of its own, made of the seed, the year, its name and its number: it has the same
 history whatever else is in the net, and in whatever order.
 
+Units that are committed are another matter: one that stands by does not fail. A run takes of them what `Draw.chances`
+says, and decides with the hour whether it comes (`gridsim.failing`); before the first hour they count as running.
+Adequacy has no commitment, and takes (1) of every unit.
+
 Left out: outages that several parts have in common (rows of one `outage_of` are one thing), partial outages of a unit,
 failures that follow from a start or from weather, repairs put off while power is short.
 """
@@ -158,6 +162,25 @@ def intervals(mttf_h: float, mttr_h: float, hours: float, rng: np.random.Generat
     return np.array(out, dtype=np.float64).reshape(-1, 2)
 
 
+def chances(mttf_h: float, mttr_h: float, begin_h: float, hours: float, rng: np.random.Generator) -> FloatArray:
+    """When one unit would fail if it ran, and be repaired, (n, 2), up to `hours`. [h]
+
+    Up to `begin_h` it runs, and what it is out for then comes first, if it is: from -inf. All others are chances.
+    """
+    back = rng.exponential(mttr_h) if rng.random() < mttr_h / (mttf_h + mttr_h) else 0.0
+    out: list[tuple[float, float]] = []
+    t = rng.exponential(mttf_h)
+    while t < hours:
+        repaired = t + rng.exponential(mttr_h)
+        if t > begin_h:
+            out.append((t, repaired))
+        elif t >= back:
+            back = repaired
+        t += rng.exponential(mttf_h)
+    first = [(-np.inf, back)] if back > begin_h else []
+    return np.array(first + out, dtype=np.float64).reshape(-1, 2)
+
+
 def draw(case: Case, seed: int) -> Outages:
     """One history of everything that can fail, for the steps of `case`; see the head of this module."""
     return Draw(case)(seed)
@@ -193,6 +216,31 @@ class Draw:
         ]
         return Outages(units_out, stores_out, source_left, link_left, np.array(circuits, dtype=np.int64).reshape(-1, 4))
 
+    def chances(self, seed: int) -> tuple[IntArray, IntArray]:
+        """Of rows of units that need not run: who is out at first, and the chances of failures; (n, 4) each.
+
+        Columns: row, number in the row, first step, steps.
+        """
+        case, rates, must = self.case, self.case.outage_rates.units, self.case.units["must_run"].to_numpy(bool)
+        first: list[tuple[int, int, int, int]] = []
+        later: list[tuple[int, int, int, int]] = []
+        for j in self._failing(rates):
+            for k in range(0 if must[j] else int(rates.parts[j])):
+                rng = stream(seed, self.year, "chances", rates.key[j], str(k))
+                times = chances(
+                    float(rates.mttf_h[j]), float(rates.mttr_h[j]), self.first_h, self.first_h + case.hours, rng
+                )
+                for (a, b), begun in zip(self._steps(times), np.isneginf(times[:, 0]), strict=True):
+                    (first if begun else later).append((j, k, a, b - a))
+        of = (np.array(part, dtype=np.int64).reshape(-1, 4) for part in (first, later))
+        at_first, chances_ = (part[part[:, 3] > 0] for part in of)
+        return at_first, chances_[np.lexsort(chances_[:, [1, 0, 2]].T)]
+
+    def _steps(self, times: FloatArray) -> list[tuple[int, int]]:
+        """Steps of outages: first, and the one after the last."""
+        steps = np.ceil((times - self.first_h) * self.case.steps_per_hour).clip(0, self.case.steps).astype(np.int64)
+        return [(int(a), int(b)) for a, b in steps]
+
     @staticmethod
     def _failing(rates: Rates) -> list[int]:
         return [int(j) for j in np.flatnonzero(np.isfinite(rates.mttf_h))]
@@ -207,12 +255,10 @@ class Draw:
 
     def _spans(self, what: str, rates: Rates, j: int, seed: int) -> list[list[tuple[int, int]]]:
         """Steps of the outages of each part of a row: first, and the one after the last."""
-        n, per_hour = self.case.steps, self.case.steps_per_hour
         hours = self.first_h + self.case.hours
         out = []
         for k in range(int(rates.parts[j])):
             rng = stream(seed, self.year, "forced", what, rates.key[j], str(k))
             times = intervals(float(rates.mttf_h[j]), float(rates.mttr_h[j]), hours, rng)
-            steps = np.ceil((times - self.first_h) * per_hour).clip(0, n).astype(np.int64)
-            out.append([(int(a), int(b)) for a, b in steps if a < b])
+            out.append([(a, b) for a, b in self._steps(times) if a < b])
         return out

@@ -16,9 +16,17 @@ IIE Transactions 26, 1994). What is known in an hour depends on the seed, the ho
 Wind: e times the installed capacity, larger in the middle of the power curve than at its ends. Sun: likewise, times the
 most that the sun gave at that hour of the day in the days around. Load: e times the load. The errors of wind and sun
 are scaled so that those of the whole year, 24 hours ahead, have the root mean square that is asked for.
+
+What a window should be able to make up for, at a quantile q of the standard normal z (`Forecasts.short_mw`) ::
+
+    m(t)^2 = sum over kinds of  m_k' C_k m_k,     m_kz = z sqrt(v(l)) times the MW of an error of 1 in zone z     (3)
+
+of every source at most what is believed of it: no more can be missing. Where on the power curve farms are is taken from
+what is believed less what may be missing: nothing is known that a forecast would not know.
 """
 
 from dataclasses import replace
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -74,13 +82,14 @@ class _Kind:
     def __init__(self, case: Case, error: Error, zones: list[str], seed: int, number: int, lead_h: int, hours: int):
         self.error, self.zones, self.lead_h = error, zones, lead_h
         of_zone = case.buses.groupby(case.buses["zone"].astype(str))[["lat_deg", "lon_deg"]].mean().reindex(zones)
-        like = correlation(of_zone["lat_deg"].to_numpy(float), of_zone["lon_deg"].to_numpy(float), error.correlation_km)
+        at = of_zone["lat_deg"].to_numpy(float), of_zone["lon_deg"].to_numpy(float)
+        self.like = correlation(*at, error.correlation_km)
         # one stream a zone: what is known of a zone does not depend on which others there are
         of_hour = [
             np.random.default_rng([seed, number, *zone.encode()]).standard_normal(hours + lead_h + 1) for zone in zones
         ]
         known = np.array(of_hour).reshape(len(zones), -1).T
-        self.known = known @ _root(like).T  # (lead_h + 1 + hours, zones); row lead_h + 1 + u is hour u
+        self.known = known @ _root(self.like).T  # (lead_h + 1 + hours, zones); row lead_h + 1 + u is hour u
         self.w = weights(error, hours + lead_h + 1)
 
     def ahead(self, t0: int, hours: int) -> FloatArray:
@@ -108,6 +117,13 @@ def _root(like: FloatArray) -> FloatArray:
     return out
 
 
+def _on_curve(share: FloatArray) -> FloatArray:
+    """Error of a wind farm that gives this share of its rating, over that in the middle of the power curve."""
+    at = np.clip(share, 0.0, 1.0)
+    out: FloatArray = MIDDLE + (1.0 - MIDDLE) * 4.0 * at * (1.0 - at)
+    return out
+
+
 class Forecasts:
     """The case as it is believed to be: `issue` writes what is believed of a window into `case`."""
 
@@ -131,6 +147,7 @@ class Forecasts:
         self.kinds: dict[str, _Kind] = {}
         self.zone_of: dict[str, IntArray] = {}
         self.scale: dict[str, FloatArray] = {}  # (steps, rows) MW of an error of 1
+        self.wind_mw = np.zeros(self.rows["wind"].size)  # that in the middle of the power curve
         reach = max(lead_h, 24)  # errors 24 hours ahead are scaled, whatever the time ahead of the plan
         for number, kind in enumerate(KINDS):
             table = case.loads if kind == "load" else case.sources.iloc[self.rows[kind]]
@@ -156,8 +173,7 @@ class Forecasts:
         most = case.source_max_mw[:, rows]
         size = np.maximum(case.sources["p_nom_mw"].to_numpy(float)[rows], 1e-9)
         if kind == "wind":
-            at = np.clip(most / size, 0.0, 1.0)
-            shape = MIDDLE + (1.0 - MIDDLE) * 4.0 * at * (1.0 - at)
+            shape = _on_curve(most / size)
         else:
             shape = self._sun(most / size)
         error = reach.always(24, case.steps // self.per_hour)
@@ -168,6 +184,8 @@ class Forecasts:
             off = np.clip(most + error * shape * factor * size, 0.0, np.maximum(size, most)) - most
             got = np.sqrt((np.where(counts, off / size, 0.0) ** 2).sum(axis=0) / np.maximum(counts.sum(axis=0), 1))
             factor *= np.clip(self.kinds[kind].error.far / np.maximum(got, 1e-12), 0.5, 2.0)
+        if kind == "wind":
+            self.wind_mw = factor * size
         out: FloatArray = shape * factor * size
         return out
 
@@ -182,6 +200,34 @@ class Forecasts:
             [by_day[max(0, d - AROUND_DAYS) : d + AROUND_DAYS + 1].max(axis=0) for d in range(days)]
         ).reshape(days * day, -1)
         return out[: len(share)]
+
+    def short_mw(self, t0: int, steps: int, quantile: float) -> FloatArray:
+        """(steps,) by how much net load may exceed what was issued for the steps from `t0`: equation (3). [MW]"""
+        case, z = self.case, NormalDist().inv_cdf(quantile)
+        first, last = t0 // self.per_hour, -(-(t0 + steps) // self.per_hour)
+        hours, ahead = np.arange(first, last), np.arange(last - first, dtype=np.float64)
+        square = np.zeros(hours.size)
+        for kind, errors in self.kinds.items():
+            off = z * np.sqrt(variance(errors.error, ahead + (errors.lead_h + 1.0)))[:, None]
+            at = hours * self.per_hour
+            if kind == "load":
+                missing = off * case.load_mw[at]
+            else:
+                believed = case.source_max_mw[np.ix_(at, self.rows[kind])]
+                missing = self._less_wind(believed, off) if kind == "wind" else off * self.scale[kind][at]
+                missing = np.minimum(missing, believed)
+            of_zone = missing @ np.eye(len(errors.zones))[self.zone_of[kind]]
+            square += ((of_zone @ errors.like) * of_zone).sum(axis=1)
+        out: FloatArray = np.repeat(np.sqrt(square), self.per_hour)[t0 - first * self.per_hour :][:steps]
+        return out
+
+    def _less_wind(self, believed: FloatArray, off: FloatArray) -> FloatArray:
+        """(hours, rows) what may be missing of farms at an error of `off`, whose size is that of what comes. [MW]"""
+        size = np.maximum(self.case.sources["p_nom_mw"].to_numpy(float)[self.rows["wind"]], 1e-9)
+        missing = np.zeros_like(believed)
+        for _ in range(TURNS):
+            missing = np.maximum(missing, off * self.wind_mw * _on_curve((believed - missing) / size))
+        return missing
 
     def issue(self, t0: int, steps: int) -> None:
         """Write into `case` what is believed of the steps from `t0` when their window is planned."""

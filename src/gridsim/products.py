@@ -4,10 +4,13 @@
 one each. Requirements are stacked: a MW of response serves one system-wide product, so the row of such a product asks
 for its own requirement plus those of all faster system-wide products of its direction (smaller `within_min`; of equal
 ones, the one listed earlier). A product with zones asks for its own requirement only.
+
+Windows that are planned on forecasts with errors have one more, "forecast", up and without a need to spin, the slowest
+of all. What it asks is said when the forecast is (`gridsim.clocks`); in the hour itself it asks for nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +18,7 @@ import pandas as pd
 from gridsim.case import PRODUCT_COLUMNS
 from gridsim.errors import Problem
 from gridsim.kernels.jit import BoolArray, FloatArray
-from gridsim.scenario import RESERVE_NAMES, Product, Reserve, check_names
+from gridsim.scenario import FORECAST_NAME, RESERVE_NAMES, Product, Reserve, check_names
 from gridsim.schema import WEATHER_TECHS
 from gridsim.series import SeriesReader
 
@@ -86,9 +89,17 @@ def check_products(reserve: Reserve, techs: Iterable[str], zones: Iterable[str])
 
 
 def make_products(
-    reserve: Reserve, own_mw: FloatArray, units: pd.DataFrame, response_mw_per_min: FloatArray, sources: pd.DataFrame
+    reserve: Reserve,
+    own_mw: FloatArray,
+    units: pd.DataFrame,
+    response_mw_per_min: FloatArray,
+    sources: pd.DataFrame,
+    *,
+    forecast: Literal["", "spinning", "standing"] = "",
 ) -> Products:
     """The products that ask for anything, and "up" and "down".
+
+    With `forecast` there is one for its errors at the end, from what spins, or also from what stands ready.
 
     Parameters
     ----------
@@ -104,6 +115,9 @@ def make_products(
     ]
     kept = [k for k in range(len(asked)) if k < 2 or own_mw[:, k].any()]
     asked, own_mw = [asked[k] for k in kept], own_mw[:, kept]
+    if forecast:
+        asked.append(_Asked(FORECAST_NAME, "up", np.inf, forecast == "spinning", (), ()))
+        own_mw = np.column_stack((own_mw, np.zeros(len(own_mw))))
     p_min, p_max = (units[column].to_numpy(dtype=np.float64) for column in ("p_min_mw", "p_max_mw"))
     quick = units["quick_start"].to_numpy(dtype=bool)
     response, offline = np.zeros((len(units), len(asked))), np.zeros((len(units), len(asked)))

@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gridsim import pumping
+from gridsim.calling import Caller
 from gridsim.case import Case
 from gridsim.errors import WindowError
+from gridsim.failing import Failing
 from gridsim.handover import Decided, RowKeys, State
 from gridsim.kernels import redispatch
 from gridsim.kernels.jit import FloatArray, IntArray
@@ -52,14 +54,15 @@ class Lives(NamedTuple):
 class RealTime:
     """Dispatches the kept hours of plans again on the actual case."""
 
-    def __init__(self, planner: Planner, terms: Terms, believed: Case, *, whole: bool):
+    def __init__(self, planner: Planner, terms: Terms, believed: Case, *, whole: bool, failing: Failing | None = None):
         """`planner` is one of the actual case, with the network options of the one that plans on what is `believed`.
 
         Unless the network is `whole`, outages have other numbers than in the plan, and their rows are found anew.
         """
         self.planner, self.terms, self.believed, self.whole = planner, terms, believed, whole
+        self.failing = failing
         self.case = planner.case
-        self.quick = np.flatnonzero(self.case.units["quick_start"].to_numpy(bool) & ~planner.must)
+        self.caller = Caller(planner)
 
     def live(self, plan: Plan, t0: int, kept: int, state: State) -> Lives:
         """The first `kept` steps of a plan, from step `t0`, as they really come. `state` is the one before them.
@@ -69,23 +72,29 @@ class RealTime:
         WindowError
             If line rows are still found after many rounds, or an hour has no solution.
         """
-        planned, at = plan.on[:kept], slice(t0, t0 + kept)
-        avail = self.case.unit_available[at]
-        on, before = np.minimum(planned, avail), self.planner.before(t0, state)
+        planned, avail = plan.on[:kept], self.case.unit_available[t0 : t0 + kept]
+        on, last = np.zeros_like(planned), self.planner.before(t0, state)
         for t in range(kept):  # nothing starts but what the plan starts then
-            on[t] = before = np.minimum(on[t], before + plan.start[t])
+            failed = self.failing.hour(t0 + t, last) if self.failing is not None else 0
+            left = np.minimum(planned[t], np.maximum(last + plan.start[t] - failed, 0))
+            on[t] = last = np.minimum(left, avail[t])
         on[:, self.planner.must] = avail[:, self.planner.must]
         keys = self._first_rows(plan, kept)
-        called = np.zeros_like(on)
-        for _ in range(ROUNDS):
+        called, short = np.zeros_like(on), np.zeros(kept)
+        helped, asked = np.ones(kept, dtype=np.bool_), np.zeros(kept, dtype=np.bool_)
+        for turn in range(ROUNDS):
             start = self._starts(on + called, t0, state)
             block = _Lived(self, plan, t0, on + called, start, state)
             keys = block.settle(keys)
-            more = self._call(block, on + called, avail, state)
+            before, short = short, block.short_mw()
+            helped &= ~asked | (short < before - SHORT_MW)  # more units do not help where lines are what is short
+            if not self.terms.quick_start or turn == ROUNDS - 1:
+                break
+            more = self.caller.call(np.where(helped, short, 0.0), on + called, avail, state)
             if not more.any():
-                return Lives(block.plan(), called, np.maximum(planned - on, 0))
-            called += more
-        raise WindowError(f"units were still being called after {ROUNDS} rounds of the hours lived")
+                break
+            called, asked = called + more, helped & (short > SHORT_MW) & more.any(axis=1)
+        return Lives(block.plan(), called, np.maximum(planned - on, 0))
 
     def _first_rows(self, plan: Plan, kept: int) -> RowKeys:
         keys = plan.keys
@@ -96,46 +105,6 @@ class RealTime:
         before = np.minimum(self.planner.before(t0, state), self.case.unit_available[t0])
         rise: IntArray = np.maximum(np.diff(on, axis=0, prepend=before[None]), 0)
         return rise
-
-    def _call(self, block: "_Lived", on: IntArray, avail: IntArray, state: State) -> IntArray:
-        """Units to be called (T, nu): the cheapest that are off, from the first short hour on, for their least time."""
-        out = np.zeros_like(on)
-        if not self.terms.quick_start or not self.quick.size:
-            return out
-        short = block.short_mw()
-        hours = np.flatnonzero(short > SHORT_MW)
-        if not hours.size:
-            return out
-        t, missing = int(hours[0]), float(short[hours[0]])
-        table = self.case.units
-        size = table["p_max_mw"].to_numpy(float)
-        cost = self.planner.unit_cost / np.maximum(table["p_min_mw"].to_numpy(float), 1e-9)
-        for i in self.quick[np.argsort(cost[self.quick], kind="stable")]:
-            end = self._until(on[:, i], t, int(i))
-            free = min(int((avail[t:end, i] - on[t:end, i]).min()), self._rested(on[:, i], t, int(i), state))
-            count = min(free, int(np.ceil(missing / max(size[i], 1e-9))))
-            if count > 0:
-                out[t:end, i] = count
-                missing -= count * size[i]
-            if missing <= SHORT_MW:
-                break
-        return out
-
-    def _until(self, on: IntArray, t: int, i: int) -> int:
-        """End of the run of a unit called at step t: its least time, or longer if the plan starts it soon after."""
-        end = t + max(int(self.planner.min_up[i]), 1)
-        soon = np.flatnonzero(np.diff(on[end - 1 : end + int(self.planner.min_down[i]) + 1]) > 0)
-        return end + int(soon[-1]) if soon.size else end
-
-    def _rested(self, on: IntArray, t: int, i: int, state: State) -> int:
-        """Units of a row that have been off for their least time before step t."""
-        p, rest = self.planner, int(self.planner.min_down[i])
-        row = int(np.flatnonzero(p.free == i)[0])
-        units = slice(p.first_unit[row], p.first_unit[row + 1])
-        off = ~state.unit_on[units] & ~state.unit_out[units]
-        rested = off & (state.unit_hours[units] >= rest - t)
-        total = int((state.unit_on[units] | rested).sum()) if t < rest else int((~state.unit_out[units]).sum())
-        return total - int(on[max(t - rest, 0) : t + 1].max(initial=int(state.unit_on[units].sum()) if t < rest else 0))
 
 
 class _Lived:

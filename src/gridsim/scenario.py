@@ -30,8 +30,9 @@ scale      assemble                       load, and any tech of the network
 budget     assemble (Case.budgets)        name, techs, fuels, zones, names, quantity, fuel_unit, fuel_per_mwh,
                                           co2_t_per_fuel, period, months, at_most, at_most_profile, at_least,
                                           penalty, pacing, first_price
-realtime   clocks                         forecast, files, lead_h, seed, wind, pv, load, reserve_kept, store_band,
-                                          quick_start
+realtime   clocks                         forecast, files, lead_h, seed, wind, pv, load, reserve_quantile,
+                                          reserve_kept, store_band, quick_start
+           assemble (Case.products)       reserve_quantile
 outages    disturbances                   forced, seed
 outage     disturbances                   kind, start, hours, names, techs, zones, share, announced
 ledger     simulate                       compensation_cny_per_mwh, flat_price_cny_per_mwh
@@ -65,6 +66,7 @@ Month = Annotated[int, Field(ge=1, le=12)]
 HYDROGEN_BUDGET = "hydrogen of the year"  # of jiangsu.hydrogen_pattern = "year"
 NETWORK_NAMES = ("jiangsu",)
 RESERVE_NAMES = ("up", "down")  # the products that the keys of [reserve] make
+FORECAST_NAME = "forecast"  # the one that realtime.reserve_quantile makes
 NETWORK_SUFFIXES = (".json", ".xlsx", ".sqlite")
 PROFILE_SUFFIXES = (".csv", ".h5", ".hdf5", ".nc")
 TARIFF_SUFFIXES = (".csv",)
@@ -202,8 +204,8 @@ class Reserve(_Section):
         seen: dict[str, int] = {}
         for number, product in enumerate(self.product, start=1):
             at = ("product", str(number))
-            if product.name in RESERVE_NAMES:
-                text = f"must not be {' or '.join(RESERVE_NAMES)}, the products of [reserve]: got {product.name}"
+            if product.name in (*RESERVE_NAMES, FORECAST_NAME):
+                text = f"must not be {', '.join(RESERVE_NAMES)} or {FORECAST_NAME}, which are there: got {product.name}"
                 found.append(((*at, "name"), text))
             elif product.name in seen:
                 text = f"must be there once: product {seen[product.name]} is called {product.name}, too"
@@ -328,10 +330,13 @@ class RealTime(_Section):
     files: dict[str, str] = Field(default_factory=dict)  # series that are believed, by name: paths as in profiles.files
     lead_h: Annotated[int, Field(ge=0, le=72)] = 12  # hours before its first that a window's forecast is made
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None  # of the errors; default: that of the scenario
-    wind: ForecastError = Field(default_factory=lambda: ForecastError(hour=0.03, day=0.10, correlation_km=200.0))
+    wind: ForecastError = Field(default_factory=lambda: ForecastError(hour=0.04, day=0.12, correlation_km=200.0))
     pv: ForecastError = Field(default_factory=lambda: ForecastError(hour=0.03, day=0.08, correlation_km=300.0))
-    load: ForecastError = Field(default_factory=lambda: ForecastError(hour=0.005, day=0.015, correlation_km=500.0))
-    reserve_kept: Share = 0.5  # of the reserve that was planned, what is still held in the hour itself
+    load: ForecastError = Field(default_factory=lambda: ForecastError(hour=0.006, day=0.025, correlation_km=500.0))
+    # with errors, a further reserve up of every window: what net load exceeds the forecast by in all but so many
+    # hours, from units on and from those with quick_start; 0.5: none
+    reserve_quantile: Annotated[float, Field(ge=0.5, lt=1)] = 0.99
+    reserve_kept: Share = 0.5  # of the reserve of [reserve], what is still held in the hour itself
     # share of the value of stored energy by which a price has to differ before a store leaves its plan
     store_band: Annotated[float, Field(ge=0, le=10)] = 0.5
     quick_start: bool = True  # units with quick_start are called where load or reserve would be short
@@ -590,6 +595,13 @@ class Scenario(_Section):
     def relives(self) -> bool:
         """Whether hours may come otherwise than planned, and are dispatched again."""
         return self.realtime.forecast != "perfect" or self.outages.forced or bool(self.outage)
+
+    @property
+    def reserve_for_errors(self) -> Literal["", "spinning", "standing"]:
+        """What windows keep for errors of their forecasts: what spins, or also what can be called in the hour."""
+        if self.realtime.forecast != "errors" or self.realtime.reserve_quantile == 0.5:
+            return ""
+        return "standing" if self.realtime.quick_start else "spinning"
 
     def believed(self) -> "Scenario":
         """The scenario of what is believed: with the series of `realtime.files` over the others."""

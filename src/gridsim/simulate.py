@@ -168,7 +168,9 @@ def simulate(
     )
     watch = OutageWatch(case, active=scenario.grid.n1 != "off" and len(case.branches) > 0)
     accounts = {**accountant.accounts(), "watch": watch}
-    with ResultsWriter.open(out, case, scenario, force=force, events=case.events, resume=resume) as writer:
+    if clocks.failing is not None:
+        accounts["failing"] = clocks.failing
+    with ResultsWriter.open(out, case, scenario, force=force, resume=resume) as writer:
         earlier = list(writer.windows)
         if earlier:
             state = carry.unpacked(writer.recall(), State, accounts)
@@ -181,6 +183,8 @@ def simulate(
                 if clocks.issue(t0, steps):
                     planner.look_at_outages()
                 plan = planner.plan(t0, steps, state)
+                if clocks.failing is not None:
+                    clocks.failing.next_window()
                 accountant.running.append(planner.budgeting.running(t0, state.budgets))
                 expects = clocks.expects(plan, t0, kept, state)
                 for first, last in clocks.pieces(t0, kept):
@@ -235,6 +239,7 @@ def simulate(
         }
         for path, values in whole.items():
             writer.write(path, values)
+        writer.events = clocks.events()
         summary = writer.finish(
             lambda: {
                 "cpu_s": time.process_time() - cpu + sum(w.cpu_s for w in earlier),

@@ -229,6 +229,7 @@ def verify(target: Path | Scenario, windows: int) -> VerifyReport:
         case = _case_in(results, scenario)
         clocks = Clocks(scenario, case)
         planners = _Planners.of(clocks, scenario)
+        clocks.recall(results.events)
         found = {"inputs as recorded": _inputs(results, clocks.actual)}
         starts = _recorded(results, scenario, clocks, planners, windows)
         return _report(str(target), "from the state it had in the run", planners, starts, found=found)
