@@ -44,17 +44,39 @@ class Caller:
         called: IntArray = now - on
         return called
 
-    def _one_more(self, on: IntArray, avail: IntArray, t: int, i: int, state: State) -> bool:
-        """Whether the row has one unit more in step t, which then is in `on`."""
-        if on[t] >= avail[t]:
-            return False
+    def owed(self, on: IntArray, avail: IntArray, running: IntArray, state: State) -> IntArray:
+        """(T, nu) units beyond those on that must not stop yet: called shortly before, by hours of the same plan.
+
+        `running` are the units (nu,) that ran and have not failed since.
+        """
+        out = np.zeros_like(on)
+        for i in self.quick:
+            if running[i] <= on[0, i]:
+                continue
+            row, histories = self._row(i, state)
+            for end in range(min(int(self.planner.min_up[i]), len(on)) + 1):
+                more = on[:, i].copy()
+                more[:end] = np.minimum(np.maximum(more[:end], running[i]), avail[:end, i])
+                if not broken(more, avail[:, i], *histories, *row):
+                    out[:, i] = more - on[:, i]
+                    break
+        return out
+
+    def _row(self, i: int, state: State) -> tuple[tuple[int, int], tuple[ArrayLike, ArrayLike, ArrayLike]]:
+        """Least times of a row of units, and what its units have been doing."""
         p = self.planner
         row = int(np.flatnonzero(p.free == i)[0])
         units = slice(p.first_unit[row], p.first_unit[row + 1])
         least = int(p.min_up[i]), int(p.min_down[i])
-        histories = state.unit_on[units], state.unit_hours[units], state.unit_out[units]
+        return least, (state.unit_on[units], state.unit_hours[units], state.unit_out[units])
+
+    def _one_more(self, on: IntArray, avail: IntArray, t: int, i: int, state: State) -> bool:
+        """Whether the row has one unit more in step t, which then is in `on`."""
+        if on[t] >= avail[t]:
+            return False
+        least, histories = self._row(i, state)
         before = broken(on, avail, *histories, *least)
-        for end in self._ends(on, t, int(histories[0].sum()), *least):
+        for end in self._ends(on, t, int(np.sum(histories[0])), *least):
             more = on.copy()
             more[t:end] = np.minimum(more[t:end] + 1, avail[t:end])
             if broken(more, avail, *histories, *least) <= before:

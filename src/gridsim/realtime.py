@@ -76,11 +76,13 @@ class RealTime:
         on, last = np.zeros_like(planned), self.planner.before(t0, state)
         for t in range(kept):  # nothing starts but what the plan starts then
             failed = self.failing.hour(t0 + t, last) if self.failing is not None else 0
+            if t == 0:
+                running = last - failed
             left = np.minimum(planned[t], np.maximum(last + plan.start[t] - failed, 0))
             on[t] = last = np.minimum(left, avail[t])
         on[:, self.planner.must] = avail[:, self.planner.must]
         keys = self._first_rows(plan, kept)
-        called, short = np.zeros_like(on), np.zeros(kept)
+        called, short = self.caller.owed(on, avail, running, state), np.zeros(kept)
         helped, asked = np.ones(kept, dtype=np.bool_), np.zeros(kept, dtype=np.bool_)
         for turn in range(ROUNDS):
             start = self._starts(on + called, t0, state)
