@@ -112,7 +112,12 @@ class Clocks:
         """What a plan expects its kept steps to cost; none where that is what they cost."""
         if self.foresees:
             return None
-        return expected(self.believed, self.actual, self._believed_fleet, self.planner, plan, t0, kept, state)
+        believed = self.believed
+        if self.scenario.reserve_for_errors:  # kept so that it is there, not to be paid for where it is missing
+            need = believed.product_need_mw.copy()
+            need[:, -1] = 0.0
+            believed = replace(believed, product_need_mw=need)
+        return expected(believed, self.actual, self._believed_fleet, self.planner, plan, t0, kept, state)
 
     def _forecasts(self, case: Case) -> Forecasts | None:
         options = self.scenario.realtime
