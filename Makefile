@@ -11,6 +11,10 @@ unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV PIP_TARGET PIP_PREFIX P
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONNOUSERSITE := 1
+# One thread of linear algebra in each process, as the command line has it.
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
 # Twice: setuptools warns at length of folders of an editable installation. Errors are shown all the same.
 PIP_QUIET := --quiet --quiet
 

@@ -304,7 +304,10 @@ def test_starts_of_a_pump_are_worth_their_cost(planned: Make, start_cost: float,
 
 @pytest.mark.parametrize(
     ("seed", "hours", "window_h", "step_h"),
-    [(1, 79, 48, 30), (7, 7, 1, 1), (9, 59, 24, 4), (11, 8, 3, 1), (12, 13, 24, 8), (76, 30, 12, 5), (85, 48, 12, 11)],
+    [
+        pytest.param(1, 79, 48, 30, marks=pytest.mark.slow),
+        *((7, 7, 1, 1), (9, 59, 24, 4), (11, 8, 3, 1), (12, 13, 24, 8), (76, 30, 12, 5), (85, 48, 12, 11)),
+    ],
 )
 def test_no_horizon_and_no_window_breaks_a_limit(tmp_path: Path, seed: int, hours: int, window_h: int, step_h: int):
     horizon = {"hours": hours, "window_h": window_h, "step_h": step_h}

@@ -26,7 +26,7 @@ from gridsim.results import ResultsReader
 from gridsim.scenario import Scenario
 from gridsim.simulate import simulate
 
-FEW = settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")
 
 
@@ -179,7 +179,7 @@ def test_the_order_of_rows_means_nothing(tmp_path: Path, seed: int, tight: bool)
         assert apart.to_numpy().max() < 0.5, (group, apart.max())
 
 
-@pytest.mark.parametrize("seed", [3, 6])
+@pytest.mark.parametrize("seed", [pytest.param(3, marks=pytest.mark.slow), 6])
 def test_the_order_of_rows_costs_nothing_in_rich_grids(tmp_path: Path, seed: int):
     net, costs = rich_grid(seed), []
     for name, given_net in (("a", net), ("b", shuffled(net, seed))):
