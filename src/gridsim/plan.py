@@ -39,6 +39,9 @@ ROUGH = 1e-2  # relative gap at which flows are first looked at
 ROW_PRICED = 1e-6  # scaled price of a line row that binds
 PRICED = 1e-5  # scaled price of a reserve product that is scarce
 THRESHOLD, THRESHOLD_UP = 0.3, 0.01  # of rounding: the least share of a unit that starts it; the second rounds up
+FEW_SHARE = (
+    0.01  # of the highest load: capacity that rounding leaves off in an hour, for which it is first done upwards
+)
 SHORT_MW = 1.0  # reserve or load missing, for which the hours are rounded up
 BY_HIGHS = window.Outcome(window.SOLVED, 0, 0.0, 0.0, 0.0, "", None)  # a vertex, exact: no iterations of ours
 FAR_OFF = 0.05  # relative gap of a first rounding that is left to the search: the second is not made
@@ -316,26 +319,30 @@ class Planner(Windows):
         budget_keys = self.budgeting.keys(t0, hours, state.budgets)
         budgets = tuple(np.flatnonzero(np.isin(budget_keys.row, state.budgets.binding)).tolist())
 
-        def attempt(wanted: FloatArray, threshold: float) -> None:
-            """Round, fix, and keep it if it is the cheapest so far."""
-            nonlocal best, counts, known
+        thresholds: tuple[float, ...] = ()
+
+        def attempt(wanted: FloatArray, threshold: float, kind: float) -> None:
+            """Round, fix, and keep it, and what kind it is of, if it is the cheapest so far."""
+            nonlocal best, counts, known, thresholds
             on, start = self._round(wanted, t0, state, threshold)
             if on.tobytes() not in tried:
                 tried.add(on.tobytes())
                 found = self._fix(t0, hours, state, on, start, keys, prices, known, budgets)
                 known = tuple({*known, *priced(found.settled.solution)})
                 counts = counts + found.settled.tally
-                best = found if best is None or found.cost < best.cost else best
+                if best is None or found.cost < best.cost:
+                    best, thresholds = found, (kind,)
 
         def near(wanted: FloatArray) -> None:
-            """Round, up where something is short, and more so if the gap asks for it."""
-            attempt(wanted, THRESHOLD)
-            assert best is not None
-            short = self._short(best)
-            if short.any():
-                attempt(wanted + np.where(short, THRESHOLD - THRESHOLD_UP, 0.0)[:, None], THRESHOLD)
-            if best.cost - bound > self.target_gap * abs(best.cost):
-                attempt(wanted, THRESHOLD_UP)
+            """Round, up where something is short, then the other way if the gap asks for it; once one has won, that way."""
+            for threshold in thresholds or self._ways(wanted, t0, state):
+                attempt(wanted, threshold, threshold)
+                assert best is not None
+                short = self._short(best)
+                if threshold == THRESHOLD and short.any():
+                    attempt(wanted + np.where(short, THRESHOLD - THRESHOLD_UP, 0.0)[:, None], THRESHOLD, threshold)
+                if best.cost - bound <= self.target_gap * abs(best.cost):
+                    break
 
         searched = self.engine == "kernel" and self.effort != "fast"
         for whole in (False, True):
@@ -445,6 +452,15 @@ class Planner(Windows):
         for i, (hour, *what) in enumerate(zip(*rows, strict=True)):
             row[i] = known.get((hour + step, *what), known.get((hour, *what), 0.0))
         return Prices(hourly, row)
+
+    def _ways(self, wanted: FloatArray, t0: int, state: State) -> tuple[float, float]:
+        """Thresholds of rounding, the likelier one first: up, where the other leaves an hour without much of its
+        capacity on."""
+        on = self._round(wanted, t0, state, THRESHOLD)[0][:, self.free]
+        p_max = self.case.units["p_max_mw"].to_numpy(float)[self.free]
+        lacking = float(((wanted - on) @ p_max).max(initial=0.0))
+        few = lacking > FEW_SHARE * 100.0 * self.power_mw
+        return (THRESHOLD_UP, THRESHOLD) if few else (THRESHOLD, THRESHOLD_UP)
 
     def _short(self, fixed: "Fixed") -> BoolArray:
         """Hours (T,) in which the dispatch lacks reserve up or sheds load."""
