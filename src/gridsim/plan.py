@@ -334,7 +334,7 @@ class Planner(Windows):
                     best, thresholds = found, (kind,)
 
         def near(wanted: FloatArray) -> None:
-            """Round, up where something is short, then the other way if the gap asks for it; once one has won, that way."""
+            """Round, up where something is short; the other way if the gap asks for it; once one has won, that way."""
             for threshold in thresholds or self._ways(wanted, t0, state):
                 attempt(wanted, threshold, threshold)
                 assert best is not None
