@@ -113,6 +113,7 @@ def _client(workers: Workers) -> Iterator[Any]:
         "distributed.admin.system-monitor.interval": "10s",
         "distributed.admin.tick.interval": "10s",
         "distributed.admin.tick.cycle": "10s",
+        "distributed.admin.tick.limit": "60s",  # beyond its interval, or every tick would be told as a late one
         "distributed.admin.log-format": "%(name)s: %(message)s",
     }
     if workers.dashboard is None:  # and no other page either
