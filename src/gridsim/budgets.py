@@ -199,11 +199,15 @@ def _impossible(
             stamp = str(start + np.timedelta64(int(first[p]), "h"))
             by = f" ({_who_must(terms, k, fleet, period == p)})" if key == key_most else ""
             text = (
-                f"must be {rule} in each {budget.period}: from {stamp} that is {bound[p]:,.6g} {unit}{by}, "
-                f"and the limit there {limit[p]:,.6g} {unit} ({int(bad.sum())} of {bad.size} periods)"
+                f"must be {rule} in each {budget.period}: from {stamp} that is {_said(bound[p])} {unit}{by}, "
+                f"and the limit there {_said(limit[p])} {unit} ({int(bad.sum())} of {bad.size} periods)"
             )
             problems.append(Problem(f"{where}.{key}", text))
     return problems
+
+
+def _said(amount: float) -> str:
+    return f"{amount:,.0f}" if abs(amount) >= 1e5 else f"{amount:.6g}"
 
 
 def _who_must(terms: BudgetTerms, k: int, fleet: Fleet, at: BoolArray) -> str:

@@ -19,6 +19,7 @@ import click
 
 from gridsim import __version__
 from gridsim.errors import GridsimError, InputError, IntegrityError, ResourceError
+from gridsim.finite import finite
 from gridsim.process import prepare
 
 if TYPE_CHECKING:
@@ -912,16 +913,7 @@ def _check_results(file: Path) -> None:
 
 
 def _print_json(tree: Any) -> None:
-    click.echo(json.dumps(_finite(tree), indent=2, ensure_ascii=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    click.echo(json.dumps(finite(tree), indent=2, ensure_ascii=False))
 
 
 def _print_summary(summary: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ from gridsim.summary_demand import demand_keys, demand_tables
 from gridsim.summary_ledger import ledger_keys, ledger_table
 from gridsim.summary_money import money_keys, money_table
 from gridsim.summary_realtime import realtime_keys, realtime_table
-from gridsim.summary_sums import OWN, Sums, sums_of
+from gridsim.summary_sums import OWN, Sums, ratio, sums_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -116,15 +116,15 @@ def summarise(run: ResultsReader, sums: Sums | None = None) -> dict[str, Any]:
         "gap_max": float(windows["gap"].max()),
         "energy_twh": {tech: float(e) for tech, e in zip(techs, energy, strict=True)},
         "load_twh": float(load.sum()) * run.dt_h / 1e6,
-        "energy_price": _ratio(float((sums.series("price/energy") * load).sum()), float(load.sum())),
+        "energy_price": ratio(float((sums.series("price/energy") * load).sum()), float(load.sum())),
         "unserved_mwh": unserved_mwh,
         "curtailment_mwh": curtailment_mwh,
-        "curtailment_rate": _ratio(curtailment_mwh, sum(available.values())),
+        "curtailment_rate": ratio(curtailment_mwh, sum(available.values())),
         "curtailment_mwh_by_tech": curtailed,
-        "curtailment_rate_by_tech": {tech: _ratio(curtailed[tech], available[tech]) for tech in curtailed},
+        "curtailment_rate_by_tech": {tech: ratio(curtailed[tech], available[tech]) for tech in curtailed},
         **curtailment_keys(run, sums),
         "loss_mwh": lost,
-        "loss_rate": _ratio(lost, served + lost),
+        "loss_rate": ratio(lost, served + lost),
         **money_keys(run, sums),
         **carbon_keys(run, sums),
         **realtime_keys(run, sums),
@@ -145,10 +145,6 @@ def summarise(run: ResultsReader, sums: Sums | None = None) -> dict[str, Any]:
 
 def _mean(values: Any) -> float:
     return float(np.mean(values)) if len(values) else 0.0
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole > 0.0 else 0.0
 
 
 def _budgets(run: ResultsReader, sums: Sums) -> dict[str, dict[str, float]]:

@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from gridsim.summary_curtailment import month_of
+from gridsim.summary_sums import ratio
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,7 +52,7 @@ def carbon_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
         sums = {m: float(part[month == m].sum()) for m in months}
         if whole is None:
             return {m: value / 1e6 for m, value in sums.items()}
-        return {m: _ratio(sums[m], whole[month == m].sum()) for m in months}
+        return {m: ratio(sums[m], whole[month == m].sum()) for m in months}
 
     traced = {"load": float(used.sum()) / 1e6} | {
         name: float(sums.total(f"carbon/{path}")) / 1e6
@@ -62,23 +63,19 @@ def carbon_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
         "co2_mt_by_zone": dict(zip(zones, (sums.total("carbon/zone_emission_t") / 1e6).tolist(), strict=True)),
         "co2_origin_mt": float(sums.total("carbon/origin_t")) / 1e6,
         "co2_traced_mt": traced,
-        "intensity": _ratio(used.sum(), energy.sum()),
-        "intensity_by_zone": {z: _ratio(used[:, k].sum(), energy[:, k].sum()) for k, z in enumerate(zones)},
+        "intensity": ratio(used.sum(), energy.sum()),
+        "intensity_by_zone": {z: ratio(used[:, k].sum(), energy[:, k].sum()) for k, z in enumerate(zones)},
         "marginal_intensity_by_zone": {
-            z: _ratio((sums.series("carbon/zone_marginal")[:, k] * energy[:, k]).sum(), energy[:, k].sum())
+            z: ratio((sums.series("carbon/zone_marginal")[:, k] * energy[:, k]).sum(), energy[:, k].sum())
             for k, z in enumerate(zones)
         },
         "intensity_by_month": by_month(used.sum(axis=1), energy.sum(axis=1)),
         "co2_mt_by_month": by_month(emitted.sum(axis=1)),
         "coal_mtce": float(coal.sum()) / 1e6,
         "coal_mtce_by_month": by_month(coal),
-        "non_fossil_share": _ratio(clean.sum(), total.sum()),
+        "non_fossil_share": ratio(clean.sum(), total.sum()),
         "non_fossil_share_by_month": by_month(clean, total),
     }
-
-
-def _ratio(part: Any, whole: Any) -> float:
-    return float(part) / float(whole) if whole > 0.0 else 0.0
 
 
 def _by_fuel(run: ResultsReader) -> dict[str, float]:

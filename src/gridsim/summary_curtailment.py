@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridsim.schema import CAUSES, WEATHER_TECHS
-from gridsim.summary_sums import OWN
+from gridsim.summary_sums import OWN, ratio
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,24 +50,20 @@ def curtailment_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
     zone = sources["zone"].astype(str).to_numpy()
 
     def used(which: Any) -> float:
-        return 1.0 - _ratio(curtailed[which].sum(), available[which].sum())
+        return 1.0 - ratio(curtailed[which].sum(), available[which].sum())
 
-    by_month = {m: 1.0 - _ratio(*(values[month == m].sum() for values in by_step)) for m in dict.fromkeys(month)}
+    by_month = {m: 1.0 - ratio(*(values[month == m].sum() for values in by_step)) for m in dict.fromkeys(month)}
     return {
         "curtailment_mwh_by_cause": dict(zip(CAUSES, by_cause.sum(axis=0).tolist(), strict=True)),
         "curtailing_elements": _elements(run, sums.total("blamed") * run.dt_h),
         "utilisation": {name: used(which) for name, which in groups.items()},
         "system_caused_rate": {
-            name: _ratio(system[which].sum(), available[which].sum()) for name, which in groups.items()
+            name: ratio(system[which].sum(), available[which].sum()) for name, which in groups.items()
         },
         "utilisation_by_tech": {t: used(ours & (tech == t)) for t in run.names("tech") if t in tech[ours]},
         "utilisation_by_zone": {z: used(both & (zone == z)) for z in sorted(set(zone[both]))},
         "utilisation_by_month": by_month if both.any() else {},
     }
-
-
-def _ratio(part: Any, whole: Any) -> float:
-    return float(part) / float(whole) if whole > 0.0 else 0.0
 
 
 def month_of(run: ResultsReader) -> Any:

@@ -125,3 +125,8 @@ def sums_of(run: ResultsReader) -> Sums:
         rows = slice(first, first + CHUNK_H)
         sums.add({path: run.rows(path, rows) for path in PATHS if path in run})
     return sums
+
+
+def ratio(part: Any, whole: Any) -> float:
+    """Share of a whole, 0 of nothing."""
+    return float(part) / float(whole) if whole > 0.0 else 0.0

@@ -42,6 +42,7 @@ from gridsim.balance import Balance
 from gridsim.case import Case
 from gridsim.clocks import Clocks, planner_of
 from gridsim.errors import InputError, IntegrityError, Problem
+from gridsim.finite import finite
 from gridsim.handover import State
 from gridsim.kernels import commit
 from gridsim.kernels.jit import FloatArray, IntArray
@@ -141,7 +142,7 @@ class VerifyReport:
             "rows": [asdict(row) for row in self.rows],
             "windows": windows,
         }
-        return json.loads(json.dumps(_finite(tree)))
+        return json.loads(json.dumps(finite(tree)))
 
     def as_text(self) -> str:
         """Tables for people: one line a window, one line a check."""
@@ -354,14 +355,6 @@ def _window_row(case: Case, start: _Start, compared: Comparison, engine: str) ->
 def _apart(a: float, b: float) -> float:
     """How far `a` is above `b`, relative."""
     return (a - b) / max(abs(b), 1e-9)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def spread(total: int, wanted: int) -> list[int]:

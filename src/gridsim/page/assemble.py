@@ -2,13 +2,13 @@
 
 import html
 import json
-import math
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from gridsim.errors import ResourceError
+from gridsim.finite import finite
 from gridsim.page.cards import Card
 from gridsim.page.parts import Chart, Payload, Section, Table
 from gridsim.page.words import LANGUAGES, WORDS
@@ -114,15 +114,7 @@ def _card(card: Card, say: Speaker) -> str:
 
 def _json(tree: Any) -> str:
     """JSON that may stand in a script element: no NaN, and nothing that looks like a tag."""
-    return json.dumps(_finite(tree), ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(v) for key, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return json.dumps(finite(tree), ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _plotly() -> str:

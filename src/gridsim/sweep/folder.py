@@ -16,7 +16,6 @@ import contextlib
 import errno
 import fcntl
 import json
-import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from typing import Any
 
 from gridsim import __version__
 from gridsim.errors import InputError, IntegrityError, Problem, ResourceError
+from gridsim.finite import finite
 from gridsim.sweep.study_file import Run, StudyFile
 
 MANIFEST = "study.json"
@@ -183,12 +183,3 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
-
-
-def finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: null."""
-    if isinstance(value, dict):
-        return {k: finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
