@@ -57,7 +57,8 @@ def test_the_audit_looks_at_the_sum(tmp_path):
     with h5py.File(tmp_path / "run.h5", "r+") as file:
         file["stores/beside_source"][0] = 1  # "cheap" is row 0
     (row,) = audit(tmp_path / "run.h5").failed
-    assert (row.check, row.where) == ("ramps of sources with stores", "2024-01-01 08:00, shift")
+    assert row.check == "ramps of sources with stores"
+    assert row.where.endswith(" 08:00, shift")  # both days have it
     assert row.worst == pytest.approx(150.0, abs=1e-3)
 
 

@@ -311,9 +311,11 @@ def test_signals_of_a_batch_system_finish_the_window(whole, scenario_file, tmp_p
 
 def test_ctrl_c_stops_at_once_and_can_be_resumed(whole, scenario_file, tmp_path, monkeypatch):
     path = tmp_path / "x.h5"
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has jobs in the background ignore it
     with monkeypatch.context() as patch:
         ask(patch, signal.SIGINT, 3)
         result = gridsim("run", scenario_file, "-o", path)
+    signal.signal(signal.SIGINT, before)
     assert result.exit_code == 130
     assert result.stderr.endswith(
         f"gridsim: stopped by Ctrl-C\n2 of 16 windows are kept: gridsim resume {path} goes on\n"

@@ -103,7 +103,7 @@ def agrees(problem: Problem, rows: Rows, ours: Solution, outcome: window.Outcome
     assert outcome.status == window.SOLVED, outcome
     assert ours.objective == pytest.approx(highs.objective, abs=RTOL * scale)
     assert cost_of(problem, rows, ours) == pytest.approx(ours.objective, abs=1e-8 * scale)
-    assert violation(problem, rows, ours) < 1e-6
+    assert violation(problem, rows, ours) < 2e-6  # a solve may leave 1e-6 of a row, devices of no width a hair
     assert ours.bound <= highs.objective + 1e-9 * scale
     assert ours.bound >= highs.objective - RTOL * scale
     for price in (ours.price[:, 1:], ours.price_row, rows.cost - ours.price_row):
