@@ -207,7 +207,7 @@ def _impossible(
 
 
 def _said(amount: float) -> str:
-    return f"{amount:,.0f}" if abs(amount) >= 1e5 else f"{amount:.6g}"
+    return f"{amount:,.0f}" if abs(amount) >= 1e6 else f"{amount:,.6g}"
 
 
 def _who_must(terms: BudgetTerms, k: int, fleet: Fleet, at: BoolArray) -> str:
