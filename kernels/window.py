@@ -97,9 +97,9 @@ def solve(
             tolerance, loose, max_iterations - iterations, correctors
         )
         iterations += outcome.iterations
-        woken = resting & _in_demand(problem.stores, rows, solution)
-        if woken.any():
-            resting &= ~woken
+        woken = _in_demand(problem.stores, rows, solution, np.flatnonzero(resting))
+        if woken.size:
+            resting[woken] = False
             continue
         if outcome.status != SOLVED or loose is not None:
             return solution, outcome._replace(iterations=iterations)
@@ -119,12 +119,11 @@ def _may_rest(stores: Stores, start: Prices | None) -> BoolArray:
     return gives & (stores.discharge_cost > start.hourly[:, 0].max(initial=0.0))
 
 
-def _in_demand(stores: Stores, rows: Rows, s: Solution) -> BoolArray:
-    """(ns,) stores whose giving is worth more than it costs in some hour; of the others rest is an optimum."""
-    price = np.repeat(s.price[:, :1], stores.bus.size, axis=1)
-    np.subtract.at(price, rows.hour, s.price_row[:, None] * rows.coef[:, stores.bus])
-    wanted: BoolArray = np.any(price > stores.discharge_cost, axis=0)
-    return wanted
+def _in_demand(stores: Stores, rows: Rows, s: Solution, resting: IntArray) -> IntArray:
+    """Those of the stores `resting` that are worth more than they cost in some hour; rest is best for the others."""
+    price = np.repeat(s.price[:, :1], resting.size, axis=1)
+    np.subtract.at(price, rows.hour, s.price_row[:, None] * rows.coef[:, stores.bus[resting]])
+    return resting[np.any(price > stores.discharge_cost[resting], axis=0)]
 
 
 def _missed(problem: Problem, s: Solution) -> BoolArray:

@@ -338,8 +338,7 @@ class Planner(Windows):
             for threshold in thresholds or self._ways(wanted, t0, state):
                 attempt(wanted, threshold, threshold)
                 assert best is not None
-                short = self._short(best)
-                if threshold == THRESHOLD and short.any():
+                if threshold == THRESHOLD and (short := self._short(best)).any():
                     attempt(wanted + np.where(short, THRESHOLD - THRESHOLD_UP, 0.0)[:, None], THRESHOLD, threshold)
                 if best.cost - bound <= self.target_gap * abs(best.cost):
                     break
