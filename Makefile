@@ -15,6 +15,10 @@ export PYTHONNOUSERSITE := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
+# Memory in huge pages, where Linux has them: small ones are slow on some virtual machines (docs/faq.md).
+GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
+PYTHONMALLOC ?= malloc
+export GLIBC_TUNABLES PYTHONMALLOC
 # Twice: setuptools warns at length of folders of an editable installation. Errors are shown all the same.
 PIP_QUIET := --quiet --quiet
 

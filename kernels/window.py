@@ -17,9 +17,10 @@ from gridsim.kernels.layout import Layout, Window, lay_out, split
 from gridsim.kernels.problem import Problem, Rows, Solution, Stores, used
 from gridsim.kernels.start import Prices, box_places, by_device, fill, full_load, merit_order, paths, to_segments
 
-SOLVED, ITERATION_LIMIT, NO_INTERIOR = 0, 1, 2
+SOLVED, ITERATION_LIMIT, NO_INTERIOR, DEAR = 0, 1, 2, 3
 SNAPSHOT_GAP = 1e-2
 MU_COLD, MU_WARM = 0.2, 1e-2  # complementarity products at the start
+DEAR_SEEN = 0.1  # gap from which an iterate is a guess of what the optimum costs
 LONG_ENOUGH = 0.4  # steps that no centrality corrector is worth lengthening: it costs a third direction
 
 
@@ -53,6 +54,7 @@ def solve(
     start: Prices | None = None,
     tolerance: float = 1e-8,
     loose: float | None = None,
+    most: float = np.inf,
     max_iterations: int = 100,
     reg: float = newton.REG,
     mu0: float | None = None,
@@ -72,7 +74,8 @@ def solve(
         On the gap relative to the objective.
     loose : float, optional
         Stop as soon as the relative gap and residuals are below it (to look at line flows early).
-
+    most : float
+        Stop (`DEAR`) as soon as the bound is above it: what costs more is of no use.
     products : ints
         Reserve products (columns of the needs) whose rows are in from the start. Few are scarce in a window: the rows
         of the others are left out until a solution misses them, and then the window is solved again.
@@ -94,9 +97,11 @@ def solve(
     while True:
         inside = np.flatnonzero(wanted), np.flatnonzero(binding), resting
         solution, outcome = _Solve(problem, rows, *inside, start, reg, mu0).run(
-            tolerance, loose, max_iterations - iterations, correctors
+            tolerance, loose, most, max_iterations - iterations, correctors
         )
         iterations += outcome.iterations
+        if outcome.status == DEAR:
+            return solution, outcome._replace(iterations=iterations)
         woken = _in_demand(problem.stores, rows, solution, np.flatnonzero(resting))
         if woken.size:
             resting[woken] = False
@@ -186,7 +191,7 @@ class _Solve:
             z[lay.res : lay.row] = np.maximum(z[lay.res : lay.row], 1e-6)
 
     def run(
-        self, tolerance: float, loose: float | None, max_iterations: int, correctors: int
+        self, tolerance: float, loose: float | None, most: float, max_iterations: int, correctors: int
     ) -> tuple[Solution, Outcome]:
         lay, win, w, s, z, lam, theta = self.lay, self.win, self.w, self.s, self.z, self.lam, self.theta
         size = lay.size
@@ -215,6 +220,9 @@ class _Solve:
                     status = SOLVED
                     break
             if iteration == max_iterations:
+                break
+            if gap < DEAR_SEEN and objective - products > most and self.bound(self._prices()) > most:
+                status = DEAR
                 break
             newton.factorise(lay, win, a, w)
             long_s, long_z = newton.direction(lay, win, a, none, s, z, theta, w, ds0, dz0)

@@ -208,6 +208,7 @@ class Planner(Windows):
         budgets: tuple[int, ...],
         tolerance: float,
         loose: float | None,
+        most: float,
     ) -> tuple[Solution, window.Outcome, int]:
         """One solve with its retries: another start, then more regularisation. Counts the retries."""
         if self.engine != "kernel":
@@ -226,9 +227,16 @@ class Planner(Windows):
             if retry == 1 and start is None:
                 continue
             solution, outcome = window.solve(
-                problem, rows, tolerance=tolerance, loose=loose, products=products, budgets=budgets, **options
+                problem,
+                rows,
+                tolerance=tolerance,
+                loose=loose,
+                most=most,
+                products=products,
+                budgets=budgets,
+                **options,
             )
-            if outcome.status == window.SOLVED:
+            if outcome.status in (window.SOLVED, window.DEAR):
                 return solution, outcome, retry
             if outcome.primal <= FEASIBLE and (best is None or outcome.gap < best[1].gap):
                 best = solution, outcome, retry
@@ -250,12 +258,14 @@ class Planner(Windows):
         budgets: tuple[int, ...] = (),
         *,
         whole: bool = True,
+        most: float = np.inf,
     ) -> "Settled":
         """Solve with every line row that matters: solve, screen all flows, add what is overloaded, solve again.
 
         `start` are the prices of a kindred problem with the rows `known`. With no row known and no start, flows are
         first looked at when the solution is still rough. With `whole` False small overloads are left as they are
-        (`Settled.open`): a relaxation, good for a bound and for rounding.
+        (`Settled.open`): a relaxation, good for a bound and for rounding. What is bound to cost more than `most`
+        (scaled) is not finished: its bound says so.
         """
         keys, counts = known, np.zeros(4, dtype=np.int64)
         rough = self.network and start is None and not known.hour.size
@@ -264,9 +274,11 @@ class Planner(Windows):
             tolerance = self.tolerance if whole else RELAXED * self.tolerance
             loose = ROUGH if rough else None
             solution, outcome, retries = self._solve(
-                problem, self.rows(keys, fixed), start, products, budgets, tolerance, loose
+                problem, self.rows(keys, fixed), start, products, budgets, tolerance, loose, most
             )
-            counts += (outcome.iterations, 1, retries, outcome.status != window.SOLVED)
+            counts += (outcome.iterations, 1, retries, outcome.status not in (window.SOLVED, window.DEAR))
+            if solution.bound > most:
+                return Settled(solution, None, keys, keys, keys, counts, open=True)
             products = tuple(sorted({*products, *priced(solution)}))
             budgets = tuple(sorted({*budgets, *priced_budgets(solution)}))
             if not self.network:
@@ -327,11 +339,14 @@ class Planner(Windows):
             on, start = self._round(wanted, t0, state, threshold)
             if on.tobytes() not in tried:
                 tried.add(on.tobytes())
-                found = self._fix(t0, hours, state, on, start, keys, prices, known, budgets)
-                known = tuple({*known, *priced(found.settled.solution)})
+                most_cost = np.inf if best is None else best.cost
+                found = self._fix(
+                    t0, hours, state, on, start, keys, prices, known, budgets, most_cost=most_cost, drop=True
+                )
                 counts = counts + found.settled.tally
                 if best is None or found.cost < best.cost:
                     best, thresholds = found, (kind,)
+                    known = tuple({*known, *priced(found.settled.solution)})
 
         def near(wanted: FloatArray) -> None:
             """Round, up where something is short; the other way if the gap asks for it; once one has won, that way."""
@@ -383,7 +398,7 @@ class Planner(Windows):
                 if found.best is not None and found.best.cost < best.cost:
                     best = found.best
             best, counts = self._carved(
-                best, bound, counts, t0, state, self._like(t0, hours, state, best, known, budgets)
+                best, bound, counts, t0, state, self._like(t0, hours, state, best, known, budgets, drop=True)
             )
         plan = self.unpack(best, budget_keys, relaxed_cost, bound, counts)
         rows, tangents = self.carried(plan.next_rows)
@@ -404,9 +419,10 @@ class Planner(Windows):
         return best, counts + tally
 
     def _like(
-        self, t0: int, hours: int, state: State, first: "Fixed", products: tuple[int, ...], budgets: tuple[int, ...]
-    ) -> Callable[[IntArray, IntArray, "Fixed | None"], "Fixed"]:
-        """Dispatches for a search: each starts from the rows and prices of the cheapest one so far."""
+        self, t0: int, hours: int, state: State, first: "Fixed", products: tuple[int, ...], budgets: tuple[int, ...],
+        *, drop: bool = False,
+    ) -> Callable[[IntArray, IntArray, "Fixed | None"], "Fixed"]:  # fmt: skip
+        """Dispatches for a search: each starts from the rows and prices of the cheapest one so far; see `_fix`."""
 
         def fix(on: IntArray, start: IntArray, cheapest: "Fixed | None") -> "Fixed":
             like = first if cheapest is None else cheapest
@@ -423,6 +439,7 @@ class Planner(Windows):
                 known,
                 budgets,
                 most_cost=most,
+                drop=drop,
             )
 
         return fix
@@ -471,11 +488,13 @@ class Planner(Windows):
     def _fix(
         self, t0: int, hours: int, state: State, on: IntArray, start: IntArray, keys: RowKeys, prices: Prices | None,
         products: tuple[int, ...], budgets: tuple[int, ...] = (), *, most_cost: float = np.inf,
+        drop: bool = False,
     ) -> "Fixed":  # fmt: skip
         """The dispatch with whole units given.
 
         It is solved again where it has decided what was open: how many pumps run, and how much reserve the ramps leave.
-        Both only make it dearer, so one that costs more than `most_cost` already is left as it is.
+        Both only make it dearer, so one that costs more than `most_cost` already is left as it is; with `drop` it is
+        not even finished: its cost is a bound, and nothing else of it is of use.
         """
         decided, best = Decided(on, start), None
         bounds = self.bounds(np.arange(len(self.case.units)), t0, state, decided)
@@ -483,8 +502,10 @@ class Planner(Windows):
         counts = np.zeros(4, dtype=np.int64)
         for _ in range(ANSWER_ROUNDS + 1):
             problem, injected, constant = self.problem(t0, hours, state, decided)
+            constant += float(start_cost.sum())
+            most = (most_cost - constant) / self.money if drop else np.inf
             try:
-                settled = self.settle(problem, injected, keys, prices, products, budgets)
+                settled = self.settle(problem, injected, keys, prices, products, budgets, most=most)
             except WindowError:
                 if best is None:
                     raise
@@ -493,19 +514,17 @@ class Planner(Windows):
             keys, prices = settled.near, settled.snapshot
             products = tuple(sorted({*products, *priced(settled.solution)}))
             budgets = tuple(sorted({*budgets, *priced_budgets(settled.solution)}))
-            charge, discharge = (p * self.power_mw for p in (settled.solution.charge, settled.solution.discharge))
-            of_stores = pumping.start_costs(self.case.stores, charge, discharge, state.store_running)
             found = Fixed(
-                0.0, settled, on, start, problem, decided, start_cost, of_stores, bounds, np.zeros((hours, 0)), 0.0
-            )
-            lacking, hold = self._lacking(t0, state, found)
-            lacking_cost = float(lacking.sum()) * self.case.penalties.reserve_short * self.dt_h
-            cost = settled.solution.objective * self.money + constant + lacking_cost
-            cost += float(start_cost.sum()) + float(of_stores.sum())
-            found = found._replace(cost=cost, lacking_mw=lacking, lacking_cost=lacking_cost)
-            if best is None or not best.decided.as_free_as(decided) or cost < best.cost:
+                settled.solution.bound * self.money + constant, settled, on, start, problem, decided, start_cost,
+                np.zeros_like(settled.solution.charge), bounds, np.zeros((hours, self.is_up.size)), 0.0,
+            )  # fmt: skip
+            dear = settled.solution.bound > most
+            hold = None
+            if not dear:
+                found, hold = self._counted(found, constant, t0, state)
+            if best is None or not best.decided.as_free_as(decided) or found.cost < best.cost:
                 best = found
-            if cost - lacking_cost > most_cost:
+            if dear or found.cost - found.lacking_cost > most_cost:
                 break
             modes, tally = self._modes(found, t0, state)
             counts += tally
@@ -516,6 +535,19 @@ class Planner(Windows):
             decided = decided._replace(modes=modes, hold_mw=hold, loss_max_mw=loss_max_mw)
         assert best is not None
         return best._replace(settled=best.settled._replace(tally=counts))
+
+    def _counted(self, fixed: "Fixed", constant: float, t0: int, state: State) -> tuple["Fixed", FloatArray | None]:
+        """A dispatch with all it costs, also starts of stores and reserve that ramps lack; what to hold for it."""
+        s = fixed.settled.solution
+        of_stores = pumping.start_costs(
+            self.case.stores, s.charge * self.power_mw, s.discharge * self.power_mw, state.store_running
+        )
+        lacking, hold = self._lacking(t0, state, fixed)
+        lacking_cost = float(lacking.sum()) * self.case.penalties.reserve_short * self.dt_h
+        cost = s.objective * self.money + constant + lacking_cost + float(of_stores.sum())
+        return fixed._replace(
+            cost=cost, store_start_cost=of_stores, lacking_mw=lacking, lacking_cost=lacking_cost
+        ), hold
 
     def _loss_max(self, fixed: "Fixed", injected: FloatArray) -> FloatArray | None:
         """Most that may be lost (T, islands), as it is or with the hours held down that would burn energy. [MW]"""

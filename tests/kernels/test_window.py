@@ -271,3 +271,19 @@ def test_says_which_device_has_no_inside():
     assert isinstance(solution, Solution)
     with pytest.raises(WindowError):
         oracle.solve_lp(problem, rows)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("seed", range(0, 40, 4))
+def test_what_is_bound_to_cost_too_much_is_not_finished(seed):
+    """Its bound is the proof; a limit that the optimum keeps to changes nothing."""
+    problem, rows, ours, outcome, highs = both(seed)
+    space = 1e-3 * scale_of(highs.objective)
+    dear, stopped = window.solve(problem, rows, most=highs.objective - space)
+    assert stopped.status == window.DEAR
+    assert highs.objective - space < dear.bound <= highs.objective + RTOL * scale_of(highs.objective)
+    assert stopped.iterations < outcome.iterations
+    same, finished = window.solve(problem, rows, most=highs.objective + space)
+    assert finished.status == window.SOLVED
+    assert same.objective == ours.objective
+    assert same.x.tobytes() == ours.x.tobytes()
