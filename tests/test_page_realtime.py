@@ -1,15 +1,19 @@
 """The page of a run whose hours came otherwise than planned, and in which something failed."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 from chromium import opened
+from click.testing import CliRunner
 from pages import array, assert_said, filled, payload, specs
 from tiny_grid import HOURS, run_audited, tiny_grid, write_grid
 
+from gridsim.cli import main
 from gridsim.incidents import log
 from gridsim.otherwise import Otherwise
 from gridsim.page import write_page
@@ -110,6 +114,37 @@ def test_failures_alone_have_no_forecast_to_show(tmp_path: Path) -> None:
     keys = {one["key"] for one in payload(write_page(tmp_path / "run.h5", tmp_path / "run.html"))["charts"]}
     assert keys >= {"moved", "uncertainty", "outage_timeline"}
     assert not keys & {"forecast", "forecast_ahead", "forecast_duration"}
+
+
+def test_a_file_that_does_not_say_what_was_expected_is_shown_without_it(run: Path, tmp_path: Path) -> None:
+    """Files of before `realtime/planned_cost`: all else is what it was."""
+    path = tmp_path / "run.h5"
+    shutil.copy(run, path)
+    with h5py.File(path, "r+") as file:
+        del file["realtime/planned_cost"], file["expected"]
+    with ResultsReader(run) as whole, ResultsReader(path) as results:
+        before, summary = whole.summary, results.summary
+    told = {"planned_cost", "uncertainty_cost", "uncertainty_cost_by_part", "redispatch_store_share"}
+    assert before.keys() - summary.keys() == told
+    moved = before["redispatch_mwh"]
+    assert summary["redispatch_mwh"] == {who: mwh for who, mwh in moved.items() if who != "unserved"}
+    assert moved["unserved"] > 1.0
+    kept = before.keys() - told - {"redispatch_mwh", "file_mb"}
+    assert {key: summary[key] for key in kept} == {key: before[key] for key in kept}
+    for command in (["show"], ["audit"], ["report", "-o", str(tmp_path / "run.html")]):
+        done = CliRunner().invoke(main, [command[0], str(path), *command[1:]])
+        assert done.exit_code == 0, done.output
+        assert ("curtailment beyond it" in done.output) == (command == ["show"])
+        assert "uncertainty" not in done.output
+    content = payload(tmp_path / "run.html")
+    assert_said(tmp_path / "run.html")
+    keys = {one["key"] for one in content["charts"]}
+    assert keys >= {"forecast", "moved", "moved_total", "reserve_heat", "shed"}
+    assert "uncertainty" not in keys
+    assert "planned_cost" not in {one["key"] for one in content["tables"]}
+    shown = {card.key for card in cards(summary)}
+    assert "curtailed_extra" in shown
+    assert not shown & {"uncertainty", "store_share"}
 
 
 def test_sections_are_drawn_in_both_languages(run: Path, made: Path) -> None:

@@ -30,6 +30,11 @@ def relived(run: "ResultsReader") -> bool:
     return "believed" in run and bool(run.names("believed"))
 
 
+def costs_are_planned(run: "ResultsReader") -> bool:
+    """Whether a run that was `relived` says what its windows expected to pay: older files do not."""
+    return "expected" in run
+
+
 @dataclass(frozen=True)
 class Otherwise:
     """A run whose hours were dispatched again. MW, arrays (steps,)."""
@@ -89,7 +94,8 @@ class Otherwise:
     def moved(self) -> dict[str, FloatArray]:
         """{who: more (> 0) or less than planned}: technologies but wind and sun, `demand`, `curtailment`, `unserved`.
 
-        Less of load that answers, or less curtailment, is more for the grid.
+        Less of load that answers, or less curtailment, is more for the grid. No `unserved` where the file does not say
+        what of it was planned.
         """
         more = self._array("dispatch/tech_p_mw") - self._array("realtime/planned_tech_p_mw")
         out: dict[str, FloatArray] = {}
@@ -97,8 +103,12 @@ class Otherwise:
             if tech not in WEATHER_TECHS:
                 name = SUPPLIER_OF_STORE.get(tech, tech)
                 out[name] = out[name] + more[:, k] if name in out else more[:, k]
-        (cut, cuts), (shed, sheds) = self.curtailed, self.shed
-        return {**out, "curtailment": cut - cuts, "unserved": sheds - shed}
+        cut, cuts = self.curtailed
+        out["curtailment"] = cut - cuts
+        if costs_are_planned(self.run):
+            shed, sheds = self.shed
+            out["unserved"] = sheds - shed
+        return out
 
     def asked(self, way: str) -> FloatArray:
         """Reserve that the window planned for: of a direction the largest product."""

@@ -1,20 +1,22 @@
 """What came otherwise than planned in the summary; nothing where all was foreseen.
 
+Of files that do not say what windows expected to pay (older ones) the keys marked * are left out.
+
 ======================== ==========================================================================================
 key                      meaning
 ======================== ==========================================================================================
 forecast_rmse_mw         {load, wind, pv}: root mean square of what was believed less what came, of the system
 redispatch_mwh           {who: MWh}: sum over the hours of what each gave more or less than planned: technologies but
-                         wind and sun, demand that answers, curtailment, unserved load (`gridsim.otherwise`)
-redispatch_store_share   of the sum of all of them, what stores did: 0..1
+                         wind and sun, demand that answers, curtailment, * unserved load (`gridsim.otherwise`)
+redispatch_store_share   * of the sum of all of them, what stores did: 0..1
 curtailment_planned_mwh  wind and sun that windows meant to curtail in these hours, own connections apart
 curtailment_extra_mwh    what was curtailed beyond that
 reserve_used_mwh         {up, down}: net load beyond what was believed, and below it
 reserve_exceeded_h       {up, down}: hours in which that was more than the reserve that was planned
-planned_cost             cost of the hours as their windows expected it
-uncertainty_cost         total_cost less planned_cost and less what is no cost of not knowing: see below
-uncertainty_cost_by_part {part: of that}: parts of the cost, lived less planned; surprise, stored: less than nothing
-                         where what came, or is stored at the end, was worth more than planned
+planned_cost             * cost of the hours as their windows expected it
+uncertainty_cost         * total_cost less planned_cost and less what is no cost of not knowing: see below
+uncertainty_cost_by_part * {part: of that}: parts of the cost, lived less planned; surprise, stored: less than
+                         nothing where what came, or is stored at the end, was worth more than planned
 units_called_h           unit-hours of units called in the hour itself
 units_lost_h             unit-hours of units that were planned and not there
 outages                  {unit, source, store, link, branch: outages in the run}
@@ -34,7 +36,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gridsim.otherwise import Otherwise, relived
+from gridsim.otherwise import Otherwise, costs_are_planned, relived
 from gridsim.palette import label_of
 from gridsim.schema import BELIEVED
 
@@ -59,24 +61,24 @@ def realtime_keys(run: ResultsReader, sums: Sums) -> dict[str, Any]:
     return {
         "forecast_rmse_mw": {kind: float(np.sqrt((values**2).mean())) for kind, values in off.items()},
         "redispatch_mwh": moved,
-        "redispatch_store_share": sum(moved[name] for name in what.stores()) / max(sum(moved.values()), 1e-9),
         "curtailment_planned_mwh": planned,
         "curtailment_extra_mwh": curtailed - planned,
         "reserve_used_mwh": {way: float(values.sum()) * dt_h for way, values in used.items()},
         "reserve_exceeded_h": {way: float((used[way] > what.asked(way)).sum()) * dt_h for way in used},
-        **_costs(run, sums),
+        **(_of_expected(run, sums, moved, what.stores()) if costs_are_planned(run) else {}),
         "units_called_h": float(sums.total("realtime/called").sum()) * run.dt_h,
         "units_lost_h": float(sums.total("realtime/lost").sum()) * run.dt_h,
         "outages": {what: outages.get(what, 0) for what in ("unit", "source", "store", "link", "branch")},
     }
 
 
-def _costs(run: ResultsReader, sums: Sums) -> dict[str, Any]:
-    """What the windows expected, and what came on top of it, by part."""
+def _of_expected(run: ResultsReader, sums: Sums, moved: dict[str, float], stores: set[str]) -> dict[str, Any]:
+    """What the windows expected to pay, what came on top of it, by part, and stores' share in all that moved."""
     planned = dict(zip(run.names("expected"), sums.total("realtime/planned_cost").tolist(), strict=True))
     beside = {part: -planned.pop(part) for part in ("surprise", "stored")}
     more = {part: float(sums.total(f"cost/{part}")) - cost for part, cost in planned.items()} | beside
     return {
+        "redispatch_store_share": sum(moved[name] for name in stores) / max(sum(moved.values()), 1e-9),
         "planned_cost": sum(planned.values()),
         "uncertainty_cost": sum(more.values()),
         "uncertainty_cost_by_part": more,
@@ -95,16 +97,22 @@ def realtime_table(summary: dict[str, Any]) -> list[Table]:
         table.add_column(name, justify="right" if name == "value" else "left")
     rows = [(f"error of the forecast, {name}, rms", value, "MW") for name, value in summary["forecast_rmse_mw"].items()]
     rows += [(f"made up by {label_of(who)}", value / 1e3, "GWh") for who, value in summary["redispatch_mwh"].items()]
-    money = f"million {summary['currency']}"
+    money, told = f"million {summary['currency']}", "planned_cost" in summary
+    rows += [("share of stores in it", 100.0 * summary["redispatch_store_share"], "%")] if told else []
     rows += [
-        ("share of stores in it", 100.0 * summary["redispatch_store_share"], "%"),
         ("curtailment that was planned", summary["curtailment_planned_mwh"] / 1e3, "GWh"),
         ("curtailment beyond it", summary["curtailment_extra_mwh"] / 1e3, "GWh"),
         *((f"reserve {way} used", value / 1e3, "GWh") for way, value in summary["reserve_used_mwh"].items()),
         *((f"hours beyond reserve {way}", value, "h") for way, value in summary["reserve_exceeded_h"].items()),
-        ("cost that was planned", summary["planned_cost"] / 1e6, money),
-        ("worth of what came otherwise", -summary["uncertainty_cost_by_part"]["surprise"] / 1e6, money),
-        ("cost of uncertainty", summary["uncertainty_cost"] / 1e6, money),
+    ]
+    if told:
+        surprise = summary["uncertainty_cost_by_part"]["surprise"]
+        rows += [
+            ("cost that was planned", summary["planned_cost"] / 1e6, money),
+            ("worth of what came otherwise", -surprise / 1e6, money),
+            ("cost of uncertainty", summary["uncertainty_cost"] / 1e6, money),
+        ]
+    rows += [
         ("units called in the hour", summary["units_called_h"], "unit-hours"),
         ("units planned and not there", summary["units_lost_h"], "unit-hours"),
         *((f"outages, {what}", float(count), "") for what, count in summary["outages"].items() if count),

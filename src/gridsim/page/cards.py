@@ -37,13 +37,13 @@ def cards(summary: dict[str, Any]) -> list[Card]:
 
 def _otherwise(summary: dict[str, Any]) -> list[Card]:
     """Of a run whose hours came otherwise than planned."""
-    if "uncertainty_cost" not in summary:
+    if "curtailment_extra_mwh" not in summary:
         return []
-    return [
-        _money("uncertainty", summary["uncertainty_cost"], summary["currency"]),
-        _energy("curtailed_extra", summary["curtailment_extra_mwh"]),
-        _percent("store_share", summary["redispatch_store_share"], 1),
-    ]
+    extra = _energy("curtailed_extra", summary["curtailment_extra_mwh"])
+    if "uncertainty_cost" not in summary:
+        return [extra]
+    uncertainty = _money("uncertainty", summary["uncertainty_cost"], summary["currency"])
+    return [uncertainty, extra, _percent("store_share", summary["redispatch_store_share"], 1)]
 
 
 def _energy(key: str, mwh: float) -> Card:

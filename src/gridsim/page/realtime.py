@@ -1,6 +1,6 @@
 """The second clock: what was believed and what came, who made up for it, reserve, curtailment and cost beyond the plan.
 
-Nothing where all was foreseen.
+Nothing where all was foreseen; no costs of files that do not say what was expected.
 """
 
 import tomllib
@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gridsim.otherwise import Otherwise, relived
+from gridsim.otherwise import Otherwise, costs_are_planned, relived
 from gridsim.page.data import Hours
 from gridsim.page.parts import (
     DAY,
@@ -51,7 +51,10 @@ def section(run: Hours, page: Payload) -> Section:
     charts = _forecasts(run, page, what)
     if what.moved:
         charts += [_moved(run, page, what), _moved_total(what)]
-    charts += [*_curtailed(run, page, what), *_reserve(run, page, what), _cost(run, page)]
+    charts += [*_curtailed(run, page, what), *_reserve(run, page, what)]
+    if not costs_are_planned(run.run):
+        return Section("realtime", charts)
+    charts.append(_cost(run, page))
     return Section("realtime", charts, [_cost_table(run, page)])
 
 
