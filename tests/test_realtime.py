@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandapower as pp
 import pandas as pd
 import pytest
+from one_bus import NO_RESERVE, H, one_bus
 from rich_grid import write_rich
 from tiny_grid import HOURS, SERIES, run_audited, tiny_grid, write_grid
 
@@ -237,6 +239,69 @@ def test_lines_lost_together_leave_the_grid_in_one_piece(tmp_path: Path) -> None
     said = {event["name"]: event["detail"] for event in results.events if event["kind"] == "outage"}
     assert said["L0"].startswith("listed: ")
     assert said["L1"] == "listed: L1 stays in service: its loss would split the grid"
+
+
+def corridor() -> Any:
+    """Sun behind two circuits of 100 MW, the only way to the load and the dear plant."""
+    net = one_bus()
+    pp.create_bus(net, vn_kv=220, name="B", zone="A")
+    net.sgen["bus"] = 1
+    ka = 100.0 / (np.sqrt(3.0) * 220.0)
+    pp.create_line_from_parameters(net, 1, 0, 30, 0.0, 0.3, 0, ka, parallel=2, name="corridor")
+    return net
+
+
+def served(folder: Path, net: Any, **sections: Any) -> tuple[dict[str, Any], Any]:
+    """Two days of 1,000 MW of load and 300 MW of sun."""
+    series = {"wanted": np.full(HOURS, 1000.0), "cheap": np.full(HOURS, 0.03)}
+    scenario = write_grid(folder, net, horizon={"hours": H}, reserve=NO_RESERVE, series=series, **sections)
+    return run_audited(scenario, folder / "run.h5")
+
+
+def outages_of(results: Any) -> list[dict[str, Any]]:
+    return [event for event in results.events if event["kind"] == "outage"]
+
+
+def test_one_of_two_circuits_is_drawn_though_both_would_split_the_grid(tmp_path: Path) -> None:
+    """With one out 100 MW come through instead of 200; where both are drawn at once, the one lost later stays."""
+    net = corridor()
+    net.line["for_rate"], net.line["mttr_h"] = 0.4, 6.0
+    summary, results = served(tmp_path, net, outages={"forced": True}, seed=3)
+    drawn = np.zeros(H)
+    out = results.array("realtime/circuits_out")[:, 0]
+    log = outages_of(results)
+    for event in log:
+        drawn[event["first"] : event["first"] + event["steps"]] += 1
+    assert set(drawn) == {0.0, 1.0, 2.0}
+    np.testing.assert_array_equal(out, np.minimum(drawn, 1.0))
+    np.testing.assert_allclose(np.abs(results.array("flow/branch_p_mw")[:, 0]), 200.0 - 100.0 * out, atol=1e-4)
+    np.testing.assert_allclose(results.array("dispatch/unit_p_mw")[:, 0], 800.0 + 100.0 * out, atol=1e-4)
+    assert summary["unserved_mwh"] == pytest.approx(0.0, abs=1e-6)
+    lost = sum(event["parts"] * event["steps"] for event in log)
+    assert lost == out.sum()
+    assert sum(event["steps"] for event in log if event["stays"]) == (drawn == 2.0).sum()
+    assert {round(event["lost_mw"], 6) for event in log} == {100.0, 0.0}
+
+
+def test_two_outages_of_a_corridor_leave_the_circuit_that_was_to_go_last(tmp_path: Path) -> None:
+    outage = [
+        {"start": "2024-01-01T08:00", "hours": 12, "names": ["corridor"], "share": 0.5, "kind": "works"},
+        {"start": "2024-01-01T12:00", "hours": 12, "names": ["corridor"], "share": 0.5, "kind": "storm"},
+    ]
+    _, results = served(tmp_path, corridor(), outage=outage)
+    log = [(event["cause"], event["first"], event["steps"], event["parts"]) for event in outages_of(results)]
+    assert log == [("works", 8, 12, 1), ("storm", 12, 8, 0), ("storm", 20, 4, 1)]
+    out = results.array("realtime/circuits_out")[:, 0]
+    np.testing.assert_array_equal(np.flatnonzero(out), np.arange(8, 24))
+    assert set(out) == {0, 1}
+
+
+def test_a_single_circuit_without_which_the_grid_falls_apart_is_not_drawn(tmp_path: Path) -> None:
+    net = corridor()
+    net.line["parallel"], net.line["for_rate"], net.line["mttr_h"] = 1, 0.4, 6.0
+    _, results = served(tmp_path, net, outages={"forced": True}, seed=3)
+    assert not results.array("realtime/circuits_out").any()
+    assert outages_of(results) == []
 
 
 def test_the_log_tells_when_a_line_was_out_and_when_it_stayed(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ Lived hours see an outage from its first step to its last. A window that is plan
 before it, and how long their repair will take; of those that begin later it knows only the announced ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -122,8 +122,9 @@ class Disturbances:
         lost.stores[:] += drawn.stores_out
         lost.sources[:] += 1.0 - drawn.source_left
         lost.links[:] += 1.0 - drawn.link_left
+        alone = self.bridges & (self._branch_circuits == 1)
         for j, first, steps, count in drawn.circuits:
-            if not self.bridges[j]:
+            if not alone[j]:
                 lost.circuits[first : first + steps, j] += count
         for what in TABLES:
             part = lost.of(what)
@@ -181,31 +182,40 @@ class Disturbances:
         out[security.bridges_of(self.case).branch] = True
         return out
 
+    @cached_property
+    def _branch_circuits(self) -> IntArray:
+        """(nbr,)"""
+        return self.case.branches["circuits"].to_numpy(np.int64)
+
     def _circuits(self, lost: IntArray) -> IntArray:
         """(T, nbr) circuits that are out, as far as the grid stays in one piece; the log is told what stays."""
-        wanted = np.minimum(lost, self.case.branches["circuits"].to_numpy(np.int64))
+        wanted = np.minimum(lost, self._branch_circuits)
         if not wanted.any():
             return np.zeros((0, wanted.shape[1]), dtype=np.int64)
         out = self._in_one_piece(wanted)
-        self.incidents = [part for one in self.incidents for part in _parted(one, (wanted > 0) & (out == 0))]
+        self.incidents = list(_as_it_was(self.incidents, wanted, out))
         return out
 
     def _in_one_piece(self, circuits_out: IntArray) -> IntArray:
-        """(T, nbr) with circuits put back where branches lost together would split the grid, the last rows first."""
+        """(T, nbr) with a circuit put back of each branch whose loss would split the grid.
+
+        Of branches that split it only together, the last rows first.
+        """
         ends = self.case.branches[["from_row", "to_row"]].to_numpy(np.int64)
-        circuits, nb = self.case.branches["circuits"].to_numpy(np.int64), len(self.case.buses)
+        circuits, nb = self._branch_circuits, len(self.case.buses)
 
         def islands(there: BoolArray) -> int:
             graph = sparse.coo_array((np.ones(int(there.sum())), ends[there].T), shape=(nb, nb))
             return int(connected_components(graph, directed=False)[0])
 
         whole = islands(np.ones(len(ends), dtype=np.bool_))
-        patterns, of_step = np.unique(circuits_out, axis=0, return_inverse=True)
+        most = np.where(self.bridges, circuits - 1, circuits)
+        patterns, of_step = np.unique(np.minimum(circuits_out, most), axis=0, return_inverse=True)
         for pattern in patterns:
             for j in np.flatnonzero(pattern >= circuits)[::-1]:
                 if islands(pattern < circuits) == whole:
                     break
-                pattern[j] = 0
+                pattern[j] = circuits[j] - 1
         out: IntArray = patterns[of_step.reshape(-1)]
         return out
 
@@ -250,19 +260,26 @@ class Disturbances:
         return Lost(*parts)
 
 
-def _parted(one: Incident, stays: BoolArray) -> list[Incident]:
-    """An incident as it was: of a branch, the hours in which it is out and those in which it `stays` (T, nbr)."""
-    if one.what != "branch":
-        return [one]
-    flag = stays[one.first : one.first + one.steps, one.row]
-    cuts = [0, *(np.flatnonzero(np.diff(flag)) + 1).tolist(), one.steps]
-    return [
-        replace(
-            one, first=one.first + a, steps=b - a, stays=bool(flag[a]),
-            parts=0 if flag[a] else one.parts, lost_mw=0.0 if flag[a] else one.lost_mw,
-        )
-        for a, b in pairwise(cuts)
-    ]  # fmt: skip
+def _as_it_was(incidents: Sequence[Incident], wanted: IntArray, out: IntArray) -> Iterator[Incident]:
+    """Incidents, where fewer circuits were out than `wanted` (T, nbr): what stays in service is what was lost last."""
+    left = out.copy()
+    for one in sorted(incidents, key=lambda one: one.first):
+        if one.what != "branch":
+            yield one
+            continue
+        at = slice(one.first, one.first + one.steps), one.row
+        lost = np.where(out[at] < wanted[at], np.minimum(one.parts, left[at]), one.parts)
+        left[at] -= np.minimum(lost, left[at])
+        yield from _parted(one, lost)
+
+
+def _parted(one: Incident, lost: IntArray) -> Iterator[Incident]:
+    """An incident of a branch in stretches of steps of which each has `lost` as many circuits."""
+    cuts = [0, *(np.flatnonzero(np.diff(lost)) + 1).tolist(), one.steps]
+    for a, b in pairwise(cuts):
+        parts = int(lost[a])
+        mw = one.lost_mw * parts / one.parts
+        yield replace(one, first=one.first + a, steps=b - a, stays=parts == 0, parts=parts, lost_mw=mw)
 
 
 def left_of(case: Case, lost: Lost, at: slice, before: FloatArray) -> dict[str, Any]:
