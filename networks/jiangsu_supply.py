@@ -11,16 +11,16 @@ from gridsim.networks.jiangsu_fleet import Grid, Row, sgen_row
 from gridsim.networks.jiangsu_outages import outage_columns, outage_parts
 from gridsim.networks.tables import read_table, standing
 from gridsim.profiles.character import sentence
+from gridsim.schema import WEATHER_TECHS
 
 CROSSING = "Yangtze 500 kV"  # the section that `river_crossing_mw` widens
-PLAN = ("wind_offshore", "wind_onshore", "pv")
 
 
 def plan(grid: Grid) -> None:
     """Say what imports are scheduled against: load, wind and sun of the fleet, as rows of the profile table."""
     nowhere = {"lat_deg": np.nan, "lon_deg": np.nan}
     grid.need("plan/load", "plan", "", nowhere, np.nan, energy_twh=grid.par["load_energy_twh"])
-    for tech in PLAN:
+    for tech in WEATHER_TECHS:
         hours = grid.par[f"plan_{tech}_h"]
         grid.need(f"plan/{tech}", "plan", "", nowhere, grid.par[f"plan_{tech}_mw"], full_load_h=hours)
 

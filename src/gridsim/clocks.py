@@ -25,9 +25,8 @@ from gridsim.lived import fleet
 from gridsim.plan import Plan, Planner
 from gridsim.realtime import RealTime, Terms
 from gridsim.scenario import Scenario
-from gridsim.schema import techs_of
+from gridsim.schema import WIND_TECHS, techs_of
 
-WIND_TECHS = ("wind_offshore", "wind_onshore")
 NETWORKS = 24  # with circuits out that are kept
 
 

@@ -16,7 +16,7 @@ from gridsim.errors import InputError, Problem
 from gridsim.generators import COMMITTED_TECHS
 from gridsim.pypsa_grid import PypsaGrid
 from gridsim.pypsa_tables import FloatArray, read_tables
-from gridsim.schema import TECH_ORDER
+from gridsim.schema import TECH_ORDER, WEATHER_TECHS
 
 # What a carrier's name begins with or has as a later word, the first that fits; our own technologies keep their names
 TECH_OF_CARRIER = (
@@ -395,4 +395,4 @@ class _Writer(PypsaGrid):
 
 
 def _series_kind(tech: str) -> str:
-    return tech if tech in ("wind_offshore", "wind_onshore", "pv") else "availability"
+    return tech if tech in WEATHER_TECHS else "availability"

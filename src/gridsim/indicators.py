@@ -17,9 +17,10 @@ import pandas as pd
 from gridsim.errors import InputError, Problem
 from gridsim.networks.tables import read_table
 from gridsim.results import ResultsReader
+from gridsim.schema import WEATHER_TECHS, WIND_TECHS
 
 MET, WATCH, MISSED = "met", "watch", "missed"
-_WIND, _GREEN = ("wind_offshore", "wind_onshore"), ("wind_offshore", "wind_onshore", "pv", "biomass")
+_GREEN = (*WEATHER_TECHS, "biomass")
 
 
 class Indicator(NamedTuple):
@@ -112,7 +113,7 @@ def _capacity(*techs: str) -> Callable[[_Facts], float]:
 
 _VALUES: dict[str, Callable[[_Facts], float]] = {
     "renewable_gw": _capacity(*_GREEN, "hydro"),
-    "wind_gw": _capacity(*_WIND),
+    "wind_gw": _capacity(*WIND_TECHS),
     "wind_offshore_gw": _capacity("wind_offshore"),
     "pv_gw": _capacity("pv"),
     "pumped_hydro_gw": _capacity("pumped_hydro"),

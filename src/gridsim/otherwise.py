@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.schema import BELIEVED, CAUSES, SUPPLIER_OF_STORE, WEATHER_TECHS
+from gridsim.schema import BELIEVED, CAUSES, SUPPLIER_OF_STORE, WEATHER_TECHS, WIND_TECHS
 
 if TYPE_CHECKING:
     from gridsim.results import ResultsReader
     from gridsim.summary_sums import Sums
 
 FloatArray = NDArray[np.float64]
-KINDS = {"wind": ("wind_offshore", "wind_onshore"), "pv": ("pv",)}
+KINDS = {"wind": WIND_TECHS, "pv": ("pv",)}
 
 
 def relived(run: "ResultsReader") -> bool:

@@ -12,7 +12,6 @@ from gridsim.palette import FloatArray
 from gridsim.results import ResultsReader
 from gridsim.schema import ordered_techs
 
-WIND = ("wind_offshore", "wind_onshore")
 SPRING_MONTHS = (3, 4, 5)
 WEEK_H = 168
 EXTERNAL = "external"  # zone of buses beyond the border

@@ -19,8 +19,9 @@ from gridsim.palette import (
     label_of,
     power_unit,
 )
-from gridsim.plots_data import WIND, NotInThisRunError, Year, periods, span_of
+from gridsim.plots_data import NotInThisRunError, Year, periods, span_of
 from gridsim.plots_style import date_axis, edges, headline, new_figure, side_legend, stack_steps, steps
+from gridsim.schema import WIND_TECHS
 
 
 def spring_week(year: Year) -> Figure:
@@ -141,7 +142,7 @@ def durations(year: Year) -> Figure:
     figure = new_figure(11.0, 4.8)
     left, right = figure.subplots(1, 2)
     curves = [("load", year.load, INK, "-"), ("net load", year.net_load, MUTED, "--")]
-    wind, pv = year.of(WIND), year.of(("pv",))
+    wind, pv = year.of(WIND_TECHS), year.of(("pv",))
     if wind.max() > 0.0:
         curves.append(("wind", wind, colour_of("wind_offshore"), "-"))
     if pv.max() > 0.0:

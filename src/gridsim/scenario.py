@@ -115,7 +115,9 @@ class ProfileEvent(_Section):
     @model_validator(mode="after")
     def _days_fit(self) -> "ProfileEvent":
         if self.days is not None and self.kind in ("typhoon", "cold_wave"):
-            raise _found([(("days",), f"must not be there for a {self.kind}, which takes its time: got {self.days:g}")])
+            raise error_of(
+                [(("days",), f"must not be there for a {self.kind}, which takes its time: got {self.days:g}")]
+            )
         return self
 
 
@@ -134,7 +136,7 @@ class Profiles(_Section):
     @model_validator(mode="after")
     def _events_are_synthetic(self) -> "Profiles":
         if self.event and self.paths:
-            raise _found([(("event",), f'is for source = "synthetic" only: got {self.source}')])
+            raise error_of([(("event",), f'is for source = "synthetic" only: got {self.source}')])
         return self
 
     @property
@@ -161,7 +163,7 @@ class Horizon(_Section):
     def _step_fits(self) -> "Horizon":
         if self.step_h > self.window_h:
             text = f"must not be longer than window_h = {self.window_h}: got {self.step_h}"
-            raise _found([(("step_h",), text)])
+            raise error_of([(("step_h",), text)])
         return self
 
 
@@ -214,7 +216,7 @@ class Reserve(_Section):
             if not product.spinning and product.direction == "down":
                 found.append(((*at, "spinning"), "must be true where direction is down: what is off cannot give less"))
         if found:
-            raise _found(found)
+            raise error_of(found)
         return self
 
 
@@ -270,7 +272,7 @@ class Budget(_Section):
         if len(set(self.months)) < len(self.months):
             found.append((("months",), f"must name each month once: got {self.months}"))
         if found:
-            raise _found(found)
+            raise error_of(found)
         return self
 
     @property
@@ -303,7 +305,7 @@ class Grid(_Section):
     @model_validator(mode="after")
     def _losses_need_flows(self) -> "Grid":
         if self.losses != "none" and self.enforce == "copper":
-            raise _found([(("losses",), f"must be none where enforce is copper: got {self.losses}")])
+            raise error_of([(("losses",), f"must be none where enforce is copper: got {self.losses}")])
         return self
 
 
@@ -318,7 +320,7 @@ class ForecastError(_Section):
     @model_validator(mode="after")
     def _grows(self) -> "ForecastError":
         if self.hour > self.day:
-            raise _found([(("hour",), f"must be at most day = {self.day:g}: got {self.hour:g}")])
+            raise error_of([(("hour",), f"must be at most day = {self.day:g}: got {self.hour:g}")])
         return self
 
 
@@ -344,9 +346,9 @@ class RealTime(_Section):
     @model_validator(mode="after")
     def _files_fit(self) -> "RealTime":
         if self.files and self.forecast != "files":
-            raise _found([(("files",), f'is for forecast = "files" only: got {self.forecast}')])
+            raise error_of([(("files",), f'is for forecast = "files" only: got {self.forecast}')])
         if not self.files and self.forecast == "files":
-            raise _found([(("files",), 'must name at least one series where forecast is "files"')])
+            raise error_of([(("files",), 'must name at least one series where forecast is "files"')])
         return self
 
 
@@ -376,7 +378,7 @@ class ListedOutage(_Section):
     @model_validator(mode="after")
     def _names_something(self) -> "ListedOutage":
         if not (self.names or self.techs or self.zones):
-            raise _found([(("names",), "must be there, or techs, or zones")])
+            raise error_of([(("names",), "must be there, or techs, or zones")])
         return self
 
 
@@ -466,10 +468,10 @@ class Scenario(_Section):
         start, end = self.start, np.datetime64(f"{self.year + 1}-01-01T00", "h")
         rest = int((end - start) // np.timedelta64(1, "h"))
         if not 0 < rest <= self.year_hours:
-            raise _found([(("horizon", "start"), f"must lie in {self.year}: got {start}")])
+            raise error_of([(("horizon", "start"), f"must lie in {self.year}: got {start}")])
         if self.horizon.hours is not None and self.horizon.hours > rest:
             text = f"must be at most {rest}, from {start} to the end of {self.year}: got {self.horizon.hours}"
-            raise _found([(("horizon", "hours"), text)])
+            raise error_of([(("horizon", "hours"), text)])
         return self
 
     @model_validator(mode="after")
@@ -480,7 +482,7 @@ class Scenario(_Section):
             if event.start.year != self.year
         ]
         if found:
-            raise _found(found)
+            raise error_of(found)
         return self
 
     @model_validator(mode="after")
@@ -491,7 +493,7 @@ class Scenario(_Section):
             if outage.start.year != self.year
         ]
         if found:
-            raise _found(found)
+            raise error_of(found)
         return self
 
     @model_validator(mode="after")
@@ -500,14 +502,14 @@ class Scenario(_Section):
             text = f'is for network.source = "jiangsu" only: got {self.network.source}'
             changed = [key for key, value in self.jiangsu if value != getattr(Options(), key)]
             if changed:
-                raise _found([(("jiangsu", key), text) for key in changed])
+                raise error_of([(("jiangsu", key), text) for key in changed])
         return self
 
     @model_validator(mode="after")
     def _ac_check_has_its_hours(self) -> "Scenario":
         if self.grid.ac_check and self.output.keep != "full":
             text = f'must be "full" where grid.ac_check is on, which reads all hours: got "{self.output.keep}"'
-            raise _found([(("output", "keep"), text)])
+            raise error_of([(("output", "keep"), text)])
         return self
 
     @model_validator(mode="after")
@@ -530,7 +532,7 @@ class Scenario(_Section):
                 found.append((("budget", str(number), "name"), text))
             seen.setdefault(budget.name, number)
         if found:
-            raise _found(found)
+            raise error_of(found)
         return self
 
     @property
@@ -633,8 +635,8 @@ class Scenario(_Section):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def _found(problems: list[tuple[Key, str]]) -> PydanticCustomError:
-    """An error that carries our own words: `gridsim.scenario_file` unpacks it."""
+def error_of(problems: list[tuple[Key, str]]) -> PydanticCustomError:
+    """An error that carries our own words: `gridsim.toml_problems` unpacks it."""
     return PydanticCustomError("gridsim", "see ctx", {"found": problems})
 
 

@@ -83,7 +83,8 @@ TABLES = {  # group of an index table -> its dimension
     "budgets": "budget_name",
     "shifters": "shifter",
 }
-WEATHER_TECHS = ("wind_offshore", "wind_onshore", "pv")  # what is available of them is taken off the load
+WIND_TECHS = ("wind_offshore", "wind_onshore")
+WEATHER_TECHS = (*WIND_TECHS, "pv")  # what is available of them is taken off the load
 CLEAN_TECHS = ("nuclear", "hydro", "biomass", *WEATHER_TECHS)  # not from fossil fuel
 # Classes of coal's load rate below the half that is unpaid duty, in percent of the units on.
 DEPTHS = ("coal_50_40", "coal_40_35", "coal_35_30", "coal_below_30")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gridsim.schema import CAUSES, CHUNK_H, CLEAN_TECHS, DATASETS, WEATHER_TECHS
+from gridsim.schema import CAUSES, CHUNK_H, CLEAN_TECHS, DATASETS, WEATHER_TECHS, WIND_TECHS
 
 if TYPE_CHECKING:
     from gridsim.results import ResultsReader
@@ -50,7 +50,7 @@ class Sums:
         zones = np.array(run.names("zone"))
         tech = sources["tech"].astype(str).to_numpy()
         weather = sources["curtailable"].to_numpy(dtype=bool) & np.isin(tech, WEATHER_TECHS)
-        self._groups = {"weather": weather, "pv": tech == "pv", "wind": np.isin(tech, WEATHER_TECHS[:2])}
+        self._groups = {"weather": weather, "pv": tech == "pv", "wind": np.isin(tech, WIND_TECHS)}
         self._clean_unit = units["tech"].isin(CLEAN_TECHS).to_numpy(dtype=float)
         self._clean_source = sources["clean_share"].to_numpy(dtype=float)
         self._zone_of = {

@@ -16,9 +16,10 @@ from gridsim.forced import Draw, Outages
 from gridsim.kernels import adequacy as kernel
 from gridsim.kernels.jit import BoolArray, FloatArray, IntArray
 from gridsim.scenario import Scenario
+from gridsim.schema import WIND_TECHS
 
 CREDITED: dict[str, tuple[str, ...]] = {  # whose capacity credit is asked, and by which techs
-    "wind": ("wind_offshore", "wind_onshore"),
+    "wind": WIND_TECHS,
     "pv": ("pv",),
     "storage": ("pumped_hydro", "battery", "caes"),
     "dc": ("import", "dc_shift"),  # and what moves energy beside its schedule

@@ -19,8 +19,8 @@ from collections import Counter
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
+from gridsim.scenario import error_of
 from gridsim.toml_tree import Key, join_key, leaves, split_key
 
 SHAPES = ("uniform", "normal", "integers", "choice")
@@ -83,7 +83,7 @@ class Draw(_Section):
         except ValueError as error:
             found.append((("key",), f"must be a key of a scenario: {error}"))
         if found:
-            raise _found(found)
+            raise error_of(found)
         return self
 
     @property
@@ -135,7 +135,7 @@ class Study(_Section):
             if counts[variant.name] > 1
         ]
         if found:
-            raise _found(found)
+            raise error_of(found)
         return self
 
     @model_validator(mode="after")
@@ -154,7 +154,7 @@ class Study(_Section):
                 if again is not None:
                     found.append((("grid", *key), f"must have each value once: {again!r} is there again"))
         if found:
-            raise _found(found)
+            raise error_of(found)
         return self
 
     @model_validator(mode="after")
@@ -167,11 +167,11 @@ class Study(_Section):
                 found.append((place, f"varies {join_key(key)}, which {other} does, too"))
             taken[key] = join_key(place)
         if found:
-            raise _found(found)
+            raise error_of(found)
         for name in ("years", "seeds"):
             values = getattr(self, name)
             if isinstance(values, list) and len(set(values)) < len(values):
-                raise _found([((name,), "must have each value once")])
+                raise error_of([((name,), "must have each value once")])
         return self
 
     def _varied(self) -> list[tuple[Key, Key]]:
@@ -197,8 +197,3 @@ class Study(_Section):
 
 def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
-def _found(problems: list[tuple[Key, str]]) -> PydanticCustomError:
-    """An error that carries our own words: `gridsim.toml_problems` unpacks it."""
-    return PydanticCustomError("gridsim", "see ctx", {"found": problems})
