@@ -142,6 +142,7 @@ class Bench:
         self.folder, self.environment, self.hours = folder, environment, hours
         subprocess.run(["gridsim", "init", "scripts", "--template", "sweep"], cwd=folder, env=environment, check=True,
                        capture_output=True)  # fmt: skip
+        shutil.copy(folder / "scripts" / "dask.yaml", folder)  # beside the studies
 
     def array(self) -> bool:
         """An array of four tasks, and the table afterwards."""

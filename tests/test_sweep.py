@@ -2,10 +2,12 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from importlib.resources import files
 from pathlib import Path
 
 import h5py
@@ -309,6 +311,46 @@ def test_workers_listen_on_this_machine_alone():
     assert set(found) == {"127.0.0.1"}
     assert threads == {"1"}
     assert address.startswith("tls://")
+
+
+def told(key_of: str, env: dict[str, str], *before: str) -> dict[str, object]:
+    """What Dask of another process has of the keys of our settings, after some lines of shell."""
+    code = f"import distributed, json, dask; print(json.dumps({{k: dask.config.get(k) for k in {key_of}}}))"
+    script = "\n".join(["set -eu", *before, f"exec {shlex.quote(sys.executable)} -c {shlex.quote(code)}"])
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("DASK_")}
+    done = subprocess.run(["bash", "-c", script], env=clean | env, capture_output=True, text=True, check=True)
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_workers_in_jobs_and_ones_own_are_given_the_settings_of_ours(monkeypatch, tmp_path):
+    jobqueue = pytest.importorskip("dask_jobqueue")
+    import dask
+
+    from gridsim.sweep.pool import _cluster, _settings
+
+    monkeypatch.chdir(tmp_path)  # dask-jobqueue puts keys there
+    scripts: list[str] = []
+    monkeypatch.setattr(jobqueue.SLURMCluster, "adapt", lambda cluster, **_: scripts.append(cluster.job_script()))
+    everyone = {"jobqueue.slurm.job-script-prologue": ["module load site"]}
+    for options, theirs in (
+        ({}, "module load site"),
+        ({"job_script_prologue": "module load mine"}, "module load mine"),
+    ):
+        workers = Workers(1, slurm=True, slurm_options=options)
+        settings = _settings(workers)
+        with dask.config.set({**settings, **everyone}), _cluster(workers):
+            lines = scripts.pop().splitlines()
+        exports = [line for line in lines if line.startswith("export ")]
+        assert 0 < lines.index(exports[-1]) < lines.index(theirs)
+        whole = {k: v for k, v in settings.items() if not isinstance(v, dict)}
+        assert told(repr(list(whole)), {}, *exports) == whole
+        assert "export OMP_NUM_THREADS=1" in exports
+    path = files("gridsim") / "templates" / "sweep" / "dask.yaml"
+    assert settings["distributed.worker.memory.monitor-interval"] == "1s"
+    others = ("http.routes", "daemon", "log-format")  # of processes of our own alone
+    in_file = {key: value for key, value in whole.items() if not key.endswith(others)}
+    assert told(repr(list(in_file)), {"DASK_CONFIG": str(path)}) == in_file
 
 
 def test_a_record_says_how_it_was(tmp_path):

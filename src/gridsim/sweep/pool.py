@@ -6,9 +6,11 @@ same numbers on any machine. Everything listens on this machine alone unless its
 
 import contextlib
 import os
+import shlex
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,8 @@ from gridsim.process import ONE_THREAD
 from gridsim.sweep.folder import FAILED, Record
 from gridsim.sweep.study_file import Run
 from gridsim.sweep.work import work
+from gridsim.toml_tree import leaves
 
-DEATHS = 3  # of its workers, after which a run is given up
 PATIENCE = "30s"  # until a scheduler answers
 HERE = "127.0.0.1"
 LOST = ResourceError.exit_code
@@ -75,7 +77,8 @@ def run_all(runs: Sequence[Run], folder: Path, workers: Workers, done: Callable[
             if error is None:
                 record = future.result()
             elif isinstance(error, KilledWorker):
-                record = Record(run.name, FAILED, LOST, f"its worker died {DEATHS} times: killed, or out of memory")
+                died = f"its worker died {error.allowed_failures + 1} times: killed, or out of memory"
+                record = Record(run.name, FAILED, LOST, died)
             else:
                 record = Record(run.name, FAILED, LOST, f"lost: {type(error).__name__}: {error}")
             future.release()
@@ -90,35 +93,7 @@ def _client(workers: Workers) -> Iterator[Any]:
         from distributed import Client
     except ImportError:
         raise MissingPackageError("a sweep needs Dask: pip install 'gridsim[sweep]', or use --task i/N") from None
-    settings: dict[str, Any] = {
-        "distributed.scheduler.allowed-failures": DEATHS - 1,
-        "distributed.comm.timeouts.connect": "60s",  # of workers that are busy compiling
-        "distributed.worker.daemon": True,
-        # One thread, and nothing that hands memory back early: that costs a run some percent of its time.
-        "distributed.nanny.pre-spawn-environ": dict(ONE_THREAD),
-        # What looks at a worker, and keeps its data in check, takes from its run: 4 % of a core for each, and 9 % for
-        # the scheduler; so it takes 1.5 and 3.5 %. A run has no data in Dask, and a look a second is enough to kill a
-        # worker that is beyond its memory.
-        "distributed.worker.profile.enabled": False,
-        "distributed.worker.memory.target": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.monitor-interval": "1s",
-        "distributed.scheduler.active-memory-manager.start": False,
-        "distributed.scheduler.work-stealing": False,
-        "distributed.client.scheduler-info-interval": "60s",
-        "distributed.admin.system-monitor.gil.enabled": False,
-        "distributed.admin.system-monitor.disk": False,
-        "distributed.admin.system-monitor.host-cpu": False,
-        "distributed.admin.system-monitor.interval": "10s",
-        "distributed.admin.tick.interval": "10s",
-        "distributed.admin.tick.cycle": "10s",
-        "distributed.admin.tick.limit": "60s",  # beyond its interval, or every tick would be told as a late one
-        "distributed.admin.log-format": "%(name)s: %(message)s",
-    }
-    if workers.dashboard is None:  # and no other page either
-        settings |= {f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")}
-    with dask.config.set(settings):
+    with dask.config.set(_settings(workers)):
         if workers.scheduler:
             try:
                 client = Client(workers.scheduler, timeout=PATIENCE)
@@ -130,6 +105,43 @@ def _client(workers: Workers) -> Iterator[Any]:
             return
         with _cluster(workers) as cluster, Client(cluster, timeout="60s") as client:
             yield client
+
+
+def _settings(workers: Workers) -> dict[str, Any]:
+    """Of Dask, by key: `templates/sweep/dask.yaml`, and what is only for processes of our own."""
+    import dask
+
+    with as_file(files("gridsim") / "templates" / "sweep" / "dask.yaml") as path:
+        given = dask.config.collect(paths=[str(path)], env={})
+    settings = {".".join(key): value for key, value in leaves(given)}
+    settings |= {
+        "distributed.worker.daemon": True,
+        # One thread, and nothing that hands memory back early: that costs a run some percent of its time.
+        "distributed.nanny.pre-spawn-environ": dict(ONE_THREAD),
+        "distributed.admin.log-format": "%(name)s: %(message)s",
+    }
+    if workers.dashboard is None:  # and no other page either
+        settings |= {f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")}
+    return settings
+
+
+def _job_script_prologue(workers: Workers) -> list[str]:
+    """Lines of a job before its worker begins: our settings, then what the user has for all jobs or gives for these.
+
+    Workers in jobs do not have the settings of this process: they read variables of their environment.
+    """
+    import dask
+
+    variables = dict(ONE_THREAD)
+    for key, value in _settings(workers).items():
+        if not isinstance(value, dict):
+            variables["DASK_" + key.upper().replace(".", "__").replace("-", "_")] = str(value)
+    options, place = workers.slurm_options, f"jobqueue.{workers.slurm_options.get('config_name', 'slurm')}"
+    names = ("job_script_prologue", "env_extra")  # the second is the older name of the first
+    given = (options.get(name) or dask.config.get(f"{place}.{name}", None) for name in names)
+    own: str | list[str] = next((lines for lines in given if lines), [])
+    ours = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return ours + ([own] if isinstance(own, str) else list(own))
 
 
 def _cluster(workers: Workers) -> Any:
@@ -146,7 +158,7 @@ def _cluster(workers: Workers) -> Any:
         scheduler = {"dashboard_address": address, "dashboard": shown}
         cluster = SLURMCluster(
             **{"cores": 1, "processes": 1, "memory": workers.memory, "scheduler_options": scheduler, **common,
-               **workers.slurm_options}
+               **workers.slurm_options, "job_script_prologue": _job_script_prologue(workers)}
         )  # fmt: skip
         cluster.adapt(minimum_jobs=workers.number, maximum_jobs=workers.number)  # a job that ends is submitted again
         return cluster

@@ -12,6 +12,7 @@
 #SBATCH --output=sweep-%j.log
 set -eu
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
+export DASK_CONFIG="${DASK_CONFIG:-$(dirname "${1:-study.toml}")/dask.yaml}"  # beside the study
 port=$((20000 + SLURM_JOB_ID % 20000))
 address="tcp://$(hostname):$port"
 dask scheduler --port "$port" --no-dashboard > scheduler.log 2>&1 &
