@@ -306,6 +306,7 @@ def test_coal_of_jiangsu_keeps_to_a_cap_a_little_below_its_free_use(tmp_path, fr
 # -- a year -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")
 def test_a_cap_of_the_year_is_met_by_a_steady_price(run):
     """Load with a winter, a week and a noise; the cap is 8 % below what would be emitted without it."""
@@ -361,6 +362,7 @@ def test_hydrogen_of_a_day_is_made_in_its_cheap_hours(run):
     assert_allclose(r.array("budget/used")[[23, 47], 0], 300.0, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")
 def test_hydrogen_of_a_year_is_made_at_one_price(run):
     """A fifth of the electrolysers' year at a steady price, met to a thousandth in its cheapest hours."""
