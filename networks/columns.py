@@ -197,6 +197,7 @@ def fill_defaults(net: Any) -> None:
         table[column.name] = values.where(values.notna(), default).astype(_numpy_type(column))
 
 
+ALL_OR_NONE = ("eta_charge", "eta_discharge")
 _NUMPY_TYPE: dict[str, Any] = {"str": object, "int": np.int64, "float": np.float64, "bool": np.bool_}
 
 
@@ -206,8 +207,16 @@ def _numpy_type(column: Column) -> Any:
 
 
 def _check_values(column: Column, values: pd.Series) -> list[Problem]:
-    """Wrong type or out of range, one problem per column. Absent values are allowed: the default holds."""
+    """Wrong type or out of range, one problem per column. Absent values are allowed: the default holds.
+
+    Not of one store's efficiency, where others have theirs: it was forgotten.
+    """
     where, present = f"{column.element}.{column.name}", values[values.notna()]
+    if column.name in ALL_OR_NONE and 0 < len(present) < len(values):
+        without = values.index[values.isna()].tolist()
+        ids = ", ".join(f"id {index}" for index in without[:_SHOWN]) + (" ..." if len(without) > _SHOWN else "")
+        rule = f"must stand with every store or with none: {len(without)} of {len(values)} without ({ids})"
+        return [Problem(where, rule)]
     right = present.map(_IS_TYPE[column.dtype]).astype(bool)
     if not right.all():
         return [Problem(where, f"must be {_TYPE_WORDS[column.dtype]}: {_offenders(present[~right], len(values))}")]

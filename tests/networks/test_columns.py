@@ -92,6 +92,19 @@ def test_out_of_range(small):
     assert "line.emergency_rating_mva must be 0 MVA or more" in found
 
 
+def test_a_store_whose_efficiency_was_forgotten(small):
+    """Where none has any, as in a net of pandapower's own, the default holds."""
+    small.storage.loc[[2, 5], "eta_charge"] = np.nan
+    small.storage.loc[7, "eta_discharge"] = np.nan
+    rule = "must stand with every store or with none:"
+    assert texts(small) == [
+        f"storage.eta_charge {rule} 2 of 29 without (id 2, id 5)",
+        f"storage.eta_discharge {rule} 1 of 29 without (id 7)",
+    ]
+    small.storage = small.storage.drop(columns=["eta_charge", "eta_discharge"])
+    assert check_columns(small) == []
+
+
 def test_whole_numbers_may_be_floats(small):
     small.gen["min_up_h"] = small.gen["min_up_h"].astype(float)
     assert check_columns(small) == []
