@@ -100,13 +100,11 @@ def solve(
             tolerance, loose, most, max_iterations - iterations, correctors
         )
         iterations += outcome.iterations
-        if outcome.status == DEAR:
-            return solution, outcome._replace(iterations=iterations)
         woken = _in_demand(problem.stores, rows, solution, np.flatnonzero(resting))
         if woken.size:
             resting[woken] = False
             continue
-        if outcome.status != SOLVED or loose is not None:
+        if outcome.status != SOLVED or loose is not None:  # a bound holds as soon as none at rest is in demand
             return solution, outcome._replace(iterations=iterations)
         missed = _missed(problem, solution) & ~wanted
         exceeded = (used(problem, solution) > problem.budgets.limit) & ~binding
@@ -127,7 +125,7 @@ def _may_rest(stores: Stores, start: Prices | None) -> BoolArray:
 def _in_demand(stores: Stores, rows: Rows, s: Solution, resting: IntArray) -> IntArray:
     """Those of the stores `resting` that are worth more than they cost in some hour; rest is best for the others."""
     price = np.repeat(s.price[:, :1], resting.size, axis=1)
-    np.subtract.at(price, rows.hour, s.price_row[:, None] * rows.coef[:, stores.bus[resting]])
+    np.subtract.at(price, rows.hour, np.minimum(s.price_row, rows.cost)[:, None] * rows.coef[:, stores.bus[resting]])
     return resting[np.any(price > stores.discharge_cost[resting], axis=0)]
 
 

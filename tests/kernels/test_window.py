@@ -247,6 +247,9 @@ def test_a_dear_store_that_only_gives_rests_until_a_price_reaches_it():
         except WindowError:
             continue
         agrees(steep, rows, *window.solve(steep, rows, start=outcome.snapshot), highs)
+        # what is dear only as long as it rests is finished
+        most = highs.objective + 1e-6 * scale_of(highs.objective)
+        assert window.solve(steep, rows, start=outcome.snapshot, most=most)[1].status == window.SOLVED
     assert used >= 6
     assert rested >= 6
 
