@@ -11,7 +11,6 @@ Attributes of the file: `format`, `format_version`, the scenario as text, `grids
 """
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import numpy as np
 from gridsim import __version__
 from gridsim.adequacy.study import Result, as_dict
 from gridsim.errors import ResourceError
+from gridsim.finite import finite
 from gridsim.part_file import PartFile, part_of
 from gridsim.scenario import Scenario
 
@@ -62,7 +62,7 @@ def _fill(file: h5py.File, result: Result, scenarios: Sequence[Scenario]) -> Non
     file.attrs["scenario"] = "\n".join(scenario.text for scenario in scenarios[:1])
     file.attrs["calendar_years"] = [scenario.year for scenario in scenarios]
     summary = {key: value for key, value in as_dict(result).items() if key != "wall_s"}
-    file.attrs["summary"] = json.dumps(plain(summary), ensure_ascii=False)
+    file.attrs["summary"] = json.dumps(finite(summary), ensure_ascii=False)
     for name, unit in _YEARS.items():
         values = [getattr(year, name) for year in result.years]
         kind = np.int64 if name in _NUMBERS else np.float64
@@ -83,12 +83,3 @@ def _fill(file: h5py.File, result: Result, scenarios: Sequence[Scenario]) -> Non
 def _put(file: h5py.File, name: str, values: Any, unit: str) -> None:
     dataset = file.create_dataset(name, data=values, track_times=False)
     dataset.attrs["units"] = unit
-
-
-def plain(value: Any) -> Any:
-    """As JSON can hold it: no NaN, no infinity."""
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -10,6 +10,7 @@ import click
 
 from gridsim.adequacy import record
 from gridsim.adequacy.study import Result, adequacy, as_dict, check_years
+from gridsim.finite import finite
 from gridsim.scenario import Scenario
 
 
@@ -18,7 +19,7 @@ def run_study(scenarios: Sequence[Scenario], path: Path, *, as_json: bool, **opt
     result = adequacy(scenarios, progress=_line, **options)
     record.write(path, result, scenarios)
     if as_json:
-        click.echo(json.dumps(record.plain(as_dict(result)), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(finite(as_dict(result)), indent=2, ensure_ascii=False))
         return result
     from rich.console import Console
 
