@@ -127,8 +127,10 @@ def test_in_a_browser(path: Path, port: int):
         page.wait_for_function(f"{lines}?.includes('coal')")
 
         page.locator("#variable").click()
-        page.keyboard.type("source_available")
-        page.get_by_text("dispatch/source_available_mw").last.click()
+        page.locator(".dash-dropdown-search").fill("source_available_mw")
+        # a click on a list that is still being cut down may be lost
+        page.wait_for_function("document.querySelectorAll('.dash-options-list-option').length === 1")
+        page.locator(".dash-options-list-option").click()
         page.wait_for_function(f"{lines}.includes('W')")
         page.locator("#start").fill("2024-01-03")
         page.locator("#start").press("Enter")
