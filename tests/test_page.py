@@ -154,9 +154,6 @@ def y_of(page: Any, key: str) -> list[list[float]]:
 def test_charts_are_drawn_and_answer(made: Path):
     content = payload(made)
     with opened(made.as_uri()) as (page, complaints):
-        paints = page.evaluate("performance.getEntriesByType('paint').map(entry => entry.startTime)")
-        assert paints
-        assert max(paints) < 3000.0
         for chart in content["charts"]:
             figure = page.locator(f"#chart-{chart['key']}")
             figure.scroll_into_view_if_needed()

@@ -1,6 +1,5 @@
 """A year as a whole: the same bytes, whatever is asked for beside; the cache; what is refused."""
 
-import time
 import warnings
 
 import numpy as np
@@ -51,14 +50,6 @@ def test_a_common_year(sites):
     made = make_year(sites[sites["kind"] == "pv"].head(2), 2023, 1)
     assert made.values.shape == (8760, 2)
     np.testing.assert_allclose(made.values.sum(axis=0), sites[sites["kind"] == "pv"]["full_load_h"].head(2), rtol=1e-4)
-
-
-def test_a_year_is_cheap(sites):
-    """Under 3 s of processor time without the imports; three times that here, for busy machines."""
-    make_year(sites[sites["kind"] == "pv"].head(1), 2022, 1)
-    begin = time.process_time()
-    make_year(sites, 2022, 1)
-    assert time.process_time() - begin < 9.0
 
 
 def test_the_built_in_grid():
