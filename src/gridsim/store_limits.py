@@ -56,8 +56,9 @@ def store_limits(
             out.e_floor_mwh[:, j] = np.maximum(out.e_floor_mwh[:, j], np.minimum(least, FULLEST * row["e_max_mwh"]))
         if spec.notice_h:  # nobody called before the run began
             out.discharge_max_mw[: math.ceil(spec.notice_h * reader.per_hour), j] = 0.0
-        if spec.demand_profile or spec.min_e_profile:
-            _raise_floor(out, j, row, inflow_mw[:, j], reader)
+    asked = [j for j, spec in enumerate(specs) if spec.demand_profile or spec.min_e_profile]
+    if asked:
+        _raise_floors(out, asked, stores.iloc[asked], inflow_mw[:, asked], reader)
     return out
 
 
@@ -102,15 +103,26 @@ def _demand(spec: StoreSpec, row: dict[Any, Any], reader: SeriesReader) -> Float
     return np.maximum(series.values, 0.0) * (spec.demand_share * spec.factor)
 
 
-def _raise_floor(out: StoreLimits, j: int, row: dict[Any, Any], inflow_mw: FloatArray, reader: SeriesReader) -> None:
-    """Equation (1) for store `j`, and a problem where it cannot be kept."""
+def _raise_floors(
+    out: StoreLimits, asked: list[int], stores: pd.DataFrame, inflow_mw: FloatArray, reader: SeriesReader
+) -> None:
+    """Equation (1) for the stores of which something is asked, and a problem of each where it cannot be kept."""
     dt_h = 1.0 / reader.per_hour
-    keep = (1.0 - row["loss_per_h"]) ** dt_h
-    filled = RESERVED * row["eta_charge"] * out.charge_max_mw[:, j] + inflow_mw - out.demand_mw[:, j]
-    floor, most = out.e_floor_mwh[:, j], FULLEST * row["e_max_mwh"]
-    for t in range(reader.steps - 2, -1, -1):
-        floor[t] = max(floor[t], (floor[t + 1] - filled[t + 1] * dt_h) / keep)
-    before = (floor[0] - filled[0] * dt_h) / keep
+    keep = (1.0 - stores["loss_per_h"].to_numpy(float)) ** dt_h
+    charge = RESERVED * stores["eta_charge"].to_numpy(float) * out.charge_max_mw[:, asked]
+    filled_mwh = (charge + inflow_mw - out.demand_mw[:, asked]) * dt_h
+    floor = out.e_floor_mwh[:, asked]
+    for t in range(reader.steps - 2, -1, -1):  # all stores at once
+        np.maximum(floor[t], (floor[t + 1] - filled_mwh[t + 1]) / keep, out=floor[t])
+    out.e_floor_mwh[:, asked] = floor
+    before = (floor[0] - filled_mwh[0]) / keep
+    for row, least, start in zip(stores.to_dict("records"), floor.T, before, strict=True):
+        _check_floor(row, least, float(start), reader)
+
+
+def _check_floor(row: dict[Any, Any], floor: FloatArray, before: float, reader: SeriesReader) -> None:
+    """`before` is what the hours need of the start. [MWh]"""
+    most = FULLEST * row["e_max_mwh"]
     where = f"{row['element']}.demand_profile"
     bad = np.flatnonzero(floor > most * (1 + 1e-9))
     if bad.size:
