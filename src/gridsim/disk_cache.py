@@ -5,6 +5,7 @@ depends on, so that a file is never out of date, only unused. Each kind of file 
 files that were used least recently go first.
 """
 
+import functools
 import hashlib
 import os
 import tempfile
@@ -35,6 +36,7 @@ def sources(where: Path, *patterns: str) -> list[bytes]:
     return [part for path in found for part in (path.name.encode(), path.read_bytes())]
 
 
+@functools.cache
 def versions(*packages: str) -> bytes:
     """The installed versions, for `digest`; nothing is imported."""
     return " ".join(f"{name} {version(name)}" for name in packages).encode()

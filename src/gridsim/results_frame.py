@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import gzip
 import json
 import math
@@ -115,9 +116,10 @@ def _attach(file: h5py.File, dataset: h5py.Dataset, dims: tuple[str, ...]) -> No
     group = dataset.parent
     table_dim = TABLES.get(group.name.strip("/"))
     for i, dim in enumerate(dims):
-        dataset.dims[i].attach_scale(file[dim])
-        if dim not in group and table_dim in (None, dim):
-            group[dim] = file[dim]
+        scale = file[dim]
+        dataset.dims[i].attach_scale(scale)
+        if table_dim in (None, dim) and dim not in group:
+            group[dim] = scale
 
 
 def _write_table(file: h5py.File, group: str, table: pd.DataFrame, dim: str) -> None:
@@ -245,7 +247,13 @@ def machine() -> dict[str, Any]:
         "cpu_count": os.cpu_count() or 0,
         "hdf5": h5py.version.hdf5_version,
     }
+    return out | {f"{package}_version": number for package, number in _installed().items()}
+
+
+@functools.cache
+def _installed() -> dict[str, str]:
+    found = {}
     for package in ("numpy", "scipy", "numba", "pandapower", "pandas", "h5py", "highspy"):
         with contextlib.suppress(PackageNotFoundError):
-            out[f"{package}_version"] = version(package)
-    return out
+            found[package] = version(package)
+    return found
