@@ -56,7 +56,7 @@ def pairs():
             yield pytest.param(scenario, overlay, marks=[pytest.mark.slow] * slow)
 
 
-@pytest.mark.parametrize(("scenario", "overlay"), pairs())
+@pytest.mark.parametrize(("scenario", "overlay"), [*pairs()])
 def test_every_overlay_can_be_run_on_every_scenario(scenario, overlay):
     """Its keys fit the grid, and what it asks for can be had all year long."""
     assert assemble(load(scenario, (), (overlay,))).hours >= 8760

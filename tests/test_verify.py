@@ -136,6 +136,23 @@ def test_other_units_at_another_cost_are_another_schedule_above_the_bound(tamper
     assert not verify(tampered(otherwise(0.98)), 3).row("record: cost").ok
 
 
+def test_another_schedule_has_a_proof_of_its_own(tampered):
+    """A search that went elsewhere may prove less; a bound above what the window costs is none."""
+
+    def otherwise(factor):
+        def change(file):
+            times("commitment/on", (30, 0), 1, -1)(file)
+            times("windows/cost", 1, 1.0005)(file)
+            times("windows/bound", 1, factor)(file)
+
+        return change
+
+    report = verify(tampered(otherwise(0.999)), 3)
+    assert report.row("record: another schedule").worst == 1.0
+    assert report.row("record: bound").ok
+    assert not verify(tampered(otherwise(1.02)), 3).row("record: bound").ok
+
+
 def test_a_moved_store_changes_the_window_after_it(tampered):
     report = verify(tampered(times("storage/e_mwh", (23, 1), 1.0, 20.0)), 3)
     assert not report.row("record: cost").ok
