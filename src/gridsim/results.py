@@ -51,10 +51,17 @@ def check_format(file: h5py.File, path: Path) -> None:
     if keep not in KEEP:
         raise IntegrityError(f"{path}: keeps {keep!r}, which this gridsim does not know")
     # what is added along a dimension of its own is not asked of older files, which have no such dimension
-    asked = [d.path for d in kept(keep) if all(dim in file for dim in d.dims)]
-    missing = [path for path in (*asked, *TABLES) if path not in file]
+    there = _names(file)
+    asked = [d.path for d in kept(keep) if there.issuperset(d.dims)]
+    missing = [path for path in (*asked, *TABLES) if path not in there]
     if missing:
         raise IntegrityError(f"{path}: damaged: has no {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}")
+
+
+def _names(file: h5py.File) -> set[str]:
+    """Of all that stands in the file or in one of its groups: asked for one by one, they take a while."""
+    groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
+    return {*file, *(f"{name}/{key}" for name, group in groups.items() for key in group)}
 
 
 def not_kept(path: str, keep: str) -> Problem:
@@ -107,11 +114,12 @@ class ResultsReader:
 
     def __getitem__(self, path: str) -> h5py.Dataset:
         """The dataset itself: ``run["flow/branch_p_mw"][:24]`` reads one day."""
-        if path not in self.file and path in BY_PATH and self.keep != "full":
-            raise InputError(str(self.path), [not_kept(path, self.keep)])
-        if path not in self.file:
-            raise IntegrityError(f"{self.path}: has no dataset {path}")
-        return self.file[path]
+        try:
+            return self.file[path]
+        except KeyError:
+            if path in BY_PATH and self.keep != "full":
+                raise InputError(str(self.path), [not_kept(path, self.keep)]) from None
+            raise IntegrityError(f"{self.path}: has no dataset {path}") from None
 
     def array(self, path: str) -> NDArray[Any]:
         """The whole dataset."""

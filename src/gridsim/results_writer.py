@@ -279,7 +279,7 @@ class ResultsWriter:
 
         rows, keep, base, at = min(CHUNK_H, self.steps), self.scenario.output.keep, 0, 0
         buffers = {d.path: np.zeros((rows, *self._shape(d)[1:]), dtype=d.dtype) for d in DATASETS if d.per_hour}
-        sums = Sums(ResultsReader(file, sink.path))
+        sums, kept_ones = Sums(ResultsReader(file, sink.path)), {d.path for d in kept(keep)}
         for window, arrays in zip(self.windows, self._journal.windows(), strict=True):
             n = window.kept * self.per_hour
             if CAUSES in arrays:
@@ -298,7 +298,7 @@ class ResultsWriter:
                     chunk = {path: buffer[: at - base] for path, buffer in buffers.items()}
                     sums.add(chunk)
                     for dataset, values in _kept_of(chunk, self._hourly, keep):
-                        if dataset in file and values.any():  # a chunk that is not written reads as zeros
+                        if dataset in kept_ones and values.any():  # a chunk that is not written reads as zeros
                             file[dataset][base:at] = values
                     file.flush()
                     sink.check()
