@@ -4,6 +4,7 @@ A net has some ninety tables, most of them empty, and pandapower makes each anew
 is built or read: half of what tests on small grids take. Here all but the first get a copy of the same empty table.
 """
 
+import gc
 import json
 from typing import Any
 
@@ -45,3 +46,9 @@ def pp_hook(entry: Any, **how: Any) -> Any:
 
 pandapowerNet.create_dataframes = create_dataframes
 io_utils.pp_hook = pp_hook
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the garbage collector need not look at a million objects again and again."""
+    gc.collect()
+    gc.freeze()

@@ -17,7 +17,7 @@ from gridsim.scenario import load
 
 pytestmark = pytest.mark.skipif(INTERPRETED, reason="too slow without the compiler")
 MANY = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-TRIES = {"scenario": 14, "series": 10, "net": 14, "results": 20, "journal": 8}
+TRIES = {"scenario": 12, "series": 8, "net": 8, "results": 16, "journal": 6}
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,12 @@ class Killed(BaseException):
     """What nothing in the house catches: the process ends where this is raised."""
 
 
-@pytest.mark.parametrize("write", range(0, 2 + WINDOWS + 40, 3))
+WRITES = [
+    pytest.param(write, marks=[pytest.mark.slow] * (k % 2)) for k, write in enumerate(range(0, 2 + WINDOWS + 40, 3))
+]
+
+
+@pytest.mark.parametrize("write", WRITES)
 def test_a_write_cut_off_by_a_kill(whole, tmp_path, monkeypatch, write):
     """Half of each write of the journal and of the file reaches the disk, and the process ends."""
     path, real, count = tmp_path / "x.h5", os.pwrite, 0

@@ -54,10 +54,9 @@ def shape_of(d: Dataset, dims: Dims) -> tuple[int, ...]:
 
 def write_frame(file: h5py.File, case: Case, scenario: Scenario, dims: Dims, events: Sequence[Any]) -> None:
     """Everything that is known before the first hour: scales, index tables, empty datasets, /meta."""
-    for name, values in dims.items():
-        _scale(file, name, values, case)
+    scales = _Scales(file, {name: _scale(file, name, values, case) for name, values in dims.items()})
     for group, dim in TABLES.items():
-        _write_table(file, group, getattr(case, group), dim)
+        _write_table(file, group, getattr(case, group), dim, scales)
     nbr, nb, terms = len(case.branches), len(case.budgets), case.budget_terms
     arrays = {
         "budgets/unit_on": terms.unit_on.reshape(nb, len(case.units)),
@@ -75,18 +74,46 @@ def write_frame(file: h5py.File, case: Case, scenario: Scenario, dims: Dims, eve
         "interfaces/link_weight": case.interface_weight[:, nbr:],
     }
     for d in CASE_ARRAYS:
-        _describe(file, file.create_dataset(d.path, data=arrays[d.path], track_times=False), d, case.currency)
+        _describe(file.create_dataset(d.path, data=arrays[d.path], track_times=False), d, case.currency)
+        scales.attach(file[d.path], d.path, d.dims)
     for d in kept(scenario.output.keep):
-        _create(file, d, dims, case.currency, scenario.output.keep)
+        scales.attach(_create(file, d, dims, case.currency, scenario.output.keep), d.path, d.dims)
     _write_meta(file, case, scenario, events)
     file.create_group("summary")
     file.flush()
 
 
-def _create(file: h5py.File, d: Dataset, dims: Dims, currency: str, keep: str) -> None:
+class _Scales:
+    """The scales of the dimensions of a file, and which of them are linked into which group.
+
+    They are attached through HDF5 itself: a small run has half a thousand of them, and asking h5py for the group of a
+    dataset and for its names each time takes a tenth of it.
+    """
+
+    def __init__(self, file: h5py.File, of: Mapping[str, h5py.Dataset]):
+        self._file, self._of = file, of
+        self._linked: set[tuple[str, str]] = set()
+
+    def attach(self, dataset: h5py.Dataset, path: str, dims: tuple[str, ...]) -> None:
+        """Name the dimensions, and link their scales into the group: coordinates for whoever opens the group alone.
+
+        An index table gets its own scale only, so that all its one-dimensional datasets are columns of one length.
+        """
+        group = path.rpartition("/")[0]
+        table_dim = TABLES.get(group)
+        for i, dim in enumerate(dims):
+            h5py.h5ds.attach_scale(dataset.id, self._of[dim].id, i)
+            if table_dim in (None, dim) and (group, dim) not in self._linked:
+                self._linked.add((group, dim))
+                if dim not in self._file[group]:
+                    self._file[group][dim] = self._of[dim]
+
+
+def _create(file: h5py.File, d: Dataset, dims: Dims, currency: str, keep: str) -> h5py.Dataset:
     shape = shape_of(d, dims)
     dataset = file.create_dataset(d.path, shape, d.dtype, track_times=False, **storage_of(d, shape, keep))
-    _describe(file, dataset, d, currency, rounding_of(d, keep))
+    _describe(dataset, d, currency, rounding_of(d, keep))
+    return dataset
 
 
 def storage_of(d: Dataset, shape: tuple[int, ...], keep: str = "full") -> dict[str, Any]:
@@ -97,7 +124,7 @@ def storage_of(d: Dataset, shape: tuple[int, ...], keep: str = "full") -> dict[s
     return {"chunks": chunk, "shuffle": True, "compression": "gzip", "compression_opts": GZIP_LEVELS[keep]}
 
 
-def _describe(file: h5py.File, dataset: h5py.Dataset, d: Dataset, currency: str, rounding: float = 0.0) -> None:
+def _describe(dataset: h5py.Dataset, d: Dataset, currency: str, rounding: float = 0.0) -> None:
     attrs = {
         "units": d.units.replace("currency", currency),
         "long_name": d.long_name,
@@ -105,24 +132,9 @@ def _describe(file: h5py.File, dataset: h5py.Dataset, d: Dataset, currency: str,
         "rounding": f"to the nearest multiple of 2**{math.log2(rounding):.0f}" if rounding else "",
     }
     set_attrs(dataset, {k: v for k, v in attrs.items() if v})
-    _attach(file, dataset, d.dims)
 
 
-def _attach(file: h5py.File, dataset: h5py.Dataset, dims: tuple[str, ...]) -> None:
-    """Name the dimensions, and link their scales into the group: coordinates for whoever opens the group alone.
-
-    An index table gets its own scale only, so that all its one-dimensional datasets are columns of one length.
-    """
-    group = dataset.parent
-    table_dim = TABLES.get(group.name.strip("/"))
-    for i, dim in enumerate(dims):
-        scale = file[dim]
-        dataset.dims[i].attach_scale(scale)
-        if table_dim in (None, dim) and dim not in group:
-            group[dim] = scale
-
-
-def _write_table(file: h5py.File, group: str, table: pd.DataFrame, dim: str) -> None:
+def _write_table(file: h5py.File, group: str, table: pd.DataFrame, dim: str, scales: _Scales) -> None:
     target = file.create_group(group)
     for column in table.columns:
         values = table[column].infer_objects().to_numpy()
@@ -131,7 +143,7 @@ def _write_table(file: h5py.File, group: str, table: pd.DataFrame, dim: str) -> 
             dataset = target.create_dataset(column, data=values, dtype=h5py.string_dtype(), track_times=False)
         else:
             dataset = target.create_dataset(column, data=values, track_times=False)
-        _attach(file, dataset, (dim,))
+        scales.attach(dataset, f"{group}/{column}", (dim,))
     target.attrs["columns"] = json.dumps(list(table.columns))
 
 
@@ -200,7 +212,7 @@ def dims_of(case: Case, scenario: Scenario) -> Dims:
     }
 
 
-def _scale(file: h5py.File, name: str, values: Sequence[Any], case: Case) -> None:
+def _scale(file: h5py.File, name: str, values: Sequence[Any], case: Case) -> h5py.Dataset:
     if isinstance(values, range):
         of_step = 60 // case.steps_per_hour if name == "time" and case.steps_per_hour > 1 else 1  # minutes, or 1 h
         dataset = file.create_dataset(name, data=np.arange(len(values), dtype=np.int32) * of_step, track_times=False)
@@ -218,6 +230,7 @@ def _scale(file: h5py.File, name: str, values: Sequence[Any], case: Case) -> Non
             "utc_offset_h": float(case.utc_offset_h),
         }
         set_attrs(dataset, attrs)
+    return dataset
 
 
 def set_attrs(target: h5py.HLObject, attrs: Mapping[str, Any]) -> None:
