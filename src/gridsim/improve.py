@@ -149,10 +149,15 @@ def unit_rows(windows: Windows, problem: Problem, rows: Rows, rest: Rest, who: M
     return bundle.UnitRows(
         hour=np.concatenate((np.tile(np.arange(T), others.size), rows.hour)).astype(np.int64),
         need=rest.need[2 * T :].copy(),
-        on=np.vstack((np.repeat(who.head[:, others - 1].T, T, axis=0), -rows.coef[:, bus[who.row]] * who.units.p_min)),
-        seg=np.vstack((np.repeat(offer[:, others - 1].T, T, axis=0), -rows.coef[:, at_seg])),
+        on=_stacked(np.repeat(who.head[:, others - 1].T, T, axis=0), -rows.coef[:, bus[who.row]] * who.units.p_min),
+        seg=_stacked(np.repeat(offer[:, others - 1].T, T, axis=0), -rows.coef[:, at_seg]),
         highest=np.concatenate((np.full(T * others.size, penalty), rest.win.row_cost)),
     )
+
+
+def _stacked(above: FloatArray, below: FloatArray) -> FloatArray:
+    """One above the other, row after row in memory: another layout would be another compilation."""
+    return np.ascontiguousarray(np.vstack((above, below)))
 
 
 def system(windows: Windows, rest: Rest, who: Members) -> bundle.Demand:

@@ -95,7 +95,7 @@ def hours(
         np.hstack((rating, np.tile(case.interfaces[column].to_numpy(float), (kept, 1))))
         for column in ("limit_mw", "reverse_limit_mw")
     )
-    return step.Hour(
+    stated: Any = step.Hour(
         on=on,
         start=head(plan.start),
         start_cost=head(plan.start_cost),
@@ -136,6 +136,7 @@ def hours(
         short=np.zeros((kept, np_)),
         margin=np.zeros((kept, 2)),
     )
+    return step.Hour(*map(np.ascontiguousarray, stated))  # another layout would be another compilation
 
 
 def settled(
