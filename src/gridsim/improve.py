@@ -149,13 +149,13 @@ def unit_rows(windows: Windows, problem: Problem, rows: Rows, rest: Rest, who: M
     return bundle.UnitRows(
         hour=np.concatenate((np.tile(np.arange(T), others.size), rows.hour)).astype(np.int64),
         need=rest.need[2 * T :].copy(),
-        on=_stacked(np.repeat(who.head[:, others - 1].T, T, axis=0), -rows.coef[:, bus[who.row]] * who.units.p_min),
-        seg=_stacked(np.repeat(offer[:, others - 1].T, T, axis=0), -rows.coef[:, at_seg]),
+        on=stacked(np.repeat(who.head[:, others - 1].T, T, axis=0), -rows.coef[:, bus[who.row]] * who.units.p_min),
+        seg=stacked(np.repeat(offer[:, others - 1].T, T, axis=0), -rows.coef[:, at_seg]),
         highest=np.concatenate((np.full(T * others.size, penalty), rest.win.row_cost)),
     )
 
 
-def _stacked(above: FloatArray, below: FloatArray) -> FloatArray:
+def stacked(above: FloatArray, below: FloatArray) -> FloatArray:
     """One above the other, row after row in memory: another layout would be another compilation."""
     return np.ascontiguousarray(np.vstack((above, below)))
 
