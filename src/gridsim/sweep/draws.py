@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from gridsim.kernels.jit import FloatArray
 from gridsim.sweep.study import Draw, Random
@@ -20,8 +21,6 @@ def _shares(random: Random, key: str) -> FloatArray:
     rng = np.random.default_rng([random.seed, *words.tolist()])
     if random.method == "independent":
         return rng.random(random.count)
-    from scipy import stats  # imported where it is used: most of a second, and few studies draw
-
     return np.asarray(stats.qmc.LatinHypercube(1, rng=rng).random(random.count))[:, 0]
 
 
@@ -31,8 +30,6 @@ def _values(draw: Draw, shares: FloatArray) -> list[Any]:
         return (low + (high - low) * shares).tolist()
     if draw.normal is not None:
         mean, deviation = draw.normal
-        from scipy import stats
-
         low, high = ((limit - mean) / deviation for limit in draw.limits)
         return np.asarray(stats.truncnorm.ppf(shares, low, high, mean, deviation)).tolist()
     if draw.integers is not None:

@@ -19,7 +19,6 @@ from gridsim.scenario import Scenario, builtin_names, suggestion
 from gridsim.scenario_file import Layer, overlay_names
 from gridsim.scenario_file import load as load_scenario
 from gridsim.schema import FORMAT_VERSION
-from gridsim.sweep.draws import drawn
 from gridsim.sweep.study import Study
 from gridsim.toml_problems import model_problems
 from gridsim.toml_tree import Key, find_lines, join_key, leaves, split_key, value_text
@@ -208,6 +207,8 @@ def _axes(study: Study, label: str, lines: dict[Key, int], folder: Path) -> Iter
             short = sum(other[-1] == key[-1] for other in keys) == 1
             yield _key_axis(key, values, _at(label, lines, ("grid", *key), key, folder), short)
     if study.random is not None:
+        from gridsim.sweep.draws import drawn  # SciPy's statistics take most of a second, and few studies draw
+
         columns = {split_key(key): values for key, values in drawn(study.random).items()}
         at = {split_key(draw.key): ("random", "draw", str(n)) for n, draw in enumerate(study.random.draw, start=1)}
         found = {key: lines.get(at[key]) for key in columns}
