@@ -121,7 +121,7 @@ def hours(
         inflow=case.store_inflow_mw[at] - limits.demand_mw[at],
         let_go=head(plan.spilled_mw),
         link=head(plan.link_mw),
-        offset=np.ascontiguousarray(at_rest + plan.shift_deg[:kept] @ per_degree.T),
+        offset=at_rest + plan.shift_deg[:kept] @ per_degree.T,
         loss=head(plan.loss_mw),
         load=np.array(case.load_mw[at], order="C"),
         shed=planner.shed.within(head(plan.shed_mw), np.maximum(case.load_mw[at], 0.0)),

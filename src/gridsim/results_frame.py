@@ -74,8 +74,9 @@ def write_frame(file: h5py.File, case: Case, scenario: Scenario, dims: Dims, eve
         "interfaces/link_weight": case.interface_weight[:, nbr:],
     }
     for d in CASE_ARRAYS:
-        _describe(file.create_dataset(d.path, data=arrays[d.path], track_times=False), d, case.currency)
-        scales.attach(file[d.path], d.path, d.dims)
+        dataset = file.create_dataset(d.path, data=arrays[d.path], track_times=False)
+        _describe(dataset, d, case.currency)
+        scales.attach(dataset, d.path, d.dims)
     for d in kept(scenario.output.keep):
         scales.attach(_create(file, d, dims, case.currency, scenario.output.keep), d.path, d.dims)
     _write_meta(file, case, scenario, events)
